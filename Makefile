@@ -1,0 +1,78 @@
+# The front door. Meson does the work (meson.build); this names the things one wants done.
+#
+#   make            build            make test     all tests         make demo   the Bybit theft
+#   make bench      measure          make fuzz     fuzz all parsers  make check  style and lint
+#   make install    PREFIX, DESTDIR  make format   apply the style   make clean
+#
+# Variables: BUILD (folder), CC (at the first build of a folder), MESON_ARGS (-Db_sanitize=...),
+# FUZZ_SECONDS, DYEPACK_SHARED (folder of real data for tests that want it).
+BUILD ?= build
+PREFIX ?= /usr/local
+FUZZ_SECONDS ?= 10
+MESON_ARGS ?=
+export DYEPACK_SHARED ?= ../shared
+export FUZZ_SECONDS
+
+.DEFAULT_GOAL := all
+.PHONY: all demo test bench fuzz fuzz-build bench-build check check-format check-tidy \
+	check-cppcheck check-house format install clean
+
+all:
+	@tools/configure $(BUILD) $(MESON_ARGS)
+	@ninja -C $(BUILD)
+
+demo:
+	@tools/install-packages build demo
+	@$(MAKE) --no-print-directory all
+	@DYEPACK=$(BUILD)/dyepack tools/demo
+
+test:
+	@tools/install-packages build test
+	@tools/configure $(BUILD) $(MESON_ARGS)
+	@tools/run-tests $(BUILD) $(TEST_ARGS)
+
+bench-build:
+	@tools/configure $(BUILD) $(MESON_ARGS)
+	@ninja -C $(BUILD) all benches
+
+# One after another, for two at a time would measure each other.
+bench:
+	@tools/install-packages build
+	@$(MAKE) --no-print-directory bench-build
+	@tools/run-bench $(BUILD)
+
+fuzz-build:
+	@CC=clang tools/configure $(BUILD)-fuzz -Dfuzz=true -Db_sanitize=address,undefined
+	@ninja -C $(BUILD)-fuzz fuzzers
+
+fuzz:
+	@tools/install-packages build check
+	@$(MAKE) --no-print-directory fuzz-build
+	@tools/run-fuzz $(BUILD)-fuzz $(FUZZ)
+
+check:
+	@tools/install-packages build test check
+	@$(MAKE) --no-print-directory -k check-house check-format check-cppcheck check-tidy
+
+check-house:
+	@tools/tidy.py
+
+check-format:
+	@tools/lint format
+
+check-cppcheck:
+	@tools/lint cppcheck
+
+check-tidy:
+	@tools/configure $(BUILD) $(MESON_ARGS)
+	@tools/lint tidy $(BUILD)
+
+format:
+	@tools/lint reformat
+
+install: all
+	@meson configure $(BUILD) -Dprefix=$(PREFIX)
+	@meson install -C $(BUILD) $(if $(DESTDIR),--destdir $(abspath $(DESTDIR)))
+
+clean:
+	rm -rf build build-*
