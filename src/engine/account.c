@@ -1,0 +1,375 @@
+// One transaction of an account chain: movements in execution order, each taking units out of one
+// pool and putting them into another. See docs/TAINT.md for the rules, design.md 4.
+#include <string.h>
+
+#include "base/check.h"
+#include "engine/private.h"
+
+//- pools -----------------------------------------------------------------------------------------
+
+static const dp_opening *stated_opening(const dp_engine *e, const dp_addr *addr, dp_asset asset)
+{
+	for (uint32_t i = 0; i < e->case_count; i++)
+		for (uint32_t j = 0; j < e->cases[i]->opening_count; j++) {
+			const dp_opening *o = &e->cases[i]->opening[j];
+			if (o->asset.v == asset.v && dp_addr_eq(&o->addr, addr)) return o;
+		}
+	return NULL;
+}
+
+// What a pool held before taint first came is clean, and lies at the front of its queue.
+static dp_code open_pool(dp_engine *e, uint32_t index, const dp_addr *addr, dp_asset asset,
+                         uint32_t mv, dp_fault *fault)
+{
+	dp_u256 balance = DP_U256_ZERO;
+	dp_opening_how how = DP_OPENING_ASSUMED;
+	const dp_opening *stated = stated_opening(e, addr, asset);
+	if (stated != NULL) {
+		balance = stated->amount;
+		how = DP_OPENING_STATED;
+	} else if (dp_balance_get(e, &balance, addr, asset)) {
+		how = DP_OPENING_SEEN;
+	}
+	dp_event *ev;
+	DP_TRY(dp_emit(e, &ev, DP_EV_OPENING, mv, fault));
+	ev->dst = e->holders.record[index].no;
+	ev->asset = asset;
+	ev->units = balance;
+	ev->how = (uint8_t)how;
+	if (dp_u256_is_zero(balance) && e->policy->shape != DP_SHAPE_MARKS) return DP_OK;
+	dp_parcels *list;
+	DP_TRY(dp_holders_load(&e->holders, &list, index, &e->scratch_a, fault));
+	DP_TRY(dp_policy_put_clean(e->policy, list, balance, fault));
+	return dp_holders_store(&e->holders, index, list, fault);
+}
+
+dp_code dp_pool(dp_engine *e, uint32_t *ret_index, const dp_addr *addr, dp_asset asset,
+                uint32_t hop, uint32_t mv, dp_fault *fault)
+{
+	DP_CHECK(addr->kind != DP_ADDR_NONE && asset.v != 0);
+	uint8_t id[36];
+	dp_holder_id_of_addr(id, addr);
+	uint64_t key = dp_addr_key(addr);
+	uint32_t index = dp_holders_find(&e->holders, key, id, asset);
+	if (index == DP_HOLDER_NONE) {
+		DP_TRY(dp_create(e, &index, key, id, asset, hop, mv, fault));
+		DP_TRY(open_pool(e, index, addr, asset, mv, fault));
+	}
+	*ret_index = index;
+	return DP_OK;
+}
+
+dp_code dp_pool_put(dp_engine *e, uint32_t index, dp_parcels *parcels, dp_fault *fault)
+{
+	DP_TRY(dp_touch(e, index, fault));
+	dp_parcels *list;
+	DP_TRY(dp_holders_load(&e->holders, &list, index, &e->scratch_a, fault));
+	DP_CHECK(list != parcels);
+	DP_TRY(dp_policy_put(e->policy, list, parcels, fault));
+	return dp_holders_store(&e->holders, index, list, fault);
+}
+
+static uint32_t find_pool(const dp_engine *e, uint64_t key, const dp_addr *addr, dp_asset asset)
+{
+	if (key == 0 || !dp_holders_maybe(&e->holders, key)) return DP_HOLDER_NONE;
+	uint8_t id[36];
+	dp_holder_id_of_addr(id, addr);
+	return dp_holders_find(&e->holders, key, id, asset);
+}
+
+//- one movement ----------------------------------------------------------------------------------
+
+// Where the ledger, and what we know of it, says that units go.
+struct target {
+	dp_party party;  // bucket, or 0 when it is a pool
+	uint32_t stop;
+	uint32_t pool;   // DP_HOLDER_NONE when not followed yet
+};
+
+static bool is_burn_address(const dp_addr *a)
+{
+	static const uint8_t dead[20] = {[18] = 0xde, [19] = 0xad};
+	static const uint8_t zero[20] = {0};
+	if (a->kind == DP_ADDR_NONE) return true;
+	return a->kind == DP_ADDR_EVM &&
+	       (memcmp(a->bytes, zero, 20) == 0 || memcmp(a->bytes, dead, 20) == 0);
+}
+
+static struct target target_of(const dp_engine *e, const dp_movement *mv, uint64_t dst_key)
+{
+	struct target t = {.stop = DP_NO_INDEX, .pool = DP_HOLDER_NONE};
+	if (mv->kind == DP_MV_FEE) {
+		t.party = dp_party_of_bucket(DP_BUCKET_FEE);
+	} else if (is_burn_address(&mv->to)) {
+		t.party = dp_party_of_bucket(DP_BUCKET_BURNT);
+		return t;
+	} else {
+		const dp_stop_state *stop = dp_stop_of(e, &mv->to);
+		if (stop != NULL) {
+			t.party = dp_party_of_bucket((dp_bucket)stop->bucket);
+			t.stop = stop->index;
+			return t;
+		}
+	}
+	if (mv->to.kind != DP_ADDR_NONE) t.pool = find_pool(e, dst_key, &mv->to, mv->asset);
+	if (t.party == 0 && t.pool != DP_HOLDER_NONE &&
+	    (e->holders.record[t.pool].flags & DP_HOLDER_HUB) != 0) {
+		t.party = dp_party_of_bucket(DP_BUCKET_UNRESOLVED);
+		t.pool = DP_HOLDER_NONE;
+	}
+	return t;
+}
+
+// Takes the movement's units out of a followed pool into e->out; what the pool is not known to hold leaves
+// clean, and is said.
+static dp_code take_out(dp_engine *e, uint32_t src, const dp_movement *mv, uint32_t mv_index,
+                        dp_fault *fault)
+{
+	DP_TRY(dp_touch(e, src, fault));
+	dp_parcels *list;
+	DP_TRY(dp_holders_load(&e->holders, &list, src, &e->scratch_a, fault));
+	dp_u256 held = dp_policy_total(e->policy, list);
+	dp_u256 known = dp_u256_min(held, mv->amount);
+	dp_u256 ahead = DP_U256_ZERO;
+	if (e->policy->ranks_outflows)
+		ahead = e->ahead[mv_index - e->block->tx[e->tx_index].mv_first];
+	if (!dp_u256_is_zero(known))
+		DP_TRY(e->policy->take(list, &e->out, known, ahead, fault));
+	DP_TRY(dp_holders_store(&e->holders, src, list, fault));
+	dp_u256 uncovered = dp_u256_sub(mv->amount, known);
+	if (dp_u256_is_zero(uncovered)) return DP_OK;
+	dp_event *ev;
+	DP_TRY(dp_emit(e, &ev, DP_EV_UNCOVERED, mv_index, fault));
+	ev->src = e->holders.record[src].no;
+	ev->asset = mv->asset;
+	ev->units = uncovered;
+	return dp_policy_put_clean(e->policy, &e->out, uncovered, fault);
+}
+
+// Tainted parcels of e->out that are below their case's dust limit go to the dust bucket and turn
+// clean.
+static dp_code book_dust(dp_engine *e, dp_party src, const dp_movement *mv, uint32_t mv_index,
+                         dp_fault *fault)
+{
+	bool any = false;
+	for (uint32_t i = 0; i < e->out.count; i++) {
+		const dp_parcel *p = dp_parcels_at(&e->out, i);
+		if (p->colour.v == 0) continue;
+		const dp_case *c = e->cases[e->colour[p->colour.v].case_index];
+		if (dp_u256_cmp(mv->amount, c->dust_limit) > 0) continue;
+		DP_TRY(dp_flow(e, mv_index, DP_NO_INDEX, src,
+		               dp_party_of_bucket(DP_BUCKET_DUST), mv->asset, p, fault));
+		any = true;
+	}
+	if (!any) return DP_OK;
+	dp_parcels_clear(&e->scratch_b);
+	for (uint32_t i = 0; i < e->out.count; i++) {
+		dp_parcel p = *dp_parcels_at(&e->out, i);
+		if (p.colour.v != 0 &&
+		    dp_u256_cmp(mv->amount,
+		                e->cases[e->colour[p.colour.v].case_index]->dust_limit) <= 0) {
+			if (e->policy->shape == DP_SHAPE_MARKS) continue;
+			p.colour = DP_CLEAN;
+			p.origin = DP_U256_ZERO;
+		}
+		if (e->policy->shape == DP_SHAPE_QUEUE)
+			DP_TRY(dp_parcels_push(&e->scratch_b, &p, fault));
+		else
+			DP_TRY(dp_bag_add(&e->scratch_b, &p, fault));
+	}
+	dp_parcels swap = e->out;
+	e->out = e->scratch_b;
+	e->scratch_b = swap;
+	return DP_OK;
+}
+
+// A seed that names this transaction paints what arrives at its address.
+static dp_code paint_arrival(dp_engine *e, const dp_tx *tx, const dp_movement *mv,
+                             uint32_t mv_index, dp_fault *fault)
+{
+	for (uint32_t i = 0; e->seeds_waiting > 0 && i < e->seed_count; i++) {
+		dp_seed_state *s = &e->seed[i];
+		if (s->done || !s->seed->has_tx || s->seed->asset.v != mv->asset.v ||
+		    !dp_addr_eq(&s->seed->addr, &mv->to) || memcmp(s->seed->tx, tx->id, 32) != 0)
+			continue;
+		dp_u256 want = s->seed->has_amount ? dp_u256_sub(s->seed->amount, s->arrived)
+		                                   : mv->amount;
+		want = dp_u256_min(want, mv->amount);
+		if (dp_u256_is_zero(want)) continue;
+		DP_TRY(dp_touch_books(e, fault));
+		dp_u256 contested;
+		DP_TRY(dp_policy_paint(e->policy, &e->out, &contested, s->colour, want, fault));
+		s->arrived = dp_u256_add(s->arrived, want);
+		dp_parcel p = {.units = contested, .origin = contested, .colour = s->colour};
+		if (!dp_u256_is_zero(contested))
+			DP_TRY(dp_flow(e, mv_index, DP_NO_INDEX, DP_PARTY_THEFT,
+			               dp_party_of_bucket(DP_BUCKET_CONTESTED), mv->asset, &p,
+			               fault));
+		p.units = dp_u256_sub(want, contested);
+		p.origin = p.units;
+		if (!dp_u256_is_zero(p.units))
+			DP_TRY(dp_flow(e, mv_index, DP_NO_INDEX, DP_PARTY_THEFT, DP_PARTY_TX,
+			               mv->asset, &p, fault));
+	}
+	return DP_OK;
+}
+
+// Counts a movement of a followed pool; too many of them, and it is an unlabelled hub: other people's
+// money mixes there, and taint stops until a person has named it.
+static dp_code count_move(dp_engine *e, uint32_t index, uint32_t mv_index, dp_fault *fault)
+{
+	if (e->hub_limit == 0) return DP_OK;
+	dp_holder *r = &e->holders.record[index];
+	if ((r->flags & DP_HOLDER_HUB) != 0 || r->moves <= e->hub_limit) return DP_OK;
+	DP_TRY(dp_touch(e, index, fault));
+	r = &e->holders.record[index];
+	r->flags |= DP_HOLDER_HUB;
+	dp_event *ev;
+	DP_TRY(dp_emit(e, &ev, DP_EV_HUB, mv_index, fault));
+	ev->src = r->no;
+	ev->asset = r->asset;
+	dp_parcels *list;
+	DP_TRY(dp_holders_load(&e->holders, &list, index, &e->scratch_a, fault));
+	DP_TRY(dp_flow_parcels(e, mv_index, DP_NO_INDEX, r->no,
+	                       dp_party_of_bucket(DP_BUCKET_UNRESOLVED), r->asset, list, fault));
+	dp_parcels_clear(list);
+	return dp_holders_store(&e->holders, index, list, fault);
+}
+
+// Puts e->out where it goes, books it. `hop` is that of a holder first reached now.
+static dp_code put_in(dp_engine *e, dp_party src, uint32_t hop, const dp_movement *mv,
+                      uint32_t mv_index, struct target t, dp_fault *fault)
+{
+	if (dp_has_taint(&e->out) && t.party == 0) DP_TRY(book_dust(e, src, mv, mv_index, fault));
+	bool tainted = dp_has_taint(&e->out);
+	if (tainted && t.party != 0) {
+		DP_TRY(dp_flow_parcels(e, mv_index, t.stop, src, t.party, mv->asset, &e->out,
+		                       fault));
+		tainted = false;
+		dp_parcels_clear(&e->out);
+		DP_TRY(dp_policy_put_clean(e->policy, &e->out, mv->amount, fault));
+	}
+	if (!tainted && t.pool == DP_HOLDER_NONE) return DP_OK;
+	uint32_t dst = t.pool;
+	if (dst == DP_HOLDER_NONE)
+		DP_TRY(dp_pool(e, &dst, &mv->to, mv->asset, hop, mv_index, fault));
+	if (tainted)
+		DP_TRY(dp_flow_parcels(e, mv_index, DP_NO_INDEX, src,
+		                       e->holders.record[dst].no, mv->asset, &e->out, fault));
+	DP_TRY(dp_pool_put(e, dst, &e->out, fault));
+	e->holders.record[dst].moves++;
+	return count_move(e, dst, mv_index, fault);
+}
+
+static dp_code apply_movement(dp_engine *e, const dp_tx *tx, uint32_t mv_index, bool seeded,
+                              dp_fault *fault)
+{
+	const dp_movement *mv = &e->block->mv[mv_index];
+	uint32_t src = find_pool(e, e->block->src_key[mv_index], &mv->from, mv->asset);
+	if (src != DP_HOLDER_NONE && (e->holders.record[src].flags & DP_HOLDER_HUB) != 0)
+		src = DP_HOLDER_NONE;
+	struct target t = target_of(e, mv, e->block->dst_key[mv_index]);
+	if (src == DP_HOLDER_NONE && t.pool == DP_HOLDER_NONE && !seeded) return DP_OK;
+	dp_parcels_clear(&e->out);
+	dp_party party = DP_PARTY_TX;
+	uint32_t hop = 0;
+	if (src != DP_HOLDER_NONE) {
+		DP_TRY(take_out(e, src, mv, mv_index, fault));
+		e->holders.record[src].moves++;
+		party = e->holders.record[src].no;
+		hop = e->holders.record[src].hop;
+		DP_TRY(count_move(e, src, mv_index, fault));
+	} else {
+		DP_TRY(dp_policy_put_clean(e->policy, &e->out, mv->amount, fault));
+	}
+	dp_link_state *link = dp_link_wants(e, tx, mv);
+	if (link != NULL && dp_has_taint(&e->out)) {
+		DP_TRY(dp_link_gather(e, link, mv_index, party, &e->out, mv->asset, fault));
+		DP_TRY(dp_policy_put_clean(e->policy, &e->out, mv->amount, fault));
+	}
+	if (!seeded) return put_in(e, party, hop + 1, mv, mv_index, t, fault);
+	// A theft: what arrives is painted on the way, so it comes out of the transaction.
+	if (party != DP_PARTY_TX)
+		DP_TRY(dp_flow_parcels(e, mv_index, DP_NO_INDEX, party, DP_PARTY_TX, mv->asset,
+		                       &e->out, fault));
+	DP_TRY(paint_arrival(e, tx, mv, mv_index, fault));
+	return put_in(e, DP_PARTY_TX, src == DP_HOLDER_NONE ? 0 : hop + 1, mv, mv_index, t, fault);
+}
+
+//- one transaction -------------------------------------------------------------------------------
+
+// Seeds that name this transaction: they were painted as their units arrived. What is missing was
+// never there.
+static dp_code finish_seeds(dp_engine *e, const dp_tx *tx, dp_fault *fault)
+{
+	for (uint32_t i = 0; i < e->seed_count; i++) {
+		dp_seed_state *s = &e->seed[i];
+		if (s->done || !s->seed->has_tx || memcmp(s->seed->tx, tx->id, 32) != 0) continue;
+		if (dp_u256_is_zero(s->arrived) ||
+		    (s->seed->has_amount && dp_u256_lt(s->arrived, s->seed->amount))) {
+			char have[DP_U256_DEC_MAX], want[DP_U256_DEC_MAX];
+			const dp_asset_info *a = dp_asset_info_of(s->seed->asset);
+			dp_u256_format(have, s->arrived, a->decimals);
+			dp_u256_format(want, s->seed->amount, a->decimals);
+			return dp_fail_at(fault, DP_BAD_CASE, s->seed->line, 0,
+			                  "the seed names %s %s but its transaction moved only %s "
+			                  "to that address: correct the amount or the address",
+			                  want, a->symbol, have);
+		}
+		DP_TRY(dp_touch_books(e, fault));
+		s->done = true;
+		e->seeds_waiting--;
+	}
+	return DP_OK;
+}
+
+static bool names_a_seed(const dp_engine *e, const dp_tx *tx)
+{
+	for (uint32_t i = 0; e->seeds_waiting > 0 && i < e->seed_count; i++)
+		if (!e->seed[i].done && e->seed[i].seed->has_tx &&
+		    memcmp(e->seed[i].seed->tx, tx->id, 32) == 0)
+			return true;
+	return false;
+}
+
+// A transfer of nothing genuine that names a holder: address poisoning to be reported.
+static dp_code note_noise(dp_engine *e, uint32_t mv_index, dp_fault *fault)
+{
+	uint64_t src = e->block->src_key[mv_index], dst = e->block->dst_key[mv_index];
+	if ((src == 0 || !dp_holders_maybe(&e->holders, src)) &&
+	    (dst == 0 || !dp_holders_maybe(&e->holders, dst)))
+		return DP_OK;
+	dp_event *ev;
+	return dp_emit(e, &ev, DP_EV_NOISE, mv_index, fault);
+}
+
+dp_code dp_apply_account_tx(dp_engine *e, const dp_tx *tx, dp_fault *fault)
+{
+	DP_CHECK(!e->utxo);
+	bool seeded = names_a_seed(e, tx);
+	if (e->policy->ranks_outflows) DP_TRY(dp_rank(e, tx, fault));
+	for (uint32_t i = tx->mv_first; i < tx->mv_first + tx->mv_count; i++) {
+		const dp_movement *mv = &e->block->mv[i];
+		if ((mv->flags & DP_MVF_FAILED) != 0 && mv->kind != DP_MV_FEE) continue;
+		if (mv->asset.v == 0 || (mv->flags & DP_MVF_UNSIGNED_ZERO) != 0) {
+			DP_TRY(note_noise(e, i, fault));
+			continue;
+		}
+		if (dp_u256_is_zero(mv->amount)) continue;
+		bool from_known = false, to_known = false;
+		if (e->options.track_openings) {
+			from_known = find_pool(e, e->block->src_key[i], &mv->from, mv->asset) !=
+			             DP_HOLDER_NONE;
+		}
+		DP_TRY(apply_movement(e, tx, i, seeded, fault));
+		if (e->options.track_openings) {
+			to_known = find_pool(e, e->block->dst_key[i], &mv->to, mv->asset) !=
+			           DP_HOLDER_NONE;
+			DP_TRY(dp_balance_note(e, mv, from_known, to_known, fault));
+		}
+	}
+	if (seeded) DP_TRY(finish_seeds(e, tx, fault));
+	if (e->link_count > 0) DP_TRY(dp_links_after_tx(e, tx, fault));
+	dp_check_books(e);
+	return DP_OK;
+}

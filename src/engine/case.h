@@ -1,0 +1,104 @@
+// A case: an incident as it is known, and how we follow it. Read from a YAML file (design.md 8);
+// every mistake in it is reported with line and column, and nothing in it is guessed.
+#ifndef DP_ENGINE_CASE_H
+#define DP_ENGINE_CASE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/fault.h"
+#include "base/mem.h"
+#include "base/u256.h"
+#include "chain/address.h"
+#include "chain/asset.h"
+#include "chain/chain.h"
+#include "taint/policy.h"
+
+// Where origin units can be, besides at holders. The order is fixed: casebooks store the numbers.
+typedef enum dp_bucket {
+	DP_BUCKET_HELD = 0, // at holders we follow
+	DP_BUCKET_SERVICE,
+	DP_BUCKET_MIXER,
+	DP_BUCKET_UNRESOLVED, // inside a link that is not complete, or at an unlabelled hub
+	DP_BUCKET_FEE,
+	DP_BUCKET_BURNT,
+	DP_BUCKET_DUST,
+	DP_BUCKET_FROZEN,
+	DP_BUCKET_RETURNED,
+	DP_BUCKET_CONTESTED, // units an earlier theft had already stained
+	DP_BUCKET_COUNT
+} dp_bucket;
+
+const char *dp_bucket_name(dp_bucket b); // "held", "service", ...
+
+// Something stolen. UTXO chains: an outpoint, or a transaction and an address in it. Account chains:
+// an address and an asset, with the transaction, or with the time or height at which the units were there.
+typedef struct dp_seed {
+	bool has_outpoint, has_addr, has_amount, has_tx, has_time, has_height;
+	dp_outpoint outpoint;
+	dp_addr addr;
+	dp_asset asset;
+	dp_u256 amount;
+	uint8_t tx[32];
+	int64_t time;
+	uint64_t height;
+	uint32_t line;
+} dp_seed;
+
+enum { DP_LINK_ASSETS_MAX = 16 };
+
+// An accepted link: a continuation that a person vouches for. What leaves `from` in one of `assets` did
+// not go to whom the ledger shows: it became `amount` of `asset` at `to`.
+//  with `txs`   what leaves in exactly these transactions is gathered; when all have been seen it
+//               becomes `amount` units at once, each parcel its share by the cumulative floor rule
+//  without      one for one (in whole coins) as it leaves, until `amount` units were delivered
+typedef struct dp_link_claim {
+	dp_addr from, to;
+	dp_asset assets[DP_LINK_ASSETS_MAX];
+	uint32_t asset_count;
+	dp_asset asset;
+	dp_u256 amount;
+	uint8_t (*tx)[32];
+	uint32_t tx_count;
+	const char *by;
+	uint32_t line;
+} dp_link_claim;
+
+typedef struct dp_opening {
+	dp_addr addr;
+	dp_asset asset;
+	dp_u256 amount;
+	const char *by;
+} dp_opening;
+
+// A place where taint stops: a service, a mixer, the victim.
+typedef struct dp_stop {
+	dp_addr addr;
+	uint8_t bucket; // dp_bucket
+	const char *name, *by;
+} dp_stop;
+
+typedef struct dp_case {
+	const char *incident, *title;
+	const dp_chain *chain;
+	const dp_policy *policy;
+	int64_t theft_time;     // earliest known time of a seed; INT64_MAX when none is known
+	dp_u256 dust_limit;     // base units; 0 = off
+	uint32_t hub_limit;     // movements; 0 = off
+	dp_seed *seed;
+	dp_link_claim *link;
+	dp_opening *opening;
+	dp_stop *stop;
+	uint32_t seed_count, link_count, opening_count, stop_count;
+	const char *yaml;       // the file, byte for byte: part of the evidence
+	size_t yaml_size;
+	dp_arena arena;         // owns everything above
+} dp_case;
+
+enum { DP_CASE_SEEDS_MAX = 1 << 20, DP_HUB_LIMIT_DEFAULT = 10000 };
+
+// `ret_case` must stay where it is until dp_case_done. On failure it holds nothing.
+DP_MUST dp_code dp_case_parse(dp_case *ret_case, const char *yaml, size_t size, dp_fault *fault);
+void dp_case_done(dp_case *c);
+
+#endif

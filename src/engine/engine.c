@@ -1,0 +1,482 @@
+// The engine's life, and the loop every block goes through. See engine.h and private.h.
+//
+// Scanning a block is two look-ups in the filter for each movement, over two columns of 64-bit keys;
+// only where one of them says "maybe" is a transaction looked at. That is what makes following a
+// theft through a whole chain a matter of memory bandwidth.
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "engine/private.h"
+
+enum { COLOURS_MAX = 60000, UNDO_BLOCKS_MAX = 100000 };
+
+//- making ----------------------------------------------------------------------------------------
+
+static int by_theft_time(const void *a, const void *b)
+{
+	const dp_case *const *x = a, *const *y = b;
+	return ((*x)->theft_time > (*y)->theft_time) - ((*x)->theft_time < (*y)->theft_time);
+}
+
+// The colour of (case, stolen asset), made when it is not there yet.
+static dp_colour colour_for(dp_engine *e, uint32_t case_index, dp_asset asset)
+{
+	for (uint32_t i = 1; i <= e->colour_count; i++)
+		if (e->colour[i].case_index == case_index && e->colour[i].asset.v == asset.v)
+			return (dp_colour){(uint16_t)i};
+	e->colour_count++;
+	e->colour[e->colour_count].case_index = case_index;
+	e->colour[e->colour_count].asset = asset;
+	return (dp_colour){(uint16_t)e->colour_count};
+}
+
+static int by_addr(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(dp_addr));
+}
+
+static dp_code copy_stops(dp_engine *e, dp_fault *fault)
+{
+	uint64_t count = 0;
+	for (uint32_t i = 0; i < e->case_count; i++) count += e->cases[i]->stop_count;
+	if (count == 0) return DP_OK;
+	if (count > DP_CASE_SEEDS_MAX) return dp_fail(fault, DP_LIMIT, "too many services");
+	e->stop = dp_alloc(count * sizeof *e->stop);
+	if (e->stop == NULL) return dp_fail(fault, DP_NO_MEMORY, "out of memory");
+	for (uint32_t i = 0; i < e->case_count; i++)
+		for (uint32_t j = 0; j < e->cases[i]->stop_count; j++) {
+			const dp_stop *s = &e->cases[i]->stop[j];
+			e->stop[e->stop_count] =
+			    (dp_stop_state){s->addr, s->bucket, e->stop_count};
+			e->stop_count++;
+		}
+	qsort(e->stop, e->stop_count, sizeof *e->stop, by_addr);
+	return DP_OK;
+}
+
+static dp_code copy_seeds(dp_engine *e, dp_fault *fault)
+{
+	uint64_t seeds = 0, links = 0;
+	for (uint32_t i = 0; i < e->case_count; i++) {
+		seeds += e->cases[i]->seed_count;
+		links += e->cases[i]->link_count;
+	}
+	if (seeds == 0) return dp_fail(fault, DP_BAD_CASE, "nothing was stolen: no seeds");
+	if (seeds > DP_CASE_SEEDS_MAX) return dp_fail(fault, DP_LIMIT, "too many seeds");
+	uint64_t colours = seeds < COLOURS_MAX ? seeds + 1 : COLOURS_MAX;
+	e->seed = dp_alloc(seeds * sizeof *e->seed);
+	e->link = dp_alloc((links + 1) * sizeof *e->link);
+	e->colour = dp_alloc(colours * sizeof *e->colour);
+	if (e->seed == NULL || e->link == NULL || e->colour == NULL)
+		return dp_fail(fault, DP_NO_MEMORY, "out of memory");
+	for (uint32_t i = 0; i < e->case_count; i++) {
+		const dp_case *c = e->cases[i];
+		for (uint32_t j = 0; j < c->seed_count; j++) {
+			dp_seed_state *s = &e->seed[e->seed_count++];
+			s->seed = &c->seed[j];
+			s->case_index = i;
+			if (e->colour_count + 2 >= colours + 1 && colours == COLOURS_MAX)
+				return dp_fail(fault, DP_LIMIT, "too many cases and assets");
+			s->colour = colour_for(e, i, c->seed[j].asset);
+		}
+		for (uint32_t j = 0; j < c->link_count; j++) {
+			e->link[e->link_count].claim = &c->link[j];
+			e->link[e->link_count++].case_index = i;
+		}
+		if (c->hub_limit > 0 && (e->hub_limit == 0 || c->hub_limit < e->hub_limit))
+			e->hub_limit = c->hub_limit;
+	}
+	e->seeds_waiting = e->seed_count;
+	return DP_OK;
+}
+
+static dp_code make(dp_engine *e, const dp_case *const *cases, uint32_t case_count,
+                    dp_fault *fault)
+{
+	e->cases = dp_alloc(case_count * sizeof *e->cases);
+	if (e->cases == NULL) return dp_fail(fault, DP_NO_MEMORY, "out of memory");
+	for (uint32_t i = 0; i < case_count; i++) e->cases[i] = cases[i];
+	e->case_count = case_count;
+	// The earlier theft keeps a unit that two cases claim: its colours come first. A stable
+	// order for cases of one time is the order given; qsort is not stable, so insert.
+	for (uint32_t i = 1; i < case_count; i++)
+		for (uint32_t j = i; j > 0 && by_theft_time(&e->cases[j - 1], &e->cases[j]) > 0;
+		     j--) {
+			const dp_case *swap = e->cases[j];
+			e->cases[j] = e->cases[j - 1];
+			e->cases[j - 1] = swap;
+		}
+	DP_TRY(copy_seeds(e, fault));
+	DP_TRY(copy_stops(e, fault));
+	size_t colours = (size_t)e->colour_count + 1;
+	e->in_tx = dp_alloc(colours * sizeof *e->in_tx);
+	e->sum_units = dp_alloc(colours * sizeof *e->sum_units);
+	e->sum_origin = dp_alloc(colours * sizeof *e->sum_origin);
+	e->undo = dp_alloc(((size_t)e->options.undo_blocks + 1) * sizeof *e->undo);
+	if (e->in_tx == NULL || e->sum_units == NULL || e->sum_origin == NULL || e->undo == NULL)
+		return dp_fail(fault, DP_NO_MEMORY, "out of memory");
+	DP_TRY(dp_holders_init(&e->holders, e->utxo, fault));
+	for (uint32_t i = 0; e->utxo && i < e->seed_count; i++)
+		if (e->seed[i].seed->has_outpoint)
+			DP_TRY(dp_holders_watch(&e->holders,
+			                        dp_outpoint_key(&e->seed[i].seed->outpoint),
+			                        fault));
+	dp_state_init(e);
+	return DP_OK;
+}
+
+dp_code dp_engine_new(dp_engine **ret_engine, const dp_engine_options *options,
+                      const dp_case *const *cases, uint32_t case_count, dp_fault *fault)
+{
+	DP_CHECK(options->policy != NULL && options->chain != NULL);
+	DP_CHECK(options->undo_blocks <= UNDO_BLOCKS_MAX);
+	DP_CHECK(case_count > 0 && case_count < COLOURS_MAX);
+	dp_engine *e = dp_alloc(sizeof *e);
+	if (e == NULL) return dp_fail(fault, DP_NO_MEMORY, "out of memory");
+	e->options = *options;
+	e->policy = options->policy;
+	e->utxo = options->chain->kind == DP_CHAIN_UTXO;
+	dp_code code = make(e, cases, case_count, fault);
+	if (code != DP_OK) {
+		dp_engine_free(e);
+		return code;
+	}
+	*ret_engine = e;
+	return DP_OK;
+}
+
+static void undo_done(dp_undo *u)
+{
+	dp_free(u->bytes.bytes);
+	dp_free(u->balance_log.bytes);
+}
+
+void dp_engine_free(dp_engine *e)
+{
+	if (e == NULL) return;
+	dp_holders_done(&e->holders);
+	for (uint32_t i = 0; i < e->link_count; i++) dp_parcels_done(&e->link[i].inside);
+	for (uint64_t i = 0; i < e->slot_cap; i++) dp_parcels_done(&e->slot_out[i]);
+	for (uint32_t i = 0; e->undo != NULL && i <= e->options.undo_blocks; i++)
+		undo_done(&e->undo[i]);
+	undo_done(&e->now);
+	dp_balances_done(&e->balances);
+	dp_parcels_done(&e->scratch_a);
+	dp_parcels_done(&e->scratch_b);
+	dp_parcels_done(&e->in);
+	dp_parcels_done(&e->out);
+	dp_free(e->dirty.bytes);
+	dp_free(e->cases);
+	dp_free(e->colour);
+	dp_free(e->in_tx);
+	dp_free(e->sum_units);
+	dp_free(e->sum_origin);
+	dp_free(e->seed);
+	dp_free(e->link);
+	dp_free(e->stop);
+	dp_free(e->event);
+	dp_free(e->undo);
+	dp_free(e->slot_out);
+	dp_free(e->slot);
+	dp_free(e->ahead);
+	dp_free(e);
+}
+
+//- seeds by position -----------------------------------------------------------------------------
+
+// A seed that is not tied to a transaction of the source: its units lie in the pool from the block
+// on. A seed with a transaction and a time waits for the transaction as long as it may still come.
+static bool seed_is_due(const dp_seed_state *s, const dp_block *block)
+{
+	const dp_seed *seed = s->seed;
+	if (s->done) return false;
+	if (seed->has_tx) {
+		if (seed->has_height) return block->height > seed->height;
+		if (seed->has_time) return block->time > seed->time;
+		return false;
+	}
+	if (seed->has_height) return block->height >= seed->height;
+	if (seed->has_time) return block->time >= seed->time;
+	return true;
+}
+
+static dp_code place_seeds(dp_engine *e, const dp_block *block, dp_fault *fault)
+{
+	for (uint32_t i = 0; e->seeds_waiting > 0 && i < e->seed_count; i++) {
+		dp_seed_state *s = &e->seed[i];
+		if (!seed_is_due(s, block)) continue;
+		DP_TRY(dp_touch_books(e, fault));
+		uint32_t index;
+		DP_TRY(dp_pool(e, &index, &s->seed->addr, s->seed->asset, 0, DP_NO_INDEX, fault));
+		dp_parcel p = {.units = s->seed->amount, .origin = s->seed->amount};
+		p.colour = s->colour;
+		DP_TRY(dp_flow(e, DP_NO_INDEX, DP_NO_INDEX, DP_PARTY_THEFT,
+		               e->holders.record[index].no, s->seed->asset, &p, fault));
+		dp_parcels_clear(&e->in);
+		if (e->policy->shape == DP_SHAPE_MARKS)
+			DP_TRY(dp_policy_put_clean(e->policy, &e->in, p.units, fault));
+		DP_TRY(e->policy->shape == DP_SHAPE_QUEUE ? dp_parcels_push(&e->in, &p, fault)
+		                                          : dp_bag_add(&e->in, &p, fault));
+		DP_TRY(dp_pool_put(e, index, &e->in, fault));
+		s->done = true;
+		e->seeds_waiting--;
+	}
+	return DP_OK;
+}
+
+//- a block ---------------------------------------------------------------------------------------
+
+static bool hit(const dp_engine *e, const dp_block *b, uint32_t mv)
+{
+	uint64_t src = b->src_key[mv], dst = b->dst_key[mv];
+	return (src != 0 && dp_holders_maybe(&e->holders, src)) ||
+	       (dst != 0 && dp_holders_maybe(&e->holders, dst));
+}
+
+static dp_code apply_tx(dp_engine *e, uint32_t tx, dp_fault *fault)
+{
+	e->tx_index = tx;
+	return e->utxo ? dp_apply_utxo_tx(e, &e->block->tx[tx], fault)
+	               : dp_apply_account_tx(e, &e->block->tx[tx], fault);
+}
+
+// Every transaction is looked at: while seeds or links wait for theirs, and where balances are kept.
+static dp_code apply_each(dp_engine *e, const dp_block *b, dp_fault *fault)
+{
+	for (uint32_t t = 0; t < b->tx_count; t++) DP_TRY(apply_tx(e, t, fault));
+	return DP_OK;
+}
+
+// The fast way: nothing but the two columns is read until a key may belong to a holder.
+static dp_code apply_hits(dp_engine *e, const dp_block *b, dp_fault *fault)
+{
+	uint32_t t = 0;
+	for (uint32_t mv = 0; mv < b->mv_count;) {
+		if (__builtin_expect(!hit(e, b, mv), 1)) {
+			mv++;
+			continue;
+		}
+		while (b->tx[t].mv_first + b->tx[t].mv_count <= mv) t++;
+		DP_TRY(apply_tx(e, t, fault));
+		mv = b->tx[t].mv_first + b->tx[t].mv_count;
+	}
+	return DP_OK;
+}
+
+static bool links_wait(const dp_engine *e)
+{
+	for (uint32_t i = 0; i < e->link_count; i++)
+		if (!e->link[i].done) return true;
+	return false;
+}
+
+static dp_code apply_block(dp_engine *e, const dp_block *block, dp_fault *fault)
+{
+	e->tx_index = DP_NO_INDEX;
+	if (!e->utxo) DP_TRY(place_seeds(e, block, fault));
+	bool each = e->seeds_waiting > 0 || e->options.track_openings || links_wait(e);
+	DP_TRY(each ? apply_each(e, block, fault) : apply_hits(e, block, fault));
+	e->height = block->height;
+	e->time = block->time;
+	memcpy(e->hash, block->hash, 32);
+	e->blocks++;
+	return DP_OK;
+}
+
+dp_code dp_engine_apply(dp_engine *e, const dp_block *block, dp_fault *fault)
+{
+	DP_CHECK(e != NULL && block != NULL);
+	if (block->chain != e->options.chain)
+		return dp_fail(fault, DP_BAD_CASE, "the source is of %s but the case is of %s",
+		               block->chain->name, e->options.chain->name);
+	if (e->blocks > 0 && block->height <= e->height)
+		return dp_fail(fault, DP_BAD_BYTES, "block %llu comes after block %llu",
+		               (unsigned long long)block->height, (unsigned long long)e->height);
+	e->event_count = 0;
+	DP_TRY(dp_undo_begin(e, fault));
+	e->block = block;
+	dp_fault first = {0};
+	dp_code code = apply_block(e, block, &first);
+	e->block = NULL;
+	if (code == DP_OK) return dp_undo_commit(e, block, fault);
+	// A refused block leaves no trace.
+	memset(e->in_tx, 0, ((size_t)e->colour_count + 1) * sizeof *e->in_tx);
+	memset(e->sum_units, 0, ((size_t)e->colour_count + 1) * sizeof *e->sum_units);
+	memset(e->sum_origin, 0, ((size_t)e->colour_count + 1) * sizeof *e->sum_origin);
+	e->event_count = 0;
+	dp_fault second;
+	dp_code undone = dp_undo_apply(e, &e->now.bytes, &e->now.balance_log, &second);
+	if (fault != NULL) *fault = undone == DP_OK ? first : second;
+	return undone == DP_OK ? code : undone;
+}
+
+dp_code dp_engine_skip(dp_engine *e, const dp_block *block, dp_fault *fault)
+{
+	if (e->utxo || !e->options.track_openings) return DP_OK;
+	e->now.balance_log.size = 0;
+	for (uint32_t t = 0; t < block->tx_count; t++) {
+		const dp_tx *tx = &block->tx[t];
+		for (uint32_t i = tx->mv_first; i < tx->mv_first + tx->mv_count; i++) {
+			const dp_movement *mv = &block->mv[i];
+			if (mv->asset.v == 0 || (mv->flags & DP_MVF_UNSIGNED_ZERO) != 0) continue;
+			if ((mv->flags & DP_MVF_FAILED) != 0 && mv->kind != DP_MV_FEE) continue;
+			DP_TRY(dp_balance_note(e, mv, false, false, fault));
+		}
+		e->now.balance_log.size = 0;
+	}
+	return DP_OK;
+}
+
+dp_code dp_engine_rollback(dp_engine *e, dp_fault *fault)
+{
+	if (e->undo_count == 0)
+		return dp_fail(fault, DP_NOT_FOUND,
+		               "block %llu is older than what can be rolled back",
+		               (unsigned long long)e->height);
+	uint32_t at = (e->undo_first + e->undo_count - 1) % e->options.undo_blocks;
+	e->event_count = 0;
+	e->epoch++;
+	DP_TRY(dp_undo_apply(e, &e->undo[at].bytes, &e->undo[at].balance_log, fault));
+	e->undo_count--;
+	return DP_OK;
+}
+
+//- looking ---------------------------------------------------------------------------------------
+
+const dp_event *dp_engine_events(const dp_engine *e, uint32_t *ret_count)
+{
+	*ret_count = e->event_count;
+	return e->event;
+}
+
+void dp_event_identity(const dp_engine *e, const dp_block *block, const dp_event *event,
+                       uint8_t ret_id[36])
+{
+	DP_CHECK(event->kind == DP_EV_HOLDER);
+	if (event->mv == DP_NO_INDEX) {
+		// Placed by a seed or a link: a pool, and pools stay.
+		uint32_t i = e->holders.record_count;
+		while (i > 0 && e->holders.record[i - 1].no != event->dst) i--;
+		DP_CHECK(i > 0);
+		memcpy(ret_id, e->holders.record[i - 1].id, 36);
+		return;
+	}
+	const dp_movement *mv = &block->mv[event->mv];
+	if (!e->utxo) {
+		dp_holder_id_of_addr(ret_id, &mv->to);
+	} else if (mv->kind == DP_MV_INPUT) {
+		dp_holder_id_of_outpoint(ret_id, &mv->spent);
+	} else {
+		const dp_tx *tx = &block->tx[event->tx];
+		dp_outpoint o = {.vout = 0};
+		for (uint32_t i = tx->mv_first; i < event->mv; i++)
+			o.vout += block->mv[i].kind == DP_MV_OUTPUT;
+		memcpy(o.txid, tx->id, 32);
+		dp_holder_id_of_outpoint(ret_id, &o);
+	}
+}
+
+bool dp_engine_conserves(const dp_engine *e)
+{
+	return e->policy->conserving;
+}
+
+uint64_t dp_engine_height(const dp_engine *e)
+{
+	return e->height;
+}
+
+int64_t dp_engine_time(const dp_engine *e)
+{
+	return e->time;
+}
+
+const uint8_t *dp_engine_hash(const dp_engine *e)
+{
+	return e->hash;
+}
+
+uint64_t dp_engine_blocks(const dp_engine *e)
+{
+	return e->blocks;
+}
+
+uint32_t dp_engine_undo_depth(const dp_engine *e)
+{
+	return e->undo_count;
+}
+
+uint32_t dp_engine_colour_count(const dp_engine *e)
+{
+	return e->colour_count;
+}
+
+const dp_colour_info *dp_engine_colour(const dp_engine *e, dp_colour c)
+{
+	DP_CHECK(c.v > 0 && c.v <= e->colour_count);
+	return &e->colour[c.v];
+}
+
+const dp_case *dp_engine_case(const dp_engine *e, uint32_t index)
+{
+	DP_CHECK(index < e->case_count);
+	return e->cases[index];
+}
+
+uint32_t dp_engine_holder_count(const dp_engine *e)
+{
+	return e->last_no;
+}
+
+uint64_t dp_engine_memory(const dp_engine *e)
+{
+	const dp_holders *h = &e->holders;
+	uint64_t bytes = h->record_count * sizeof *h->record + h->slot_count * sizeof *h->slot +
+	                 h->filter_words * sizeof *h->filter + h->content_count * sizeof *h->content;
+	for (uint32_t i = 0; i < h->content_count; i++)
+		bytes += h->content[i].cap * sizeof(dp_parcel);
+	return bytes;
+}
+
+const dp_seed *dp_engine_pending_seed(const dp_engine *e, uint32_t *ret_case_index,
+                                      uint32_t *ret_count)
+{
+	*ret_count = e->seeds_waiting;
+	for (uint32_t i = 0; i < e->seed_count; i++)
+		if (!e->seed[i].done) {
+			*ret_case_index = e->seed[i].case_index;
+			return e->seed[i].seed;
+		}
+	return NULL;
+}
+
+bool dp_engine_conserved(const dp_engine *e)
+{
+	if (!e->policy->conserving) return false;
+	dp_u256 *held = dp_alloc(((size_t)e->colour_count + 1) * sizeof *held);
+	if (held == NULL) return false;
+	for (uint32_t i = 0; i < e->holders.record_count; i++) {
+		const dp_holder *r = &e->holders.record[i];
+		if (r->form == DP_FORM_ONE)
+			held[r->colour.v] =
+			    dp_u256_add(held[r->colour.v], dp_u256_of128(dp_holder_units(r)));
+		if (r->form != DP_FORM_LIST) continue;
+		const dp_parcels *list = &e->holders.content[r->list];
+		for (uint32_t j = 0; j < list->count; j++) {
+			const dp_parcel *p = dp_parcels_at(list, j);
+			held[p->colour.v] = dp_u256_add(held[p->colour.v], p->origin);
+		}
+	}
+	bool right = true;
+	for (uint32_t i = 1; i <= e->colour_count; i++) {
+		const dp_colour_info *c = &e->colour[i];
+		dp_u256 sum = held[i];
+		right &= dp_u256_eq(sum, c->bucket[DP_BUCKET_HELD]);
+		for (int b = 1; b < DP_BUCKET_COUNT; b++) sum = dp_u256_add(sum, c->bucket[b]);
+		right &= dp_u256_eq(sum, c->stolen);
+	}
+	dp_free(held);
+	return right;
+}

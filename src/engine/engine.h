@@ -1,0 +1,169 @@
+// The engine: blocks in, in order; facts about stolen money out.
+//
+// Single-threaded and deterministic: state and events depend only on the options, the cases and
+// the sequence of blocks (I-1). Every block can be rolled back (I-3), to a stated depth. After every
+// transaction the books of every case add up (I-2).
+//
+//   dp_engine_new ── dp_engine_apply(block) ── dp_engine_events ── ... ── dp_engine_free
+//                         │        ▲
+//                         └ dp_engine_rollback
+//
+// Events are a double-entry ledger of the taint: each says how many units (and origin units) of
+// which colour went from which party to which, in which transaction. Everything that is ever
+// shown (buckets, holders, paths) can be computed again from them (I-6).
+#ifndef DP_ENGINE_ENGINE_H
+#define DP_ENGINE_ENGINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/fault.h"
+#include "chain/block.h"
+#include "engine/case.h"
+
+typedef struct dp_engine dp_engine;
+
+typedef struct dp_engine_options {
+	const dp_policy *policy;
+	const dp_chain *chain;
+	// Account chains: keep the running balance of every pool seen, so that a pool's opening
+	// balance is known from the same source when taint first arrives. Costs about 50 ns a movement
+	// and 80 bytes a pool. Off: opening balances are what the case states, else 0.
+	bool track_openings;
+	bool assume_clean;     // UTXO: go on where an input's value is nowhere to be had
+	uint32_t undo_blocks;  // how many blocks can be rolled back; 0 = none
+} dp_engine_options;
+
+// Who a flow goes from or to. Positive: a holder's number.
+typedef int64_t dp_party;
+enum {
+	DP_PARTY_TX = 0,     // the transaction itself (UTXO: inputs flow into it, outputs out of it)
+	DP_PARTY_THEFT = -1, // where a case's units come from
+	DP_PARTY_BUCKET0 = -2 // bucket b is DP_PARTY_BUCKET0 - b
+};
+static inline dp_party dp_party_of_bucket(dp_bucket b)
+{
+	return DP_PARTY_BUCKET0 - (int64_t)b;
+}
+
+typedef enum dp_event_kind {
+	DP_EV_HOLDER = 1, // `dst` is a new holder: hop, mv (whose address), asset
+	DP_EV_FLOW,       // units/origin of colour from src to dst
+	DP_EV_OPENING,    // pool `dst` had `units` clean units before; `how` says whence known
+	DP_EV_UNCOVERED,  // pool `src` sent `units` more than is known to have come in
+	DP_EV_ASSUMED,    // UTXO: the value (`units`) of an input had to be assumed clean
+	DP_EV_NOISE,      // a movement of no genuine value names a holder's address: `mv`
+	DP_EV_HUB,        // holder `src` is an unlabelled hub from here on
+	DP_EV_LINK        // an accepted link was applied: `stop` is its index, units delivered
+} dp_event_kind;
+
+typedef enum dp_opening_how {
+	DP_OPENING_ASSUMED = 0, // nobody knows: 0 assumed
+	DP_OPENING_STATED,      // in the case file
+	DP_OPENING_SEEN         // from earlier rows of the same source
+} dp_opening_how;
+
+enum { DP_NO_INDEX = UINT32_MAX };
+
+typedef struct dp_event {
+	uint8_t kind; // dp_event_kind
+	uint8_t how;  // dp_opening_how
+	dp_colour colour;
+	dp_asset asset;
+	uint16_t hop;
+	uint32_t tx, mv; // index in the block, or DP_NO_INDEX
+	uint32_t stop;   // index of the stop (arrivals) or link, or DP_NO_INDEX
+	dp_party src, dst;
+	dp_u256 units, origin;
+} dp_event;
+
+// What a colour is.
+typedef struct dp_colour_info {
+	uint32_t case_index;
+	dp_asset asset;   // the stolen asset
+	dp_u256 stolen;   // so far
+	dp_u256 bucket[DP_BUCKET_COUNT];
+} dp_colour_info;
+
+// Cases must outlive the engine; all of the options' chain.
+DP_MUST dp_code dp_engine_new(dp_engine **ret_engine, const dp_engine_options *options,
+                              const dp_case *const *cases, uint32_t case_count, dp_fault *fault);
+void dp_engine_free(dp_engine *e); // NULL is fine
+
+// Applies a block. Heights must rise. On failure the state is as before the block (I-3).
+DP_MUST dp_code dp_engine_apply(dp_engine *e, const dp_block *block, dp_fault *fault);
+// Only notes balances (track_openings): for blocks before the checkpoint of a resumed run.
+DP_MUST dp_code dp_engine_skip(dp_engine *e, const dp_block *block, dp_fault *fault);
+// Undoes the last block. DP_NOT_FOUND when it is out of reach.
+DP_MUST dp_code dp_engine_rollback(dp_engine *e, dp_fault *fault);
+
+// Events of the last block applied; valid until the next apply.
+const dp_event *dp_engine_events(const dp_engine *e, uint32_t *ret_count);
+
+// Whose id (36 bytes, as in dp_holder_view) a DP_EV_HOLDER event of `block` speaks of.
+void dp_event_identity(const dp_engine *e, const dp_block *block, const dp_event *event,
+                       uint8_t ret_id[36]);
+bool dp_engine_conserves(const dp_engine *e); // does its policy conserve?
+
+uint64_t dp_engine_height(const dp_engine *e); // of the last block; valid when blocks > 0
+int64_t dp_engine_time(const dp_engine *e);
+const uint8_t *dp_engine_hash(const dp_engine *e); // 32 bytes
+uint64_t dp_engine_blocks(const dp_engine *e);     // applied so far
+uint32_t dp_engine_undo_depth(const dp_engine *e); // blocks that can be rolled back
+uint32_t dp_engine_colour_count(const dp_engine *e); // colours are 1..count
+const dp_colour_info *dp_engine_colour(const dp_engine *e, dp_colour c);
+// Cases in the engine's order, which is that of the thefts; case_index above means this.
+const dp_case *dp_engine_case(const dp_engine *e, uint32_t index);
+uint32_t dp_engine_holder_count(const dp_engine *e); // holders numbered so far
+uint64_t dp_engine_memory(const dp_engine *e);       // bytes of state, for benches
+
+// Seeds whose transaction, outpoint or time the source has not reached: the first such seed, or
+// NULL.
+const dp_seed *dp_engine_pending_seed(const dp_engine *e, uint32_t *ret_case_index,
+                                      uint32_t *ret_count);
+
+// Adds everything up anew from the contents of all holders and compares with the running books.
+// True when every case conserves (I-2). Policies that do not conserve give false.
+bool dp_engine_conserved(const dp_engine *e);
+
+//- state ----------------------------------------------------------------------------------------
+//
+// For casebooks: each holder by its number, and the rest ("books") as one string of bytes. Two
+// engines whose dumps are equal are in the same state.
+
+typedef struct dp_holder_view {
+	uint32_t no;
+	const uint8_t *id; // 36 bytes: outpoint or address
+	dp_asset asset;
+	uint16_t hop;
+	uint32_t moves;
+	bool hub, gone; // gone: spent or given up; it holds nothing
+	const dp_parcel *parcel;
+	uint32_t parcel_count;
+} dp_holder_view;
+
+// Walks holders changed since the last dp_engine_saved (changed_only) or all that are not gone.
+// In order of number when all; changed ones in no special order, gone ones included.
+// `visit` returns DP_OK to go on.
+DP_MUST dp_code dp_engine_visit(dp_engine *e, bool changed_only,
+                                dp_code (*visit)(void *context, const dp_holder_view *view,
+                                                 dp_fault *fault),
+                                void *context, dp_fault *fault);
+void dp_engine_saved(dp_engine *e);
+
+// Books: counters, buckets, seeds, links, position. *ret_bytes belongs to the caller (dp_free).
+DP_MUST dp_code dp_engine_books_save(const dp_engine *e, uint8_t **ret_bytes, size_t *ret_size,
+                                     dp_fault *fault);
+// Into a fresh engine made with the same options and cases; then each holder.
+DP_MUST dp_code dp_engine_books_load(dp_engine *e, const uint8_t *bytes, size_t size,
+                                     dp_fault *fault);
+DP_MUST dp_code dp_engine_holder_load(dp_engine *e, const dp_holder_view *view, dp_fault *fault);
+
+// Undo records of the blocks that can be rolled back, oldest first, so that a casebook can
+// keep them. `back` 1 is the last block. *ret_bytes belongs to the caller.
+DP_MUST dp_code dp_engine_undo_save(const dp_engine *e, uint32_t back, uint64_t *ret_height,
+                                    uint8_t **ret_bytes, size_t *ret_size, dp_fault *fault);
+DP_MUST dp_code dp_engine_undo_load(dp_engine *e, uint64_t height, const uint8_t *bytes,
+                                    size_t size, dp_fault *fault);
+
+#endif

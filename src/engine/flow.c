@@ -1,0 +1,138 @@
+// Events, and the running books they keep: where the origin units of each colour are. See engine.h.
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "engine/private.h"
+
+enum { EVENTS_MAX = 1 << 27 };
+
+const char *dp_bucket_name(dp_bucket b)
+{
+	static const char *const names[DP_BUCKET_COUNT] = {
+	    "held", "service", "mixer",    "unresolved", "fee",
+	    "burnt", "dust",   "frozen", "returned",   "contested",
+	};
+	DP_CHECK(b < DP_BUCKET_COUNT);
+	return names[b];
+}
+
+dp_code dp_emit(dp_engine *e, dp_event **ret_event, dp_event_kind kind, uint32_t mv,
+                dp_fault *fault)
+{
+	if (__builtin_expect(e->event_count >= e->event_cap, 0)) {
+		void *items = e->event;
+		DP_TRY(dp_grow(&items, &e->event_cap, sizeof *e->event,
+		               (uint64_t)e->event_count + 1, EVENTS_MAX, fault));
+		e->event = items;
+	}
+	dp_event *ev = &e->event[e->event_count++];
+	*ev = (dp_event){.kind = (uint8_t)kind, .tx = e->tx_index, .mv = mv, .stop = DP_NO_INDEX};
+	*ret_event = ev;
+	return DP_OK;
+}
+
+// The place in a colour's books that a party stands for; NULL for the theft.
+static dp_u256 *book_of(dp_engine *e, dp_colour_info *c, dp_colour colour, dp_party party)
+{
+	if (party > 0) return &c->bucket[DP_BUCKET_HELD];
+	if (party == DP_PARTY_TX) return &e->in_tx[colour.v];
+	if (party == DP_PARTY_THEFT) return NULL;
+	int64_t bucket = DP_PARTY_BUCKET0 - party;
+	DP_CHECK(bucket > DP_BUCKET_HELD && bucket < DP_BUCKET_COUNT);
+	return &c->bucket[bucket];
+}
+
+dp_code dp_flow(dp_engine *e, uint32_t mv, uint32_t stop, dp_party src, dp_party dst,
+                dp_asset asset, const dp_parcel *parcel, dp_fault *fault)
+{
+	DP_CHECK(parcel->colour.v > 0 && parcel->colour.v <= e->colour_count);
+	dp_event *ev;
+	DP_TRY(dp_emit(e, &ev, DP_EV_FLOW, mv, fault));
+	ev->stop = stop;
+	ev->src = src;
+	ev->dst = dst;
+	ev->asset = asset;
+	ev->colour = parcel->colour;
+	ev->units = parcel->units;
+	ev->origin = parcel->origin;
+	// From holder to holder nothing changes in the books.
+	if (src > 0 && dst > 0) return DP_OK;
+	DP_TRY(dp_touch_books(e, fault));
+	dp_colour_info *c = &e->colour[parcel->colour.v];
+	if (!e->policy->conserving) {
+		if (src == DP_PARTY_THEFT) c->stolen = dp_u256_add(c->stolen, parcel->origin);
+		return DP_OK;
+	}
+	dp_u256 *from = book_of(e, c, parcel->colour, src), *to = book_of(e, c, parcel->colour, dst);
+	if (from == NULL)
+		c->stolen = dp_u256_add(c->stolen, parcel->origin);
+	else
+		*from = dp_u256_sub(*from, parcel->origin);
+	DP_CHECK(to != NULL);
+	*to = dp_u256_add(*to, parcel->origin);
+	return DP_OK;
+}
+
+bool dp_has_taint(const dp_parcels *list)
+{
+	for (uint32_t i = 0; i < list->count; i++)
+		if (dp_parcels_at(list, i)->colour.v != 0) return true;
+	return false;
+}
+
+dp_code dp_flow_parcels(dp_engine *e, uint32_t mv, uint32_t stop, dp_party src, dp_party dst,
+                        dp_asset asset, const dp_parcels *list, dp_fault *fault)
+{
+	uint32_t tainted = 0, last = 0;
+	for (uint32_t i = 0; i < list->count; i++) {
+		const dp_parcel *p = dp_parcels_at(list, i);
+		if (p->colour.v == 0) continue;
+		tainted++;
+		last = i;
+	}
+	if (tainted == 0) return DP_OK;
+	if (tainted == 1)
+		return dp_flow(e, mv, stop, src, dst, asset, dp_parcels_at(list, last), fault);
+	for (uint32_t i = 0; i < list->count; i++) {
+		const dp_parcel *p = dp_parcels_at(list, i);
+		if (p->colour.v == 0) continue;
+		uint16_t c = p->colour.v;
+		e->sum_units[c] = dp_u256_add(e->sum_units[c], p->units);
+		e->sum_origin[c] = dp_u256_add(e->sum_origin[c], p->origin);
+	}
+	dp_code code = DP_OK;
+	for (uint32_t c = 1; c <= e->colour_count; c++) {
+		dp_parcel sum = {e->sum_units[c], e->sum_origin[c], {(uint16_t)c}};
+		e->sum_units[c] = DP_U256_ZERO;
+		e->sum_origin[c] = DP_U256_ZERO;
+		if (code == DP_OK && !(dp_u256_is_zero(sum.units) && dp_u256_is_zero(sum.origin)))
+			code = dp_flow(e, mv, stop, src, dst, asset, &sum, fault);
+	}
+	return code;
+}
+
+void dp_check_books(const dp_engine *e)
+{
+	if (!e->policy->conserving) return;
+	for (uint32_t i = 1; i <= e->colour_count; i++) {
+		const dp_colour_info *c = &e->colour[i];
+		dp_u256 sum = DP_U256_ZERO;
+		for (int b = 0; b < DP_BUCKET_COUNT; b++) sum = dp_u256_add(sum, c->bucket[b]);
+		DP_INVARIANT("I-2", dp_u256_eq(sum, c->stolen));
+		DP_INVARIANT("I-2", dp_u256_is_zero(e->in_tx[i]));
+	}
+}
+
+static int by_addr(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(dp_addr));
+}
+
+const dp_stop_state *dp_stop_of(const dp_engine *e, const dp_addr *addr)
+{
+	_Static_assert(offsetof(dp_stop_state, addr) == 0, "compared by its first member");
+	if (e->stop_count == 0) return NULL;
+	return bsearch(addr, e->stop, e->stop_count, sizeof *e->stop, by_addr);
+}

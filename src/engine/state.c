@@ -1,0 +1,373 @@
+// The engine's state as bytes: for undo records and casebooks. Little-endian, amounts as one byte of
+// length and that many bytes.
+//
+// Holder   u32 no, id[36], u16 asset, u16 hop, u32 moves, u8 hub, u32 parcels,
+//          then each parcel: u16 colour, units, origin
+// Books    u32 magic 'DPB1', u64 list of assets (XXH3 of their CAIP-19 names), u32 last number,
+//          u64 height, u64 blocks, u64 time, hash[32],
+//          u32 colours, each: stolen, the buckets
+//          u32 seeds, each: u8 done, arrived
+//          u32 links, each: u32 seen, u8 done, delivered, u32 parcels, each as above
+//
+// Assets are stored by number. A program with another list of assets would read them wrongly, so the
+// list's fingerprint is stored and compared.
+#include <string.h>
+#include <xxhash.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "codec/bytes.h"
+#include "engine/private.h"
+
+enum { BOOKS_MAGIC = 0x31425044 };
+
+static uint64_t asset_fingerprint(void)
+{
+	uint64_t sum = 0;
+	for (uint16_t i = 1; i <= dp_asset_count(); i++) {
+		char name[DP_ASSET_TEXT_MAX];
+		size_t n = dp_asset_caip19(name, (dp_asset){i});
+		sum = XXH3_64bits_withSeed(name, n, sum);
+	}
+	return sum;
+}
+
+static dp_code parcel_write(dp_buffer *b, const dp_parcel *p, dp_fault *fault)
+{
+	DP_TRY(dp_buffer_u16(b, p->colour.v, fault));
+	DP_TRY(dp_buffer_u256(b, p->units, fault));
+	return dp_buffer_u256(b, p->origin, fault);
+}
+
+static dp_u256 amount_read(dp_bytes *r)
+{
+	dp_u256 v = DP_U256_ZERO;
+	uint8_t n = dp_bytes_u8(r);
+	if (n > 32) {
+		r->failed = true;
+		return v;
+	}
+	const uint8_t *p = dp_bytes_take(r, n);
+	for (uint8_t i = 0; p != NULL && i < n; i++) v.w[i / 8] |= (uint64_t)p[i] << (8 * (i % 8));
+	return v;
+}
+
+static dp_parcel parcel_read(dp_bytes *r)
+{
+	dp_parcel p = {0};
+	p.colour.v = dp_bytes_u16le(r);
+	p.units = amount_read(r);
+	p.origin = amount_read(r);
+	return p;
+}
+
+//- holders ---------------------------------------------------------------------------------------
+
+static dp_code parcels_write(dp_buffer *b, const dp_parcel *p, uint32_t count, dp_fault *fault)
+{
+	DP_TRY(dp_buffer_u32(b, count, fault));
+	for (uint32_t i = 0; i < count; i++) DP_TRY(parcel_write(b, &p[i], fault));
+	return DP_OK;
+}
+
+// The parcels of a record without copying a list; `one` is room for an inline parcel.
+static const dp_parcel *parcels_of(const dp_engine *e, const dp_holder *r, dp_parcel *one,
+                                   uint32_t *ret_count)
+{
+	*ret_count = 0;
+	if (r->form == DP_FORM_LIST) {
+		const dp_parcels *list = &e->holders.content[r->list];
+		*ret_count = list->count;
+		return dp_parcels_at(list, 0);
+	}
+	*one = (dp_parcel){.colour = r->colour};
+	one->units = dp_u256_of128(dp_holder_units(r));
+	one->origin = one->units;
+	if (r->form == DP_FORM_ONE) *ret_count = 1;
+	return one;
+}
+
+dp_code dp_holder_write(const dp_engine *e, dp_buffer *b, uint32_t index, dp_fault *fault)
+{
+	const dp_holder *r = &e->holders.record[index];
+	DP_TRY(dp_buffer_u32(b, r->no, fault));
+	DP_TRY(dp_buffer_put(b, r->id, 36, fault));
+	DP_TRY(dp_buffer_u16(b, r->asset.v, fault));
+	DP_TRY(dp_buffer_u16(b, r->hop, fault));
+	DP_TRY(dp_buffer_u32(b, r->moves, fault));
+	DP_TRY(dp_buffer_u8(b, (r->flags & DP_HOLDER_HUB) != 0, fault));
+	dp_parcel one;
+	uint32_t count;
+	const dp_parcel *p = parcels_of(e, r, &one, &count);
+	return parcels_write(b, p, count, fault);
+}
+
+static dp_code parcels_load(dp_engine *e, dp_parcels *list, dp_bytes *r, uint32_t count,
+                            dp_fault *fault)
+{
+	dp_parcels_clear(list);
+	for (uint32_t i = 0; i < count && !r->failed; i++) {
+		dp_parcel p = parcel_read(r);
+		if (r->failed) break;
+		if (p.colour.v > e->colour_count || (p.colour.v == 0 && !dp_u256_is_zero(p.origin)))
+			return dp_fail(fault, DP_BAD_BYTES, "a parcel has no right colour");
+		// As they stood: neither joined nor, for poison's marks, dropped.
+		dp_parcels single = {.item = &p, .count = 1, .cap = 1};
+		if (list->count == 0) {
+			DP_TRY(dp_parcels_copy(list, &single, fault));
+			continue;
+		}
+		void *items = list->item;
+		DP_TRY(dp_grow(&items, &list->cap, sizeof p, (uint64_t)list->count + 1,
+		               2 * (uint64_t)DP_PARCELS_MAX, fault));
+		list->item = items;
+		list->item[list->first + list->count++] = p;
+	}
+	if (r->failed) return dp_fail(fault, DP_BAD_BYTES, "a stored state is cut short");
+	return DP_OK;
+}
+
+// Puts a holder (back) as stored, over the one of the same identity or as a new record.
+dp_code dp_holder_read(dp_engine *e, const uint8_t *bytes, size_t size, dp_fault *fault)
+{
+	dp_bytes r = dp_bytes_of(bytes, size);
+	uint32_t no = dp_bytes_u32le(&r);
+	const uint8_t *id = dp_bytes_take(&r, 36);
+	dp_asset asset = {dp_bytes_u16le(&r)};
+	uint16_t hop = dp_bytes_u16le(&r);
+	uint32_t moves = dp_bytes_u32le(&r);
+	bool hub = dp_bytes_u8(&r) != 0;
+	uint32_t count = dp_bytes_u32le(&r);
+	if (r.failed || no == 0 || asset.v == 0 || asset.v > dp_asset_count() ||
+	    count > DP_PARCELS_MAX)
+		return dp_fail(fault, DP_BAD_BYTES, "a stored holder is damaged");
+	DP_TRY(parcels_load(e, &e->scratch_b, &r, count, fault));
+	if (r.at != r.size) return dp_fail(fault, DP_BAD_BYTES, "a stored holder is damaged");
+	uint64_t key = dp_holder_key(&e->holders, id);
+	uint32_t index = dp_holders_find(&e->holders, key, id, asset);
+	if (index == DP_HOLDER_NONE)
+		DP_TRY(dp_holders_add(&e->holders, &index, key, id, asset, fault));
+	dp_holder *h = &e->holders.record[index];
+	h->no = no;
+	h->hop = hop;
+	h->moves = moves;
+	h->flags = (uint8_t)(DP_HOLDER_DIRTY | (hub ? DP_HOLDER_HUB : 0));
+	h->epoch = 0;
+	dp_parcels *list;
+	DP_TRY(dp_holders_load(&e->holders, &list, index, &e->scratch_a, fault));
+	dp_parcels_clear(list);
+	DP_TRY(dp_parcels_copy(list, &e->scratch_b, fault));
+	return dp_holders_store(&e->holders, index, list, fault);
+}
+
+//- books -----------------------------------------------------------------------------------------
+
+dp_code dp_books_write(const dp_engine *e, dp_buffer *b, dp_fault *fault)
+{
+	DP_TRY(dp_buffer_u32(b, BOOKS_MAGIC, fault));
+	DP_TRY(dp_buffer_u64(b, e->asset_fingerprint, fault));
+	DP_TRY(dp_buffer_u32(b, e->last_no, fault));
+	DP_TRY(dp_buffer_u64(b, e->height, fault));
+	DP_TRY(dp_buffer_u64(b, e->blocks, fault));
+	DP_TRY(dp_buffer_u64(b, (uint64_t)e->time, fault));
+	DP_TRY(dp_buffer_put(b, e->hash, 32, fault));
+	DP_TRY(dp_buffer_u32(b, e->colour_count, fault));
+	for (uint32_t i = 1; i <= e->colour_count; i++) {
+		DP_TRY(dp_buffer_u256(b, e->colour[i].stolen, fault));
+		for (int k = 0; k < DP_BUCKET_COUNT; k++)
+			DP_TRY(dp_buffer_u256(b, e->colour[i].bucket[k], fault));
+	}
+	DP_TRY(dp_buffer_u32(b, e->seed_count, fault));
+	for (uint32_t i = 0; i < e->seed_count; i++) {
+		DP_TRY(dp_buffer_u8(b, e->seed[i].done, fault));
+		DP_TRY(dp_buffer_u256(b, e->seed[i].arrived, fault));
+	}
+	DP_TRY(dp_buffer_u32(b, e->link_count, fault));
+	for (uint32_t i = 0; i < e->link_count; i++) {
+		const dp_link_state *l = &e->link[i];
+		DP_TRY(dp_buffer_u32(b, l->txs_seen, fault));
+		DP_TRY(dp_buffer_u8(b, l->done, fault));
+		DP_TRY(dp_buffer_u256(b, l->delivered, fault));
+		DP_TRY(parcels_write(b, l->inside.count > 0 ? dp_parcels_at(&l->inside, 0) : NULL,
+		                     l->inside.count, fault));
+	}
+	return DP_OK;
+}
+
+static dp_code books_head(dp_engine *e, dp_bytes *r, dp_fault *fault)
+{
+	if (dp_bytes_u32le(r) != BOOKS_MAGIC)
+		return dp_fail(fault, DP_BAD_BYTES, "the stored state is not one of dyepack's");
+	if (dp_bytes_u64le(r) != e->asset_fingerprint)
+		return dp_fail(fault, DP_BAD_CASE,
+		               "the casebook was made by a dyepack with another list of assets: "
+		               "trace again into a new casebook");
+	e->last_no = dp_bytes_u32le(r);
+	e->height = dp_bytes_u64le(r);
+	e->blocks = dp_bytes_u64le(r);
+	e->time = (int64_t)dp_bytes_u64le(r);
+	const uint8_t *hash = dp_bytes_take(r, 32);
+	if (hash != NULL) memcpy(e->hash, hash, 32);
+	return DP_OK;
+}
+
+dp_code dp_books_read(dp_engine *e, const uint8_t *bytes, size_t size, dp_fault *fault)
+{
+	static const char *const other = "the stored state belongs to another case";
+	dp_bytes r = dp_bytes_of(bytes, size);
+	DP_TRY(books_head(e, &r, fault));
+	if (dp_bytes_u32le(&r) != e->colour_count) return dp_fail(fault, DP_BAD_BYTES, "%s", other);
+	for (uint32_t i = 1; i <= e->colour_count; i++) {
+		e->colour[i].stolen = amount_read(&r);
+		for (int k = 0; k < DP_BUCKET_COUNT; k++) e->colour[i].bucket[k] = amount_read(&r);
+	}
+	if (dp_bytes_u32le(&r) != e->seed_count) return dp_fail(fault, DP_BAD_BYTES, "%s", other);
+	e->seeds_waiting = 0;
+	for (uint32_t i = 0; i < e->seed_count; i++) {
+		e->seed[i].done = dp_bytes_u8(&r) != 0;
+		e->seed[i].arrived = amount_read(&r);
+		e->seeds_waiting += e->seed[i].done ? 0 : 1;
+	}
+	if (dp_bytes_u32le(&r) != e->link_count) return dp_fail(fault, DP_BAD_BYTES, "%s", other);
+	for (uint32_t i = 0; i < e->link_count; i++) {
+		dp_link_state *l = &e->link[i];
+		l->txs_seen = dp_bytes_u32le(&r);
+		l->done = dp_bytes_u8(&r) != 0;
+		l->delivered = amount_read(&r);
+		uint32_t count = dp_bytes_u32le(&r);
+		if (count > DP_PARCELS_MAX) r.failed = true;
+		DP_TRY(parcels_load(e, &l->inside, &r, r.failed ? 0 : count, fault));
+	}
+	if (r.failed || r.at != r.size)
+		return dp_fail(fault, DP_BAD_BYTES, "a stored state is cut short or too long");
+	return DP_OK;
+}
+
+void dp_state_init(dp_engine *e)
+{
+	e->asset_fingerprint = asset_fingerprint();
+}
+
+//- for casebooks ---------------------------------------------------------------------------------
+
+dp_code dp_engine_books_save(const dp_engine *e, uint8_t **ret_bytes, size_t *ret_size,
+                             dp_fault *fault)
+{
+	dp_buffer b = {0};
+	dp_code code = dp_books_write(e, &b, fault);
+	if (code != DP_OK) {
+		dp_free(b.bytes);
+		return code;
+	}
+	*ret_bytes = b.bytes;
+	*ret_size = b.size;
+	return DP_OK;
+}
+
+dp_code dp_engine_books_load(dp_engine *e, const uint8_t *bytes, size_t size, dp_fault *fault)
+{
+	DP_CHECK(e->blocks == 0);
+	return dp_books_read(e, bytes, size, fault);
+}
+
+dp_code dp_engine_holder_load(dp_engine *e, const dp_holder_view *view, dp_fault *fault)
+{
+	dp_buffer b = {0};
+	dp_code code = dp_buffer_u32(&b, view->no, fault);
+	if (code == DP_OK) code = dp_buffer_put(&b, view->id, 36, fault);
+	if (code == DP_OK) code = dp_buffer_u16(&b, view->asset.v, fault);
+	if (code == DP_OK) code = dp_buffer_u16(&b, view->hop, fault);
+	if (code == DP_OK) code = dp_buffer_u32(&b, view->moves, fault);
+	if (code == DP_OK) code = dp_buffer_u8(&b, view->hub, fault);
+	if (code == DP_OK) code = parcels_write(&b, view->parcel, view->parcel_count, fault);
+	if (code == DP_OK) code = dp_holder_read(e, b.bytes, b.size, fault);
+	dp_free(b.bytes);
+	return code;
+}
+
+static dp_holder_view view_of(const dp_engine *e, const dp_holder *r, dp_parcel *one)
+{
+	dp_holder_view v = {.no = r->no, .id = r->id, .asset = r->asset, .hop = r->hop};
+	v.moves = r->moves;
+	v.hub = (r->flags & DP_HOLDER_HUB) != 0;
+	v.parcel = parcels_of(e, r, one, &v.parcel_count);
+	return v;
+}
+
+static dp_code visit_gone(dp_engine *e,
+                          dp_code (*visit)(void *, const dp_holder_view *, dp_fault *),
+                          void *context, dp_fault *fault)
+{
+	for (uint64_t at = 0; at + 4 <= e->dirty.size; at += 4) {
+		dp_bytes r = dp_bytes_of(e->dirty.bytes + at, 4);
+		dp_holder_view v = {.no = dp_bytes_u32le(&r), .gone = true};
+		DP_TRY(visit(context, &v, fault));
+	}
+	return DP_OK;
+}
+
+dp_code dp_engine_visit(dp_engine *e, bool changed_only,
+                        dp_code (*visit)(void *context, const dp_holder_view *view,
+                                         dp_fault *fault),
+                        void *context, dp_fault *fault)
+{
+	if (changed_only) DP_TRY(visit_gone(e, visit, context, fault));
+	uint32_t *by_no = NULL;
+	if (!changed_only) {
+		by_no = dp_alloc(((size_t)e->last_no + 1) * sizeof *by_no);
+		if (by_no == NULL) return dp_fail(fault, DP_NO_MEMORY, "out of memory");
+	}
+	dp_code code = DP_OK;
+	dp_parcel one;
+	for (uint32_t i = 0; i < e->holders.record_count && code == DP_OK; i++) {
+		const dp_holder *r = &e->holders.record[i];
+		if (r->form == DP_FORM_FREE) continue;
+		DP_CHECK(r->no > 0 && r->no <= e->last_no);
+		if (!changed_only) {
+			by_no[r->no] = i + 1;
+		} else if ((r->flags & DP_HOLDER_DIRTY) != 0) {
+			dp_holder_view v = view_of(e, r, &one);
+			code = visit(context, &v, fault);
+		}
+	}
+	for (uint32_t no = 1; by_no != NULL && no <= e->last_no && code == DP_OK; no++) {
+		if (by_no[no] == 0) continue;
+		dp_holder_view v = view_of(e, &e->holders.record[by_no[no] - 1], &one);
+		code = visit(context, &v, fault);
+	}
+	dp_free(by_no);
+	return code;
+}
+
+void dp_engine_saved(dp_engine *e)
+{
+	e->dirty.size = 0;
+	for (uint32_t i = 0; i < e->holders.record_count; i++)
+		e->holders.record[i].flags &= (uint8_t)~DP_HOLDER_DIRTY;
+}
+
+dp_code dp_engine_undo_save(const dp_engine *e, uint32_t back, uint64_t *ret_height,
+                            uint8_t **ret_bytes, size_t *ret_size, dp_fault *fault)
+{
+	if (back == 0 || back > e->undo_count)
+		return dp_fail(fault, DP_NOT_FOUND, "no undo record that far back");
+	uint32_t room = e->options.undo_blocks;
+	const dp_undo *u = &e->undo[(e->undo_first + e->undo_count - back) % room];
+	uint8_t *copy = dp_alloc(u->bytes.size + 1);
+	if (copy == NULL) return dp_fail(fault, DP_NO_MEMORY, "out of memory");
+	if (u->bytes.size > 0) memcpy(copy, u->bytes.bytes, u->bytes.size);
+	*ret_height = u->height;
+	*ret_bytes = copy;
+	*ret_size = u->bytes.size;
+	return DP_OK;
+}
+
+dp_code dp_engine_undo_load(dp_engine *e, uint64_t height, const uint8_t *bytes, size_t size,
+                            dp_fault *fault)
+{
+	e->now.bytes.size = 0;
+	e->now.balance_log.size = 0;
+	DP_TRY(dp_buffer_put(&e->now.bytes, bytes, size, fault));
+	dp_block at = {.height = height};
+	return dp_undo_commit(e, &at, fault);
+}
