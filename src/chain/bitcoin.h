@@ -1,0 +1,88 @@
+// Bitcoin: one serialised block in, the one shape of a ledger out (chain/block.h).
+//
+// The decoder checks what a block can prove of itself: that its bytes are well-formed, that its
+// transactions hash to the merkle root of its header, its witnesses to the commitment of its
+// coinbase, and that no amount is out of range. It does not check signatures nor proof of work:
+// whoever gives us a chain of blocks vouches for it, and a false one is found out by hashes.
+// Values of spent outputs are not in a block: the source fills them in (source/blockfile.h).
+#ifndef DP_CHAIN_BITCOIN_H
+#define DP_CHAIN_BITCOIN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/fault.h"
+#include "base/u256.h"
+#include "chain/block.h"
+
+enum {
+	DP_BITCOIN_HEADER_SIZE = 80,
+	DP_BITCOIN_BLOCK_SIZE_MIN = 81,
+	DP_BITCOIN_BLOCK_SIZE_MAX = 4000000, // MAX_BLOCK_SERIALIZED_SIZE of Bitcoin Core
+};
+#define DP_BITCOIN_MONEY_MAX UINT64_C(2100000000000000) // 21e6 BTC in satoshi
+// From this height on every public chain demands the right height in the coinbase (BIP 34); it
+// is the main chain's, the last to do so.
+#define DP_BITCOIN_BIP34_HEIGHT UINT64_C(227931)
+
+typedef struct dp_bitcoin_header {
+	uint8_t hash[32], prev[32], merkle_root[32]; // as hashed: the reverse of what people print
+	int32_t version;
+	uint32_t time, bits, nonce;
+} dp_bitcoin_header;
+
+void dp_bitcoin_header_decode(dp_bitcoin_header *ret_header,
+                              const uint8_t bytes[DP_BITCOIN_HEADER_SIZE]);
+
+// How many hashes the header stands for: 2^256 / (target + 1). 1 where the hash does not meet the
+// target that the header names, or the target is malformed: what is claimed and not proven must
+// not outweigh what is.
+dp_u256 dp_bitcoin_work(const dp_bitcoin_header *header);
+
+// The height that the coinbase states (BIP 34). False when the block is older than that rule or
+// its bytes do not reach so far.
+bool dp_bitcoin_height(uint64_t *ret_height, const uint8_t *bytes, size_t size);
+
+// New coins a block may make at this height. Test networks with a faster schedule make less.
+uint64_t dp_bitcoin_subsidy(uint64_t height);
+
+// Buffers for decoding, reused block by block. Zero-initialise; `seed` may be set to something an
+// outsider cannot know, so that nobody can prepare blocks whose hashes collide in its tables.
+typedef struct dp_bitcoin_decoder {
+	uint64_t seed;
+	struct dp_sha256d_job *job;
+	uint8_t *txid;        // 32 bytes for each transaction
+	uint8_t *wtxid;       // the same with witness; folded to the witness root
+	uint8_t *node;        // a copy of txid, folded to the merkle root
+	uint32_t *slot;       // hash table: position in txid, plus 1; 0 = free
+	uint32_t *spent_slot; // hash table: movement row of an input, plus 1; 0 = free
+	uint64_t job_cap, txid_cap, wtxid_cap, node_cap, slot_cap, spent_slot_cap;
+	uint64_t slot_mask;
+	uint32_t tx_count; // 0 before the first block and after a fault
+} dp_bitcoin_decoder;
+
+typedef struct dp_bitcoin_info {
+	dp_bitcoin_header header;
+	bool has_height;  // BIP 34
+	bool has_witness; // some transaction carries one
+	uint64_t height;
+	uint64_t coinbase_value; // sum of the coinbase's outputs
+	uint32_t input_count;    // without the coinbase's
+} dp_bitcoin_info;
+
+// Decodes the block in `bytes` (all of them: anything after the block is a fault) at `height` of
+// `chain` into `builder`, which is started here and left unfinished, so that the caller can fill
+// in what inputs are worth (every input row has DP_MVF_VALUE_UNKNOWN) and then finish it.
+// Offsets in faults count from the block's first byte.
+DP_MUST dp_code dp_bitcoin_decode(dp_bitcoin_info *ret_info, dp_bitcoin_decoder *decoder,
+                                  dp_block_builder *builder, const dp_chain *chain, uint64_t height,
+                                  const uint8_t *bytes, size_t size, dp_fault *fault);
+
+// Position of the transaction in the block decoded last; false when it is not in it.
+bool dp_bitcoin_find_tx(const dp_bitcoin_decoder *decoder, uint32_t *ret_index,
+                        const uint8_t txid[32]);
+
+void dp_bitcoin_decoder_done(dp_bitcoin_decoder *decoder);
+
+#endif

@@ -1,0 +1,203 @@
+// Building blocks and naming transactions, see block.h.
+//
+// Rows are appended in the order of the ledger and belong to the transaction appended last, so that
+// a transaction's rows always stand together. Finishing makes one pass over the rows: it checks
+// what the decoder built (our own code, so a mistake aborts) and fills the two key columns that the
+// engine scans. The pass reads each row once and hashes 22 to 36 bytes for it.
+#include "chain/block.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "chain/key.h"
+#include "codec/hex.h"
+
+void dp_builder_start(dp_block_builder *b, const dp_chain *chain, uint64_t height, int64_t time)
+{
+	DP_CHECK(b != NULL);
+	DP_CHECK(chain != NULL);
+	dp_block *k = &b->block;
+	k->chain = chain;
+	k->height = height;
+	k->time = time;
+	memset(k->hash, 0, sizeof k->hash);
+	memset(k->prev, 0, sizeof k->prev);
+	k->tx_count = 0;
+	k->mv_count = 0;
+}
+
+dp_code dp_builder_tx(dp_block_builder *b, dp_tx **ret_tx, dp_fault *fault)
+{
+	DP_CHECK(b != NULL && ret_tx != NULL);
+	dp_block *k = &b->block;
+	DP_CHECK(k->chain != NULL);
+	if (k->tx_count == b->tx_cap) {
+		void *items = k->tx;
+		DP_TRY(dp_grow(&items, &b->tx_cap, sizeof *k->tx, (uint64_t)k->tx_count + 1,
+		               DP_BLOCK_TX_MAX, fault));
+		k->tx = items;
+	}
+	dp_tx *tx = &k->tx[k->tx_count++];
+	memset(tx, 0, sizeof *tx);
+	tx->mv_first = k->mv_count;
+	*ret_tx = tx;
+	return DP_OK;
+}
+
+dp_code dp_builder_movement(dp_block_builder *b, dp_movement **ret_mv, dp_fault *fault)
+{
+	DP_CHECK(b != NULL && ret_mv != NULL);
+	dp_block *k = &b->block;
+	DP_CHECK(k->tx_count > 0); // a movement belongs to a transaction
+	if (k->mv_count == b->mv_cap) {
+		void *items = k->mv;
+		DP_TRY(dp_grow(&items, &b->mv_cap, sizeof *k->mv, (uint64_t)k->mv_count + 1,
+		               DP_BLOCK_MV_MAX, fault));
+		k->mv = items;
+	}
+	dp_movement *mv = &k->mv[k->mv_count++];
+	memset(mv, 0, sizeof *mv);
+	k->tx[k->tx_count - 1].mv_count++;
+	*ret_mv = mv;
+	return DP_OK;
+}
+
+static dp_code grow_keys(dp_block_builder *b, dp_fault *fault)
+{
+	dp_block *k = &b->block;
+	if (k->mv_count <= b->key_cap) return DP_OK;
+	// Both columns have the capacity of the rows. It is noted only when both have it: should
+	// the second fail, the first is merely larger than it needs to be.
+	uint64_t cap = b->key_cap, cap_want = b->mv_cap;
+	void *items = k->src_key;
+	DP_TRY(dp_grow(&items, &cap, sizeof *k->src_key, cap_want, DP_BLOCK_MV_MAX, fault));
+	k->src_key = items;
+	uint64_t cap_second = b->key_cap;
+	items = k->dst_key;
+	DP_TRY(dp_grow(&items, &cap_second, sizeof *k->dst_key, cap_want, DP_BLOCK_MV_MAX, fault));
+	k->dst_key = items;
+	DP_CHECK(cap == cap_second && cap >= k->mv_count);
+	b->key_cap = cap;
+	return DP_OK;
+}
+
+static inline void check_addr(const dp_addr *a)
+{
+	DP_CHECK(a->kind < DP_ADDR_KIND_COUNT);
+	DP_CHECK(a->len <= sizeof a->bytes);
+}
+
+// Inputs first, then outputs; an output's index is its position among the outputs.
+static void finish_utxo_tx(dp_block *k, const dp_tx *tx)
+{
+	uint32_t vout = 0, end = tx->mv_first + tx->mv_count;
+	for (uint32_t i = tx->mv_first; i < end; i++) {
+		const dp_movement *mv = &k->mv[i];
+		if (mv->kind == DP_MV_INPUT) {
+			DP_CHECK(vout == 0 && (tx->flags & DP_TXF_COINBASE) == 0);
+			check_addr(&mv->from);
+			k->src_key[i] = dp_outpoint_key_inline(mv->spent.txid, mv->spent.vout);
+			k->dst_key[i] = 0;
+		} else {
+			DP_CHECK(mv->kind == DP_MV_OUTPUT);
+			check_addr(&mv->to);
+			k->src_key[i] = 0;
+			k->dst_key[i] = dp_outpoint_key_inline(tx->id, vout++);
+		}
+	}
+}
+
+static void finish_account_tx(dp_block *k, const dp_tx *tx)
+{
+	uint32_t end = tx->mv_first + tx->mv_count;
+	for (uint32_t i = tx->mv_first; i < end; i++) {
+		const dp_movement *mv = &k->mv[i];
+		DP_CHECK(mv->kind >= DP_MV_NATIVE && mv->kind < DP_MV_KIND_COUNT);
+		check_addr(&mv->from);
+		check_addr(&mv->to);
+		k->src_key[i] = dp_addr_key_inline(&mv->from);
+		k->dst_key[i] = dp_addr_key_inline(&mv->to);
+	}
+}
+
+dp_code dp_builder_finish(dp_block_builder *b, const dp_block **ret_block, dp_fault *fault)
+{
+	DP_CHECK(b != NULL && ret_block != NULL);
+	dp_block *k = &b->block;
+	DP_CHECK(k->chain != NULL);
+	DP_TRY(grow_keys(b, fault));
+	bool utxo = k->chain->kind == DP_CHAIN_UTXO;
+	uint32_t next = 0;
+	for (uint32_t i = 0; i < k->tx_count; i++) {
+		const dp_tx *tx = &k->tx[i];
+		DP_CHECK(tx->mv_first == next);
+		DP_CHECK(tx->mv_count <= k->mv_count - next);
+		if (utxo)
+			finish_utxo_tx(k, tx);
+		else
+			finish_account_tx(k, tx);
+		next += tx->mv_count;
+	}
+	DP_CHECK(next == k->mv_count);
+	*ret_block = k;
+	return DP_OK;
+}
+
+void dp_builder_done(dp_block_builder *b)
+{
+	if (b == NULL) return;
+	dp_free(b->block.tx);
+	dp_free(b->block.mv);
+	dp_free(b->block.src_key);
+	dp_free(b->block.dst_key);
+	memset(b, 0, sizeof *b);
+}
+
+//- transaction ids -------------------------------------------------------------------------------
+
+static void reverse(uint8_t bytes[32])
+{
+	for (size_t i = 0; i < 16; i++) {
+		uint8_t t = bytes[i];
+		bytes[i] = bytes[31 - i];
+		bytes[31 - i] = t;
+	}
+}
+
+size_t dp_txid_format(char out[DP_TXID_TEXT_MAX], const uint8_t id[32], const dp_chain *chain)
+{
+	DP_CHECK(out != NULL && id != NULL);
+	DP_CHECK(chain != NULL);
+	if (chain->kind == DP_CHAIN_ACCOUNT) {
+		memcpy(out, "0x", 2);
+		dp_hex_encode(out + 2, id, 32);
+		return 66;
+	}
+	uint8_t shown[32];
+	memcpy(shown, id, 32);
+	reverse(shown);
+	dp_hex_encode(out, shown, 32);
+	return 64;
+}
+
+dp_code dp_txid_parse(uint8_t ret_id[32], const char *text, size_t n, const dp_chain *chain,
+                      dp_fault *fault)
+{
+	DP_CHECK(ret_id != NULL && chain != NULL);
+	DP_CHECK(text != NULL || n == 0);
+	const char *digits = text;
+	bool account = chain->kind == DP_CHAIN_ACCOUNT;
+	if (account && n >= 2 && text[0] == '0' && text[1] == 'x') {
+		digits += 2;
+		n -= 2;
+	}
+	uint8_t id[32];
+	if (n != 64 || !dp_hex_decode(id, 32, digits))
+		return dp_fail(fault, DP_BAD_BYTES,
+		               "\"%.*s\" is no transaction id: %s64 hex digits are needed",
+		               (int)(n > 80 ? 80 : n), digits == NULL ? "" : digits,
+		               account ? "0x and " : "");
+	if (!account) reverse(id);
+	memcpy(ret_id, id, 32);
+	return DP_OK;
+}
