@@ -1,0 +1,11 @@
+// The rows of the table of sources, one for each kind. A new kind is a file, a line here and a
+// line in source.c.
+#ifndef DP_SOURCE_SOURCE_KINDS_H
+#define DP_SOURCE_SOURCE_KINDS_H
+
+#include "source/source.h"
+
+extern const dp_source_kind dp_source_blockfile; // blockfile.c: Bitcoin blocks from files
+extern const dp_source_kind dp_source_csv;       // csv.c: movements as comma-separated text
+
+#endif

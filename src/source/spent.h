@@ -1,0 +1,47 @@
+// Companions: files beside a bare block that say what its inputs spend.
+//
+//   NAME.blk               the block
+//   NAME.spent.json[.zst]  a JSON list, one object for each input in the block's order:
+//                          {"txout": {"value": 123, "script_pubkey": "76a9..."}, ...}
+//   NAME.undo.bcoin        the outputs as Bitcoin serialises them, one after the other to the end
+//                          of the file: value u64, script length CompactSize, script
+//
+// Both list one output for each input of the block, coinbase apart, in order; writers that keep
+// only what earlier blocks made leave out those which the block itself made. Who reads the list
+// checks which of the two it is, and that the sums fit.
+#ifndef DP_SOURCE_SPENT_H
+#define DP_SOURCE_SPENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/fault.h"
+#include "chain/address.h"
+
+enum {
+	DP_SPENT_COUNT_MAX = 100000,   // a block of 4,000,000 bytes has fewer inputs
+	DP_SPENT_BYTES_MAX = 32 << 20, // of a companion, unpacked
+};
+
+typedef struct dp_spent_coin {
+	uint64_t value;
+	dp_addr from;
+} dp_spent_coin;
+
+typedef struct dp_spent {
+	dp_spent_coin *coin;
+	uint64_t count, cap;
+	char path[DP_FAULT_FILE_MAX]; // of the companion, for messages
+} dp_spent;
+
+// Looks for a companion of the block file at `path` and reads it. *ret_found false when there is
+// none. `spent` is reused: what it held is gone.
+DP_MUST dp_code dp_spent_load(dp_spent *spent, bool *ret_found, const char *path, dp_fault *fault);
+
+DP_MUST dp_code dp_spent_parse_json(dp_spent *spent, const char *text, size_t n, dp_fault *fault);
+DP_MUST dp_code dp_spent_parse_bcoin(dp_spent *spent, const uint8_t *bytes, size_t n,
+                                     dp_fault *fault);
+void dp_spent_done(dp_spent *spent);
+
+#endif
