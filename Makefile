@@ -17,14 +17,15 @@ export FUZZ_SECONDS
 .PHONY: all demo test bench fuzz fuzz-build bench-build check check-format check-tidy \
 	check-cppcheck check-house format install clean
 
+# Only the program: `make demo` must not wait for tests to be built.
 all:
 	@tools/configure $(BUILD) $(MESON_ARGS)
-	@ninja -C $(BUILD)
+	@ninja -C $(BUILD) dyepack
 
 demo:
 	@tools/install-packages build demo
 	@$(MAKE) --no-print-directory all
-	@DYEPACK=$(BUILD)/dyepack tools/demo
+	@tools/demo $(BUILD)/dyepack demo-out
 
 test:
 	@tools/install-packages build test

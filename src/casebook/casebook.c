@@ -1,0 +1,760 @@
+// See casebook.h.
+//
+// Amounts are decimal text: SQLite's integers end at 2^63, far below a whale's wei. Transaction ids
+// are stored as people write them, so that `select * from flow where tx = '0x...'` works.
+#include "casebook/casebook.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "casebook/sql.h"
+
+static const char schema[] =
+    "create table meta(version integer not null);"
+    "create table run(id integer primary key, policy text not null, chain text not null,"
+    " books blob, height integer, time integer, hash blob, height_first integer,"
+    " continued_without integer not null default 0, assume_clean integer not null default 0,"
+    " movements integer not null default 0, noise integer not null default 0);"
+    "create table cases(run integer not null, position integer not null, incident text not null"
+    " unique, title text not null, yaml blob not null, primary key(run, position)) without rowid;"
+    "create table colour(run integer not null, colour integer not null, incident text not null,"
+    " asset text not null, primary key(run, colour)) without rowid;"
+    "create table holder(run integer not null, no integer not null, asset text not null,"
+    " asset_id integer not null, ident blob not null, address text not null, outpoint text,"
+    " hop integer not null, since_height integer not null, since_time integer not null,"
+    " since_tx text, moves integer not null default 0, hub integer not null default 0,"
+    " gone integer not null default 0, primary key(run, no)) without rowid;"
+    "create index holder_address on holder(address);"
+    "create table parcel(run integer not null, no integer not null, pos integer not null,"
+    " colour integer not null, units text not null, origin text not null,"
+    " primary key(run, no, pos)) without rowid;"
+    "create table flow(seq integer primary key, run integer not null, height integer not null,"
+    " time integer not null, tx text, tx_index integer, mv_index integer, src integer not null,"
+    " dst integer not null, src_address text, address text, colour integer not null,"
+    " asset text not null, units text not null, origin text not null, stop integer);"
+    "create index flow_dst on flow(run, dst);"
+    "create index flow_src on flow(run, src);"
+    "create table note(seq integer primary key, run integer not null, height integer not null,"
+    " time integer not null, tx text, kind text not null, holder integer, address text,"
+    " counterparty text, asset text, units text, text text);"
+    "create index note_kind on note(run, kind);"
+    "create table journal(run integer not null, height integer not null, hash blob not null,"
+    " undo blob, primary key(run, height)) without rowid;";
+
+struct dp_casebook {
+	sqlite3 *db;
+	int64_t run;
+	bool in_transaction;
+	uint64_t rows_waiting;
+	sqlite3_stmt *add_holder, *add_flow, *add_note, *add_hash, *trim_hash, *set_undo;
+	sqlite3_stmt *set_holder, *gone_holder, *drop_parcels, *add_parcel;
+	char txid[DP_TXID_TEXT_MAX];
+	uint32_t txid_of; // index in the block that `txid` stands for; DP_NO_INDEX = none
+};
+
+//- opening ---------------------------------------------------------------------------------------
+
+static dp_code prepare_all(dp_casebook *cb, dp_fault *fault)
+{
+	struct {
+		sqlite3_stmt **stmt;
+		const char *sql;
+	} all[] = {
+	    {&cb->add_holder,
+	     "insert into holder(run,no,asset,asset_id,ident,address,outpoint,hop,since_height,"
+	     "since_time,since_tx) values(?,?,?,?,?,?,?,?,?,?,?)"},
+	    {&cb->add_flow,
+	     "insert into flow(run,height,time,tx,tx_index,mv_index,src,dst,src_address,address,"
+	     "colour,asset,units,origin,stop) values(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"},
+	    {&cb->add_note,
+	     "insert into note(run,height,time,tx,kind,holder,address,counterparty,asset,units,"
+	     "text) values(?,?,?,?,?,?,?,?,?,?,?)"},
+	    {&cb->add_hash, "insert or replace into journal(run,height,hash) values(?,?,?)"},
+	    {&cb->trim_hash, "delete from journal where run=? and height<="
+	                     "(select height from journal where run=? order by height desc "
+	                     "limit 1 offset 128)"},
+	    {&cb->set_undo, "update journal set undo=? where run=? and height=?"},
+	    {&cb->set_holder, "update holder set moves=?, hub=?, gone=0 where run=? and no=?"},
+	    {&cb->gone_holder, "update holder set gone=1 where run=? and no=?"},
+	    {&cb->drop_parcels, "delete from parcel where run=? and no=?"},
+	    {&cb->add_parcel,
+	     "insert into parcel(run,no,pos,colour,units,origin) values(?,?,?,?,?,?)"},
+	};
+	_Static_assert(DP_CASEBOOK_UNDO_BLOCKS == 128, "the offset in trim_hash");
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+		DP_TRY(dp_sql_prepare(cb->db, all[i].stmt, all[i].sql, fault));
+	return DP_OK;
+}
+
+static dp_code check_version(dp_casebook *cb, bool create, dp_fault *fault)
+{
+	sqlite3_stmt *stmt;
+	DP_TRY(dp_sql_prepare(cb->db, &stmt,
+	                      "select count(*) from sqlite_master where name in ('meta','flow')",
+	                      fault));
+	dp_code code = dp_sql_row(cb->db, stmt, fault);
+	int tables = code == DP_OK ? sqlite3_column_int(stmt, 0) : 0;
+	(void)sqlite3_finalize(stmt);
+	if (code != DP_OK) return code;
+	if (tables == 0) {
+		if (!create) return dp_fail(fault, DP_BAD_BYTES, "this is no casebook");
+		DP_TRY(dp_sql_run(cb->db, "begin immediate", fault));
+		DP_TRY(dp_sql_run(cb->db, schema, fault));
+		char sql[80];
+		(void)snprintf(sql, sizeof sql, "insert into meta(version) values(%d)",
+		               DP_CASEBOOK_VERSION);
+		DP_TRY(dp_sql_run(cb->db, sql, fault));
+		return dp_sql_run(cb->db, "commit", fault);
+	}
+	if (tables != 2) return dp_fail(fault, DP_BAD_BYTES, "this is no casebook");
+	DP_TRY(dp_sql_prepare(cb->db, &stmt, "select version from meta", fault));
+	code = dp_sql_row(cb->db, stmt, fault);
+	int version = code == DP_OK ? sqlite3_column_int(stmt, 0) : 0;
+	(void)sqlite3_finalize(stmt);
+	if (code != DP_OK) return code;
+	if (version != DP_CASEBOOK_VERSION)
+		return dp_fail(fault, DP_BAD_BYTES,
+		               "the casebook has format %d, this dyepack reads format %d", version,
+		               DP_CASEBOOK_VERSION);
+	return DP_OK;
+}
+
+static dp_code open_db(dp_casebook *cb, const char *path, bool create, dp_fault *fault)
+{
+	int flags = SQLITE_OPEN_READWRITE | (create ? SQLITE_OPEN_CREATE : 0);
+	if (sqlite3_open_v2(path, &cb->db, flags, NULL) != SQLITE_OK) {
+		if (cb->db == NULL) return dp_fail(fault, DP_NO_MEMORY, "out of memory");
+		return dp_fail(fault, DP_IO, "cannot open the casebook: %s",
+		               sqlite3_errmsg(cb->db));
+	}
+	(void)sqlite3_busy_timeout(cb->db, 5000);
+	// Every commit reaches the disk before it counts (I-4).
+	DP_TRY(dp_sql_run(cb->db,
+	                  "pragma journal_mode=wal; pragma synchronous=full;"
+	                  "pragma temp_store=memory; pragma cache_size=-65536;"
+	                  "pragma trusted_schema=off",
+	                  fault));
+	return DP_OK;
+}
+
+dp_code dp_casebook_open(dp_casebook **ret_casebook, const char *path, bool create, dp_fault *fault)
+{
+	DP_CHECK(ret_casebook != NULL && path != NULL);
+	dp_casebook *cb = dp_alloc(sizeof *cb);
+	if (cb == NULL) return dp_fail(fault, DP_NO_MEMORY, "out of memory");
+	dp_code code = open_db(cb, path, create, fault);
+	if (code == DP_OK) code = check_version(cb, create, fault);
+	if (code == DP_OK) code = prepare_all(cb, fault);
+	if (code != DP_OK) {
+		dp_fault_file(fault, path);
+		dp_casebook_close(cb);
+		return code;
+	}
+	*ret_casebook = cb;
+	return DP_OK;
+}
+
+void dp_casebook_close(dp_casebook *cb)
+{
+	if (cb == NULL) return;
+	sqlite3_stmt *all[] = {cb->add_holder, cb->add_flow,   cb->add_note,    cb->add_hash,
+	                       cb->trim_hash,  cb->set_undo,   cb->set_holder,  cb->gone_holder,
+	                       cb->drop_parcels, cb->add_parcel};
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++) (void)sqlite3_finalize(all[i]);
+	// Closing rolls back what was not committed.
+	(void)sqlite3_close(cb->db);
+	dp_free(cb);
+}
+
+sqlite3 *dp_casebook_db(dp_casebook *cb)
+{
+	return cb->db;
+}
+
+int64_t dp_casebook_run(const dp_casebook *cb)
+{
+	return cb->run;
+}
+
+uint64_t dp_casebook_rows_waiting(const dp_casebook *cb)
+{
+	return cb->rows_waiting;
+}
+
+//- beginning a run -------------------------------------------------------------------------------
+
+static dp_code new_run(dp_casebook *cb, const dp_engine *e, const dp_engine_options *options,
+                       uint32_t case_count, dp_fault *fault)
+{
+	sqlite3_stmt *stmt;
+	DP_TRY(dp_sql_prepare(cb->db, &stmt, "insert into run(policy,chain) values(?,?)", fault));
+	dp_sql_text(stmt, 1, options->policy->name);
+	dp_sql_text(stmt, 2, options->chain->caip2);
+	dp_code code = dp_sql_done(cb->db, stmt, fault);
+	(void)sqlite3_finalize(stmt);
+	if (code != DP_OK) return code;
+	cb->run = sqlite3_last_insert_rowid(cb->db);
+	DP_TRY(dp_sql_prepare(cb->db, &stmt,
+	                      "insert into cases(run,position,incident,title,yaml) "
+	                      "values(?,?,?,?,?)",
+	                      fault));
+	for (uint32_t i = 0; i < case_count && code == DP_OK; i++) {
+		const dp_case *c = dp_engine_case(e, i);
+		dp_sql_i64(stmt, 1, cb->run);
+		dp_sql_u64(stmt, 2, i);
+		dp_sql_text(stmt, 3, c->incident);
+		dp_sql_text(stmt, 4, c->title);
+		dp_sql_blob(stmt, 5, c->yaml, c->yaml_size);
+		code = dp_sql_done(cb->db, stmt, fault);
+	}
+	(void)sqlite3_finalize(stmt);
+	if (code != DP_OK) return code;
+	DP_TRY(dp_sql_prepare(cb->db, &stmt,
+	                      "insert into colour(run,colour,incident,asset) values(?,?,?,?)",
+	                      fault));
+	for (uint32_t i = 1; i <= dp_engine_colour_count(e) && code == DP_OK; i++) {
+		const dp_colour_info *c = dp_engine_colour(e, (dp_colour){(uint16_t)i});
+		char asset[DP_ASSET_TEXT_MAX];
+		dp_asset_caip19(asset, c->asset);
+		dp_sql_i64(stmt, 1, cb->run);
+		dp_sql_u64(stmt, 2, i);
+		dp_sql_text(stmt, 3, dp_engine_case(e, c->case_index)->incident);
+		dp_sql_text(stmt, 4, asset);
+		code = dp_sql_done(cb->db, stmt, fault);
+	}
+	(void)sqlite3_finalize(stmt);
+	return code;
+}
+
+// Is the case stored, in which run, and is it still the same file?
+static dp_code find_case(dp_casebook *cb, const dp_case *c, int64_t *ret_run, dp_fault *fault)
+{
+	sqlite3_stmt *stmt;
+	DP_TRY(dp_sql_prepare(cb->db, &stmt, "select run, yaml from cases where incident=?", fault));
+	dp_sql_text(stmt, 1, c->incident);
+	dp_code code = dp_sql_row(cb->db, stmt, fault);
+	*ret_run = 0;
+	if (code == DP_OK) {
+		*ret_run = sqlite3_column_int64(stmt, 0);
+		const void *yaml = sqlite3_column_blob(stmt, 1);
+		size_t size = (size_t)sqlite3_column_bytes(stmt, 1);
+		if (size != c->yaml_size || (size > 0 && memcmp(yaml, c->yaml, size) != 0))
+			code = dp_fail(fault, DP_BAD_CASE,
+			               "the file of case %s has changed since this casebook was made: "
+			               "trace it into a new casebook",
+			               c->incident);
+	}
+	(void)sqlite3_finalize(stmt);
+	return code == DP_END ? DP_OK : code;
+}
+
+static dp_code find_run(dp_casebook *cb, const dp_engine *e, const dp_engine_options *options,
+                        uint32_t case_count, bool *ret_found, dp_fault *fault)
+{
+	int64_t run = 0;
+	for (uint32_t i = 0; i < case_count; i++) {
+		int64_t here;
+		DP_TRY(find_case(cb, dp_engine_case(e, i), &here, fault));
+		if (i > 0 && here != run)
+			return dp_fail(fault, DP_BAD_CASE,
+			               "this casebook holds some of these cases but not all: give the "
+			               "cases that were traced together, or a new casebook");
+		run = here;
+	}
+	*ret_found = run != 0;
+	if (run == 0) return DP_OK;
+	sqlite3_stmt *stmt;
+	DP_TRY(dp_sql_prepare(cb->db, &stmt,
+	                      "select policy, chain, (select count(*) from cases where run=id) from run "
+	                      "where id=?",
+	                      fault));
+	dp_sql_i64(stmt, 1, run);
+	dp_code code = dp_sql_row(cb->db, stmt, fault);
+	if (code == DP_OK && strcmp(dp_sql_get_text(stmt, 0), options->policy->name) != 0)
+		code = dp_fail(fault, DP_BAD_CASE,
+		               "this casebook holds the case under policy %s, not %s: use another "
+		               "casebook for each policy",
+		               dp_sql_get_text(stmt, 0), options->policy->name);
+	else if (code == DP_OK && (uint32_t)sqlite3_column_int(stmt, 2) != case_count)
+		code = dp_fail(fault, DP_BAD_CASE,
+		               "this casebook traced the case together with others: give all of them");
+	else if (code == DP_END)
+		code = dp_fail(fault, DP_BAD_BYTES, "the casebook is damaged: a run is missing");
+	(void)sqlite3_finalize(stmt);
+	cb->run = run;
+	return code;
+}
+
+//- bringing an engine to the stored state ----------------------------------------------------------
+
+static dp_code load_parcels(dp_casebook *cb, sqlite3_stmt *stmt, uint32_t no, dp_parcels *list,
+                            dp_fault *fault)
+{
+	(void)sqlite3_reset(stmt);
+	dp_sql_i64(stmt, 1, cb->run);
+	dp_sql_u64(stmt, 2, no);
+	dp_parcels_clear(list);
+	for (;;) {
+		dp_code code = dp_sql_row(cb->db, stmt, fault);
+		if (code == DP_END) return DP_OK;
+		DP_TRY(code);
+		dp_parcel p = {.colour = {(uint16_t)sqlite3_column_int(stmt, 0)}};
+		DP_TRY(dp_sql_get_amount(stmt, 1, &p.units, fault));
+		DP_TRY(dp_sql_get_amount(stmt, 2, &p.origin, fault));
+		void *items = list->item;
+		DP_TRY(dp_grow(&items, &list->cap, sizeof p, (uint64_t)list->count + 1,
+		               DP_PARCELS_MAX, fault));
+		list->item = items;
+		list->item[list->count++] = p; // exactly as stored, neither joined nor dropped
+	}
+}
+
+static dp_code load_holders(dp_casebook *cb, dp_engine *e, sqlite3_stmt *holders,
+                            sqlite3_stmt *parcels, dp_parcels *list, dp_fault *fault)
+{
+	dp_sql_i64(holders, 1, cb->run);
+	for (;;) {
+		dp_code code = dp_sql_row(cb->db, holders, fault);
+		if (code == DP_END) return DP_OK;
+		DP_TRY(code);
+		dp_holder_view v = {.no = (uint32_t)sqlite3_column_int64(holders, 0)};
+		v.asset.v = (uint16_t)sqlite3_column_int(holders, 1);
+		v.id = sqlite3_column_blob(holders, 2);
+		if (v.id == NULL || sqlite3_column_bytes(holders, 2) != 36)
+			return dp_fail(fault, DP_BAD_BYTES, "the casebook is damaged: a holder's id");
+		v.hop = (uint16_t)sqlite3_column_int(holders, 3);
+		v.moves = (uint32_t)sqlite3_column_int64(holders, 4);
+		v.hub = sqlite3_column_int(holders, 5) != 0;
+		DP_TRY(load_parcels(cb, parcels, v.no, list, fault));
+		v.parcel = list->item;
+		v.parcel_count = list->count;
+		DP_TRY(dp_engine_holder_load(e, &v, fault));
+	}
+}
+
+static dp_code load_undo(dp_casebook *cb, dp_engine *e, dp_fault *fault)
+{
+	sqlite3_stmt *stmt;
+	DP_TRY(dp_sql_prepare(cb->db, &stmt,
+	                      "select height, undo from journal where run=? and undo is not null "
+	                      "order by height",
+	                      fault));
+	dp_sql_i64(stmt, 1, cb->run);
+	dp_code code;
+	while ((code = dp_sql_row(cb->db, stmt, fault)) == DP_OK) {
+		const uint8_t *bytes = sqlite3_column_blob(stmt, 1);
+		size_t size = (size_t)sqlite3_column_bytes(stmt, 1);
+		uint64_t height = (uint64_t)sqlite3_column_int64(stmt, 0);
+		code = dp_engine_undo_load(e, height, bytes, size, fault);
+		if (code != DP_OK) break;
+	}
+	(void)sqlite3_finalize(stmt);
+	return code == DP_END ? DP_OK : code;
+}
+
+static dp_code load_books(dp_casebook *cb, dp_engine *e, dp_fault *fault)
+{
+	sqlite3_stmt *stmt;
+	DP_TRY(dp_sql_prepare(cb->db, &stmt, "select books from run where id=?", fault));
+	dp_sql_i64(stmt, 1, cb->run);
+	dp_code code = dp_sql_row(cb->db, stmt, fault);
+	if (code == DP_OK && sqlite3_column_type(stmt, 0) != SQLITE_NULL)
+		code = dp_engine_books_load(e, sqlite3_column_blob(stmt, 0),
+		                            (size_t)sqlite3_column_bytes(stmt, 0), fault);
+	(void)sqlite3_finalize(stmt);
+	return code;
+}
+
+static dp_code load_run(dp_casebook *cb, dp_engine *e, dp_fault *fault)
+{
+	DP_TRY(load_books(cb, e, fault));
+	sqlite3_stmt *holders = NULL, *parcels = NULL;
+	dp_parcels list = {0};
+	dp_code code = dp_sql_prepare(cb->db, &holders,
+	                              "select no, asset_id, ident, hop, moves, hub from holder "
+	                              "where run=? and gone=0 order by no",
+	                              fault);
+	if (code == DP_OK)
+		code = dp_sql_prepare(cb->db, &parcels,
+		                      "select colour, units, origin from parcel where run=? and "
+		                      "no=? order by pos",
+		                      fault);
+	if (code == DP_OK) code = load_holders(cb, e, holders, parcels, &list, fault);
+	(void)sqlite3_finalize(holders);
+	(void)sqlite3_finalize(parcels);
+	dp_parcels_done(&list);
+	if (code == DP_OK) code = load_undo(cb, e, fault);
+	if (code == DP_OK) dp_engine_saved(e);
+	return code;
+}
+
+dp_code dp_casebook_begin(dp_casebook *cb, dp_engine *e, const dp_engine_options *options,
+                          uint32_t case_count, bool *ret_resumed, dp_fault *fault)
+{
+	DP_CHECK(cb->run == 0 && case_count > 0);
+	DP_TRY(dp_sql_run(cb->db, "begin immediate", fault));
+	cb->in_transaction = true;
+	bool found;
+	DP_TRY(find_run(cb, e, options, case_count, &found, fault));
+	if (found)
+		DP_TRY(load_run(cb, e, fault));
+	else
+		DP_TRY(new_run(cb, e, options, case_count, fault));
+	*ret_resumed = found;
+	return DP_OK;
+}
+
+//- recording -------------------------------------------------------------------------------------
+
+static const char *tx_text(dp_casebook *cb, const dp_block *block, uint32_t tx)
+{
+	if (tx == DP_NO_INDEX) return NULL;
+	if (cb->txid_of != tx) {
+		dp_txid_format(cb->txid, block->tx[tx].id, block->chain);
+		cb->txid_of = tx;
+	}
+	return cb->txid;
+}
+
+static const char *asset_text(char out[DP_ASSET_TEXT_MAX], dp_asset asset)
+{
+	if (asset.v == 0) return NULL;
+	dp_asset_caip19(out, asset);
+	return out;
+}
+
+// Who a new holder is. Pools placed by a seed or a link have no movement; the id says the address.
+static dp_code record_holder(dp_casebook *cb, const dp_engine *e, const dp_block *block,
+                             const dp_event *ev, dp_fault *fault)
+{
+	char address[DP_ADDR_TEXT_MAX], outpoint[DP_OUTPOINT_TEXT_MAX], asset[DP_ASSET_TEXT_MAX];
+	uint8_t id[36];
+	dp_event_identity(e, block, ev, id);
+	bool utxo = block->chain->kind == DP_CHAIN_UTXO;
+	if (utxo) {
+		dp_outpoint o;
+		memcpy(o.txid, id, 32);
+		o.vout = (uint32_t)id[32] | (uint32_t)id[33] << 8 | (uint32_t)id[34] << 16 |
+		         (uint32_t)id[35] << 24;
+		dp_outpoint_format(outpoint, &o);
+		const dp_movement *mv = &block->mv[ev->mv];
+		const dp_addr *a = mv->kind == DP_MV_INPUT ? &mv->from : &mv->to;
+		address[0] = 0;
+		if (a->kind != DP_ADDR_NONE) dp_addr_format(address, a, block->chain);
+	} else {
+		dp_addr a;
+		memcpy(&a, id, sizeof a);
+		dp_addr_format(address, &a, block->chain);
+	}
+	sqlite3_stmt *s = cb->add_holder;
+	dp_sql_i64(s, 1, cb->run);
+	dp_sql_i64(s, 2, ev->dst);
+	dp_sql_text(s, 3, asset_text(asset, ev->asset));
+	dp_sql_u64(s, 4, ev->asset.v);
+	dp_sql_blob(s, 5, id, 36);
+	dp_sql_text(s, 6, address);
+	dp_sql_text(s, 7, utxo ? outpoint : NULL);
+	dp_sql_u64(s, 8, ev->hop);
+	dp_sql_u64(s, 9, block->height);
+	dp_sql_i64(s, 10, block->time);
+	dp_sql_text(s, 11, tx_text(cb, block, ev->tx));
+	return dp_sql_done(cb->db, s, fault);
+}
+
+static dp_code record_flow(dp_casebook *cb, const dp_block *block, const dp_event *ev,
+                           dp_fault *fault)
+{
+	char to[DP_ADDR_TEXT_MAX], from[DP_ADDR_TEXT_MAX], asset[DP_ASSET_TEXT_MAX];
+	to[0] = from[0] = 0;
+	if (ev->mv != DP_NO_INDEX) {
+		const dp_movement *mv = &block->mv[ev->mv];
+		if (mv->to.kind != DP_ADDR_NONE) dp_addr_format(to, &mv->to, block->chain);
+		if (mv->from.kind != DP_ADDR_NONE) dp_addr_format(from, &mv->from, block->chain);
+	}
+	sqlite3_stmt *s = cb->add_flow;
+	dp_sql_i64(s, 1, cb->run);
+	dp_sql_u64(s, 2, block->height);
+	dp_sql_i64(s, 3, block->time);
+	dp_sql_text(s, 4, tx_text(cb, block, ev->tx));
+	dp_sql_i64(s, 5, ev->tx == DP_NO_INDEX ? -1 : (int64_t)ev->tx);
+	dp_sql_i64(s, 6, ev->mv == DP_NO_INDEX ? -1 : (int64_t)ev->mv);
+	dp_sql_i64(s, 7, ev->src);
+	dp_sql_i64(s, 8, ev->dst);
+	dp_sql_text(s, 9, from[0] != 0 ? from : NULL);
+	dp_sql_text(s, 10, to[0] != 0 ? to : NULL);
+	dp_sql_u64(s, 11, ev->colour.v);
+	dp_sql_text(s, 12, asset_text(asset, ev->asset));
+	dp_sql_amount(s, 13, ev->units);
+	dp_sql_amount(s, 14, ev->origin);
+	dp_sql_i64(s, 15, ev->stop == DP_NO_INDEX ? -1 : (int64_t)ev->stop);
+	return dp_sql_done(cb->db, s, fault);
+}
+
+static const char *note_kind(const dp_event *ev)
+{
+	switch (ev->kind) {
+	case DP_EV_OPENING:
+		return ev->how == DP_OPENING_STATED ? "opening-stated"
+		       : ev->how == DP_OPENING_SEEN ? "opening-seen"
+		                                    : "opening-assumed";
+	case DP_EV_UNCOVERED: return "uncovered";
+	case DP_EV_ASSUMED: return "assumed-value";
+	case DP_EV_NOISE: return "noise";
+	case DP_EV_HUB: return "hub";
+	case DP_EV_LINK: return "link";
+	default: return NULL;
+	}
+}
+
+static dp_code record_note(dp_casebook *cb, const dp_block *block, const dp_event *ev,
+                           dp_fault *fault)
+{
+	char to[DP_ADDR_TEXT_MAX], from[DP_ADDR_TEXT_MAX], asset[DP_ASSET_TEXT_MAX], text[128];
+	to[0] = from[0] = text[0] = 0;
+	dp_u256 units = ev->units;
+	const dp_movement *mv = ev->mv == DP_NO_INDEX ? NULL : &block->mv[ev->mv];
+	if (mv != NULL) {
+		if (mv->to.kind != DP_ADDR_NONE) dp_addr_format(to, &mv->to, block->chain);
+		if (mv->from.kind != DP_ADDR_NONE) dp_addr_format(from, &mv->from, block->chain);
+	}
+	if (ev->kind == DP_EV_NOISE) {
+		dp_addr contract = {.kind = DP_ADDR_EVM, .len = 20};
+		memcpy(contract.bytes, mv->noise.contract, 20);
+		char name[DP_ADDR_TEXT_MAX];
+		dp_addr_format(name, &contract, block->chain);
+		(void)snprintf(text, sizeof text, "%s %s", name, mv->noise.symbol);
+		units = mv->amount;
+	}
+	if (ev->kind == DP_EV_ASSUMED) dp_outpoint_format(text, &mv->spent);
+	if (ev->kind == DP_EV_LINK) (void)snprintf(text, sizeof text, "%u", ev->stop);
+	sqlite3_stmt *s = cb->add_note;
+	dp_sql_i64(s, 1, cb->run);
+	dp_sql_u64(s, 2, block->height);
+	dp_sql_i64(s, 3, block->time);
+	dp_sql_text(s, 4, tx_text(cb, block, ev->tx));
+	dp_sql_text(s, 5, note_kind(ev));
+	dp_sql_i64(s, 6, ev->src > 0 ? ev->src : ev->dst);
+	dp_sql_text(s, 7, from[0] != 0 ? from : NULL);
+	dp_sql_text(s, 8, to[0] != 0 ? to : NULL);
+	dp_sql_text(s, 9, asset_text(asset, ev->asset));
+	dp_sql_amount(s, 10, units);
+	dp_sql_text(s, 11, text);
+	return dp_sql_done(cb->db, s, fault);
+}
+
+dp_code dp_casebook_record(dp_casebook *cb, const dp_engine *e, const dp_block *block,
+                           dp_fault *fault)
+{
+	DP_CHECK(cb->run != 0);
+	uint32_t count;
+	const dp_event *ev = dp_engine_events(e, &count);
+	cb->txid_of = DP_NO_INDEX;
+	for (uint32_t i = 0; i < count; i++) {
+		if (ev[i].kind == DP_EV_HOLDER)
+			DP_TRY(record_holder(cb, e, block, &ev[i], fault));
+		else if (ev[i].kind == DP_EV_FLOW)
+			DP_TRY(record_flow(cb, block, &ev[i], fault));
+		else
+			DP_TRY(record_note(cb, block, &ev[i], fault));
+	}
+	dp_sql_i64(cb->add_hash, 1, cb->run);
+	dp_sql_u64(cb->add_hash, 2, block->height);
+	dp_sql_blob(cb->add_hash, 3, dp_engine_hash(e), 32);
+	DP_TRY(dp_sql_done(cb->db, cb->add_hash, fault));
+	cb->rows_waiting += count + 1;
+	return DP_OK;
+}
+
+dp_code dp_casebook_forget(dp_casebook *cb, const dp_engine *e, dp_fault *fault)
+{
+	static const char *const sql[] = {
+	    ("delete from parcel where run=?1 and no in "
+	     "(select no from holder where run=?1 and since_height>?2)"),
+	    "delete from holder where run=?1 and since_height>?2",
+	    "delete from flow where run=?1 and height>?2",
+	    "delete from note where run=?1 and height>?2",
+	    "delete from journal where run=?1 and height>?2",
+	};
+	int64_t height = dp_engine_blocks(e) > 0 ? (int64_t)dp_engine_height(e) : -1;
+	for (size_t i = 0; i < sizeof sql / sizeof *sql; i++) {
+		sqlite3_stmt *stmt;
+		DP_TRY(dp_sql_prepare(cb->db, &stmt, sql[i], fault));
+		dp_sql_i64(stmt, 1, cb->run);
+		dp_sql_i64(stmt, 2, height);
+		dp_code code = dp_sql_done(cb->db, stmt, fault);
+		(void)sqlite3_finalize(stmt);
+		DP_TRY(code);
+	}
+	return DP_OK;
+}
+
+bool dp_casebook_hash(dp_casebook *cb, uint64_t height, uint8_t ret_hash[32])
+{
+	sqlite3_stmt *stmt;
+	if (dp_sql_prepare(cb->db, &stmt, "select hash from journal where run=? and height=?",
+	                   NULL) != DP_OK)
+		return false;
+	dp_sql_i64(stmt, 1, cb->run);
+	dp_sql_u64(stmt, 2, height);
+	bool found = dp_sql_row(cb->db, stmt, NULL) == DP_OK && sqlite3_column_bytes(stmt, 0) == 32;
+	if (found) memcpy(ret_hash, sqlite3_column_blob(stmt, 0), 32);
+	(void)sqlite3_finalize(stmt);
+	return found;
+}
+
+dp_code dp_casebook_company(dp_casebook *cb, const char *incident, const dp_policy **ret_policy,
+                            dp_code (*visit)(void *context, const char *yaml, size_t size,
+                                             dp_fault *fault),
+                            void *context, dp_fault *fault)
+{
+	sqlite3_stmt *s;
+	DP_TRY(dp_sql_prepare(cb->db, &s,
+	                      "select c.yaml, r.policy from cases c join run r on r.id=c.run where "
+	                      "c.run=(select run from cases where incident=?) order by c.position",
+	                      fault));
+	dp_sql_text(s, 1, incident);
+	dp_code code = dp_sql_row(cb->db, s, fault);
+	if (code == DP_END)
+		code = dp_fail(fault, DP_NOT_FOUND, "no case '%.60s' in this casebook", incident);
+	while (code == DP_OK) {
+		*ret_policy = dp_policy_find(dp_sql_get_text(s, 1));
+		if (*ret_policy == NULL)
+			code = dp_fail(fault, DP_BAD_BYTES, "the casebook names a policy nobody knows");
+		else
+			code = visit(context, sqlite3_column_blob(s, 0),
+			             (size_t)sqlite3_column_bytes(s, 0), fault);
+		if (code == DP_OK) code = dp_sql_row(cb->db, s, fault);
+	}
+	(void)sqlite3_finalize(s);
+	return code == DP_END ? DP_OK : code;
+}
+
+//- facts of the source ---------------------------------------------------------------------------
+
+dp_code dp_casebook_facts(dp_casebook *cb, const dp_run_facts *facts, dp_fault *fault)
+{
+	sqlite3_stmt *stmt;
+	DP_TRY(dp_sql_prepare(cb->db, &stmt,
+	                      "update run set height_first=?, continued_without=?, assume_clean=?, "
+	                      "movements=?, noise=? where id=?",
+	                      fault));
+	dp_sql_u64(stmt, 1, facts->height_first);
+	dp_sql_i64(stmt, 2, facts->continued_without);
+	dp_sql_i64(stmt, 3, facts->assume_clean);
+	dp_sql_u64(stmt, 4, facts->movements);
+	dp_sql_u64(stmt, 5, facts->noise);
+	dp_sql_i64(stmt, 6, cb->run);
+	dp_code code = dp_sql_done(cb->db, stmt, fault);
+	(void)sqlite3_finalize(stmt);
+	return code;
+}
+
+bool dp_casebook_facts_get(dp_casebook *cb, int64_t run, dp_run_facts *ret_facts)
+{
+	sqlite3_stmt *stmt;
+	if (dp_sql_prepare(cb->db, &stmt,
+	                   "select height_first, continued_without, assume_clean, movements, noise from run "
+	                   "where id=? and height_first is not null",
+	                   NULL) != DP_OK)
+		return false;
+	dp_sql_i64(stmt, 1, run);
+	bool found = dp_sql_row(cb->db, stmt, NULL) == DP_OK;
+	if (found) {
+		ret_facts->height_first = (uint64_t)sqlite3_column_int64(stmt, 0);
+		ret_facts->continued_without = sqlite3_column_int(stmt, 1) != 0;
+		ret_facts->assume_clean = sqlite3_column_int(stmt, 2) != 0;
+		ret_facts->movements = (uint64_t)sqlite3_column_int64(stmt, 3);
+		ret_facts->noise = (uint64_t)sqlite3_column_int64(stmt, 4);
+	}
+	(void)sqlite3_finalize(stmt);
+	return found;
+}
+
+//- committing ------------------------------------------------------------------------------------
+
+static dp_code save_holder(void *context, const dp_holder_view *v, dp_fault *fault)
+{
+	dp_casebook *cb = context;
+	dp_sql_i64(cb->drop_parcels, 1, cb->run);
+	dp_sql_u64(cb->drop_parcels, 2, v->no);
+	DP_TRY(dp_sql_done(cb->db, cb->drop_parcels, fault));
+	if (v->gone) {
+		dp_sql_i64(cb->gone_holder, 1, cb->run);
+		dp_sql_u64(cb->gone_holder, 2, v->no);
+		return dp_sql_done(cb->db, cb->gone_holder, fault);
+	}
+	dp_sql_u64(cb->set_holder, 1, v->moves);
+	dp_sql_i64(cb->set_holder, 2, v->hub);
+	dp_sql_i64(cb->set_holder, 3, cb->run);
+	dp_sql_u64(cb->set_holder, 4, v->no);
+	DP_TRY(dp_sql_done(cb->db, cb->set_holder, fault));
+	for (uint32_t i = 0; i < v->parcel_count; i++) {
+		sqlite3_stmt *s = cb->add_parcel;
+		dp_sql_i64(s, 1, cb->run);
+		dp_sql_u64(s, 2, v->no);
+		dp_sql_u64(s, 3, i);
+		dp_sql_u64(s, 4, v->parcel[i].colour.v);
+		dp_sql_amount(s, 5, v->parcel[i].units);
+		dp_sql_amount(s, 6, v->parcel[i].origin);
+		DP_TRY(dp_sql_done(cb->db, s, fault));
+	}
+	return DP_OK;
+}
+
+static dp_code save_undo(dp_casebook *cb, const dp_engine *e, dp_fault *fault)
+{
+	uint32_t depth = dp_engine_undo_depth(e);
+	for (uint32_t back = 1; back <= depth; back++) {
+		uint64_t height;
+		uint8_t *bytes;
+		size_t size;
+		DP_TRY(dp_engine_undo_save(e, back, &height, &bytes, &size, fault));
+		dp_sql_blob(cb->set_undo, 1, bytes, size);
+		dp_free(bytes);
+		dp_sql_i64(cb->set_undo, 2, cb->run);
+		dp_sql_u64(cb->set_undo, 3, height);
+		DP_TRY(dp_sql_done(cb->db, cb->set_undo, fault));
+	}
+	dp_sql_i64(cb->trim_hash, 1, cb->run);
+	dp_sql_i64(cb->trim_hash, 2, cb->run);
+	return dp_sql_done(cb->db, cb->trim_hash, fault);
+}
+
+static dp_code save_books(dp_casebook *cb, const dp_engine *e, dp_fault *fault)
+{
+	uint8_t *bytes;
+	size_t size;
+	DP_TRY(dp_engine_books_save(e, &bytes, &size, fault));
+	sqlite3_stmt *stmt;
+	dp_code code = dp_sql_prepare(
+	    cb->db, &stmt, "update run set books=?, height=?, time=?, hash=? where id=?", fault);
+	if (code == DP_OK) {
+		dp_sql_blob(stmt, 1, bytes, size);
+		dp_sql_u64(stmt, 2, dp_engine_height(e));
+		dp_sql_i64(stmt, 3, dp_engine_time(e));
+		dp_sql_blob(stmt, 4, dp_engine_hash(e), 32);
+		dp_sql_i64(stmt, 5, cb->run);
+		code = dp_sql_done(cb->db, stmt, fault);
+		(void)sqlite3_finalize(stmt);
+	}
+	dp_free(bytes);
+	return code;
+}
+
+dp_code dp_casebook_commit(dp_casebook *cb, dp_engine *e, dp_fault *fault)
+{
+	DP_CHECK(cb->in_transaction);
+	DP_INVARIANT("I-2", !e || dp_engine_conserved(e) || !dp_engine_conserves(e));
+	DP_TRY(dp_engine_visit(e, true, save_holder, cb, fault));
+	DP_TRY(save_undo(cb, e, fault));
+	DP_TRY(save_books(cb, e, fault));
+	DP_TRY(dp_sql_run(cb->db, "commit", fault));
+	cb->in_transaction = false;
+	cb->rows_waiting = 0;
+	dp_engine_saved(e);
+	DP_TRY(dp_sql_run(cb->db, "begin immediate", fault));
+	cb->in_transaction = true;
+	return DP_OK;
+}

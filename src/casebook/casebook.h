@@ -1,0 +1,76 @@
+// The casebook: one SQLite file that holds cases, their state, and the evidence. An analyst can open
+// it with any SQLite tool; everything a report shows is computed from its rows.
+//
+//   run      cases traced together: policy, chain, engine books, position, counters of the source
+//   cases    the case files, byte for byte
+//   colour   (case, stolen asset) by number
+//   holder   every holder that ever carried taint: identity, address, since, whether gone
+//   parcel   what each holder holds now
+//   flow     the double-entry ledger: units and origin units of a colour from src to dst
+//   note     openings, uncovered outflows, noise, hubs, links, assumed values
+//   journal  undo records of the last blocks
+//
+// All that one commit writes is one transaction: after kill -9 the file is at the last commit, and
+// tracing goes on from there (I-4). One writer at a time; readers are never blocked (WAL).
+#ifndef DP_CASEBOOK_CASEBOOK_H
+#define DP_CASEBOOK_CASEBOOK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/fault.h"
+#include "engine/engine.h"
+
+typedef struct dp_casebook dp_casebook;
+
+enum { DP_CASEBOOK_VERSION = 1, DP_CASEBOOK_UNDO_BLOCKS = 128 };
+
+// ":memory:" for one that is not kept. `create` false: the file must be there and be a casebook.
+DP_MUST dp_code dp_casebook_open(dp_casebook **ret_casebook, const char *path, bool create,
+                                 dp_fault *fault);
+// Discards what was not committed. NULL is fine.
+void dp_casebook_close(dp_casebook *cb);
+struct sqlite3;
+struct sqlite3 *dp_casebook_db(dp_casebook *cb); // for reading
+
+// Begins or continues a run of these cases, in the engine's order (dp_engine_case), and opens a
+// transaction. When the casebook holds them already, the engine (fresh) is brought to the stored
+// state; *ret_resumed says so. A case file that has changed since, another policy or other company
+// is DP_BAD_CASE.
+DP_MUST dp_code dp_casebook_begin(dp_casebook *cb, dp_engine *e, const dp_engine_options *options,
+                                  uint32_t case_count, bool *ret_resumed, dp_fault *fault);
+
+// The case files of the run that `incident` belongs to, in order, and the run's policy.
+DP_MUST dp_code dp_casebook_company(dp_casebook *cb, const char *incident,
+                                    const dp_policy **ret_policy,
+                                    dp_code (*visit)(void *context, const char *yaml, size_t size,
+                                                     dp_fault *fault),
+                                    void *context, dp_fault *fault);
+
+int64_t dp_casebook_run(const dp_casebook *cb); // the run begun; 0 = none
+
+// Writes down the events of the block just applied.
+DP_MUST dp_code dp_casebook_record(dp_casebook *cb, const dp_engine *e, const dp_block *block,
+                                   dp_fault *fault);
+// After dp_engine_rollback: forgets what was recorded above the engine's height.
+DP_MUST dp_code dp_casebook_forget(dp_casebook *cb, const dp_engine *e, dp_fault *fault);
+
+// The hash recorded for a block of the journal; false when that height is not in it.
+bool dp_casebook_hash(dp_casebook *cb, uint64_t height, uint8_t ret_hash[32]);
+uint64_t dp_casebook_rows_waiting(const dp_casebook *cb); // recorded since the last commit
+
+// What a run's source was like, kept for the report's assumptions.
+typedef struct dp_run_facts {
+	uint64_t height_first;   // of the source's first block
+	bool continued_without;  // a later source did not begin at the run's beginning
+	bool assume_clean;
+	uint64_t movements, noise; // of the source, all that were read; noise: nothing genuine
+} dp_run_facts;
+DP_MUST dp_code dp_casebook_facts(dp_casebook *cb, const dp_run_facts *facts, dp_fault *fault);
+// Of any run; false when none were stored.
+bool dp_casebook_facts_get(dp_casebook *cb, int64_t run, dp_run_facts *ret_facts);
+
+// Writes the changed holders, the books and the journal, and commits; another transaction begins.
+DP_MUST dp_code dp_casebook_commit(dp_casebook *cb, dp_engine *e, dp_fault *fault);
+
+#endif

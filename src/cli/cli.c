@@ -1,0 +1,146 @@
+// See cli.h.
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "base/nearest.h"
+#include "source/input.h"
+
+enum { OPTIONS_MAX = 40 };
+
+int dp_cli_fault(const dp_fault *fault)
+{
+	char text[DP_FAULT_TEXT_MAX + DP_FAULT_FILE_MAX + 64];
+	dp_fault_format(fault, text, sizeof text);
+	(void)fprintf(stderr, "dyepack: %s\n", text);
+	return DP_EXIT_FAILED;
+}
+
+int dp_cli_misuse(const char *command, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	(void)fprintf(stderr, "dyepack %s: ", command);
+	(void)vfprintf(stderr, format, args);
+	(void)fprintf(stderr, "\nTry 'dyepack %s --help'.\n", command);
+	va_end(args);
+	return DP_EXIT_MISUSE;
+}
+
+static void print_help(const dp_option *options, const char *usage)
+{
+	(void)fputs(usage, stdout);
+	(void)fputs("\nOptions:\n", stdout);
+	for (int i = 0; options[i].name != NULL; i++) {
+		char left[64];
+		(void)snprintf(left, sizeof left, "--%s%s%s", options[i].name,
+		               options[i].value_name != NULL ? " " : "",
+		               options[i].value_name != NULL ? options[i].value_name : "");
+		(void)printf("  %-26s %s\n", left, options[i].help);
+	}
+	(void)printf("  %-26s %s\n", "--help", "this text");
+}
+
+static bool unknown_option(const char *command, const char *name, size_t n,
+                           const dp_option *options)
+{
+	const char *names[OPTIONS_MAX + 2];
+	int count = 0;
+	for (; options[count].name != NULL && count < OPTIONS_MAX; count++)
+		names[count] = options[count].name;
+	names[count++] = "help";
+	names[count] = NULL;
+	const char *near = dp_nearest(name, n, names);
+	(void)dp_cli_misuse(command, "unknown option --%.*s%s%s%s", (int)n, name,
+	                    near != NULL ? ": did you mean --" : "", near != NULL ? near : "",
+	                    near != NULL ? "?" : "");
+	return false;
+}
+
+// Reads one option at argv[at]; advances *at past its value.
+static bool read_option(int argc, char **argv, int *at, const dp_option *options)
+{
+	const char *name = argv[*at] + 2;
+	size_t n = strcspn(name, "=");
+	for (int i = 0; options[i].name != NULL; i++) {
+		const dp_option *o = &options[i];
+		if (strlen(o->name) != n || strncmp(o->name, name, n) != 0) continue;
+		if (o->value_name == NULL) {
+			if (name[n] == '=') {
+				(void)dp_cli_misuse(argv[0], "--%s takes no value", o->name);
+				return false;
+			}
+			*o->flag = true;
+			return true;
+		}
+		if (name[n] == '=') {
+			*o->value = name + n + 1;
+			return true;
+		}
+		if (*at + 1 >= argc) {
+			(void)dp_cli_misuse(argv[0], "--%s needs a value: --%s %s", o->name, o->name,
+			                    o->value_name);
+			return false;
+		}
+		*o->value = argv[++*at];
+		return true;
+	}
+	return unknown_option(argv[0], name, n, options);
+}
+
+bool dp_cli_options(int argc, char **argv, const dp_option *options, const char *usage,
+                    int *ret_count, bool *ret_help)
+{
+	int kept = 1;
+	bool only_positional = false;
+	*ret_help = false;
+	for (int i = 1; i < argc; i++) {
+		if (only_positional || argv[i][0] != '-' || argv[i][1] == 0) {
+			argv[kept++] = argv[i];
+		} else if (strcmp(argv[i], "--") == 0) {
+			only_positional = true;
+		} else if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+			print_help(options, usage);
+			*ret_help = true;
+			return true;
+		} else if (argv[i][1] != '-') {
+			(void)dp_cli_misuse(argv[0], "unknown option %s: options are written in full, "
+			                             "with two dashes",
+			                    argv[i]);
+			return false;
+		} else if (!read_option(argc, argv, &i, options)) {
+			return false;
+		}
+	}
+	*ret_count = kept - 1;
+	return true;
+}
+
+dp_code dp_cli_write(void *context, const char *text, size_t n, dp_fault *fault)
+{
+	FILE *file = context;
+	if (fwrite(text, 1, n, file) == n) return DP_OK;
+	return dp_fail(fault, DP_IO, "cannot write the result: %s", strerror(errno));
+}
+
+int dp_cli_finish(int exit_code)
+{
+	if (fflush(stdout) == 0 && ferror(stdout) == 0) return exit_code;
+	(void)fprintf(stderr, "dyepack: cannot write the result: %s\n", strerror(errno));
+	return DP_EXIT_FAILED;
+}
+
+dp_code dp_cli_read_file(const char *path, uint8_t **ret_bytes, size_t *ret_size, size_t size_max,
+                         dp_fault *fault)
+{
+	dp_input *in;
+	DP_TRY(dp_input_open(&in, path, fault));
+	dp_code code = dp_input_read_all(in, ret_bytes, ret_size, size_max, fault);
+	dp_input_close(in);
+	if (code != DP_OK) dp_fault_file(fault, path);
+	return code;
+}

@@ -1,0 +1,53 @@
+// What the sub-commands share: options, errors, output. This is the only room that prints, logs and
+// reads the environment. Exit codes: 0 done, 1 failed, 2 misuse.
+#ifndef DP_CLI_CLI_H
+#define DP_CLI_CLI_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/fault.h"
+
+enum { DP_EXIT_DONE = 0, DP_EXIT_FAILED = 1, DP_EXIT_MISUSE = 2 };
+
+typedef struct dp_command {
+	const char *name;
+	const char *summary;
+	int (*run)(int argc, char **argv); // argv[0] is the command's name
+} dp_command;
+
+// One option of a command: --name or --name VALUE (also --name=VALUE).
+typedef struct dp_option {
+	const char *name;       // without the dashes
+	const char *value_name; // NULL: a switch
+	const char *help;
+	bool *flag;             // where a switch goes
+	const char **value;     // where a value goes
+} dp_option;
+
+// Reads options out of argv; what is left are positional arguments, in order, in argv[1..*ret_count].
+// "--" ends options; "-" is positional. On misuse prints what is wrong with the nearest right spelling
+// and returns false. When --help was among them prints `usage` and the options, sets *ret_help.
+bool dp_cli_options(int argc, char **argv, const dp_option *options, const char *usage,
+                    int *ret_count, bool *ret_help);
+
+// "dyepack: ..." on stderr. Both return the exit code.
+int dp_cli_fault(const dp_fault *fault);
+int dp_cli_misuse(const char *command, const char *format, ...) DP_PRINTF(2, 3);
+
+// A dp_writer / path writer on stdout: `context` is a FILE.
+DP_MUST dp_code dp_cli_write(void *context, const char *text, size_t n, dp_fault *fault);
+// Flushes stdout; a full disk must not pass for success. Returns the exit code.
+int dp_cli_finish(int exit_code);
+
+// The whole of a (possibly compressed) file in memory, at most size_max bytes. dp_free it.
+DP_MUST dp_code dp_cli_read_file(const char *path, uint8_t **ret_bytes, size_t *ret_size,
+                                 size_t size_max, dp_fault *fault);
+
+int dp_cmd_trace(int argc, char **argv);
+int dp_cmd_path(int argc, char **argv);
+int dp_cmd_rollback(int argc, char **argv);
+int dp_cmd_list(int argc, char **argv);
+
+#endif

@@ -1,0 +1,69 @@
+// dyepack list: what this build knows, printed from the tables in the code.
+#include <string.h>
+
+#include "base/nearest.h"
+#include "chain/asset.h"
+#include "cli/cli.h"
+#include "source/source.h"
+#include "taint/policy.h"
+
+static const char usage[] =
+    "Usage: dyepack list sources|policies|chains|assets\n\n"
+    "Prints what this build knows, one to a line.\n";
+
+static void list_sources(void)
+{
+	for (int i = 0; dp_source_kinds[i] != NULL; i++) {
+		const dp_source_kind *k = dp_source_kinds[i];
+		(void)printf("%-8s %s\n         recognised: %s\n         gives: %s\n", k->name,
+		             k->summary, k->looks_like, k->gives);
+	}
+}
+
+static void list_policies(void)
+{
+	for (int i = 0; dp_policies[i] != NULL; i++)
+		(void)printf("%-10s %s\n           source: %s\n", dp_policies[i]->name,
+		             dp_policies[i]->summary, dp_policies[i]->source);
+}
+
+static void list_chains(void)
+{
+	for (uint16_t i = 0; i < dp_chain_count(); i++) {
+		const dp_chain *c = dp_chain_at(i);
+		(void)printf("%-14s %-46s %s\n", c->name, c->caip2,
+		             c->kind == DP_CHAIN_UTXO ? "coins (UTXO)" : "accounts");
+	}
+}
+
+static void list_assets(void)
+{
+	for (uint16_t i = 1; i <= dp_asset_count(); i++) {
+		const dp_asset_info *a = dp_asset_info_of((dp_asset){i});
+		char caip[DP_ASSET_TEXT_MAX];
+		dp_asset_caip19(caip, a->id);
+		(void)printf("%-8s %2u %-62s %s%s%s\n", a->symbol, a->decimals, caip, a->name,
+		             a->issuer[0] != 0 ? "; can be frozen by " : "", a->issuer);
+	}
+}
+
+int dp_cmd_list(int argc, char **argv)
+{
+	static const dp_option options[] = {{NULL, NULL, NULL, NULL, NULL}};
+	static const char *const topics[] = {"sources", "policies", "chains", "assets", NULL};
+	static void (*const print[])(void) = {list_sources, list_policies, list_chains, list_assets};
+	int count;
+	bool help;
+	if (!dp_cli_options(argc, argv, options, usage, &count, &help)) return DP_EXIT_MISUSE;
+	if (help) return DP_EXIT_DONE;
+	if (count != 1) return dp_cli_misuse("list", "name one of sources, policies, chains, assets");
+	for (int i = 0; topics[i] != NULL; i++)
+		if (strcmp(argv[1], topics[i]) == 0) {
+			print[i]();
+			return DP_EXIT_DONE;
+		}
+	const char *near = dp_nearest(argv[1], strlen(argv[1]), topics);
+	return dp_cli_misuse("list", "nothing to list under '%s'%s%s%s", argv[1],
+	                     near != NULL ? ": did you mean '" : "", near != NULL ? near : "",
+	                     near != NULL ? "'?" : "");
+}

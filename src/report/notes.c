@@ -1,0 +1,389 @@
+// The second half of a result: what the casebook's notes say (uncovered outflows, noise), equal splits,
+// and the assumptions that a reader must know before trusting a figure.
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "casebook/sql.h"
+#include "chain/lookalike.h"
+#include "report/private.h"
+
+enum { SPLIT_MIN = 5 }; // recipients of one amount from one holder that are worth a line
+
+//- uncovered -------------------------------------------------------------------------------------
+
+static dp_code add_uncovered(struct dp_loader *l, sqlite3_stmt *s, dp_fault *fault)
+{
+	dp_result *r = l->r;
+	const char *address = dp_sql_get_text(s, 1);
+	dp_asset asset;
+	const char *caip = dp_sql_get_text(s, 3);
+	DP_TRY(dp_asset_parse(&asset, r->c.chain, caip, strlen(caip), fault));
+	dp_u256 units;
+	DP_TRY(dp_sql_get_amount(s, 4, &units, fault));
+	dp_result_uncovered *u = NULL;
+	for (uint32_t i = r->uncovered_count; i-- > 0 && u == NULL;)
+		if (r->uncovered[i].asset.v == asset.v && strcmp(r->uncovered[i].address, address) == 0)
+			u = &r->uncovered[i];
+	if (u == NULL) {
+		void *items = r->uncovered;
+		DP_TRY(dp_grow(&items, &l->uncovered_cap, sizeof *u,
+		               (uint64_t)r->uncovered_count + 1, DP_RESULT_ROWS_MAX, fault));
+		r->uncovered = items;
+		u = &r->uncovered[r->uncovered_count++];
+		*u = (dp_result_uncovered){.asset = asset};
+		DP_TRY(dp_result_text(r, &u->address, address, fault));
+		DP_TRY(dp_result_text(r, &u->first_tx, dp_sql_get_text(s, 6), fault));
+	}
+	u->units = dp_u256_add(u->units, units);
+	u->count++;
+	return DP_OK;
+}
+
+//- noise -----------------------------------------------------------------------------------------
+
+static dp_code add_noise(struct dp_loader *l, sqlite3_stmt *s, dp_fault *fault)
+{
+	void *items = l->noise;
+	DP_TRY(dp_grow(&items, &l->noise_cap, sizeof *l->noise, (uint64_t)l->noise_count + 1,
+	               DP_RESULT_ROWS_MAX, fault));
+	l->noise = items;
+	struct dp_noise_row *n = &l->noise[l->noise_count++];
+	*n = (struct dp_noise_row){0};
+	DP_TRY(dp_result_text(l->r, &n->from, dp_sql_get_text(s, 1), fault));
+	DP_TRY(dp_result_text(l->r, &n->to, dp_sql_get_text(s, 2), fault));
+	DP_TRY(dp_sql_get_amount(s, 4, &n->units, fault));
+	// "contract symbol"
+	const char *text = dp_sql_get_text(s, 5);
+	const char *space = strchr(text, ' ');
+	DP_TRY(dp_result_text(l->r, &n->symbol, space != NULL ? space + 1 : "", fault));
+	dp_asset genuine = DP_ASSET_NONE;
+	if (space != NULL) {
+		dp_addr contract;
+		size_t size = (size_t)(space - text);
+		if (dp_addr_parse(&contract, text, size, l->r->c.chain, NULL) == DP_OK)
+			genuine = dp_asset_by_contract(l->r->c.chain, contract.bytes);
+	}
+	n->counterfeit = genuine.v == 0;
+	return DP_OK;
+}
+
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static int by_number(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+	return (x > y) - (x < y);
+}
+
+// Which stolen asset does the token's name read as? stolen_count for the chain's own coin when that
+// was not stolen, UINT32_MAX for none.
+static uint32_t reads_as(const dp_result *r, const char *symbol)
+{
+	char seen[24], want[24];
+	dp_lookalike_symbol(seen, sizeof seen, symbol);
+	for (uint32_t i = 0; i < r->stolen_count; i++) {
+		dp_lookalike_symbol(want, sizeof want, dp_asset_symbol(r->stolen[i].asset));
+		if (strcmp(seen, want) == 0) return i;
+	}
+	dp_lookalike_symbol(want, sizeof want, r->c.chain->native);
+	return strcmp(seen, want) == 0 ? r->stolen_count : UINT32_MAX;
+}
+
+// Ends (first 3, last 3 digits) of all holders' addresses, sorted.
+static dp_code holder_ends(const dp_result *r, uint32_t **ret_ends, uint32_t *ret_count,
+                           dp_fault *fault)
+{
+	uint32_t *ends = dp_alloc(((size_t)r->node_count + 1) * sizeof *ends);
+	if (ends == NULL) return dp_fail(fault, DP_NO_MEMORY, "out of memory");
+	uint32_t count = 0;
+	for (uint32_t i = 1; i < r->node_count; i++) {
+		dp_addr a;
+		const char *text = r->node[i].address;
+		if (r->node[i].no == 0 || dp_u256_is_zero(r->node[i].received)) continue;
+		if (dp_addr_parse(&a, text, strlen(text), r->c.chain, NULL) == DP_OK)
+			ends[count++] = dp_lookalike_ends(&a);
+	}
+	qsort(ends, count, sizeof *ends, by_number);
+	*ret_ends = ends;
+	*ret_count = count;
+	return DP_OK;
+}
+
+static bool looks_like_holder(const dp_result *r, const char *address, const uint32_t *ends,
+                              uint32_t count)
+{
+	dp_addr a;
+	if (dp_addr_parse(&a, address, strlen(address), r->c.chain, NULL) != DP_OK) return false;
+	uint32_t e = dp_lookalike_ends(&a);
+	return e != 0 && bsearch(&e, ends, count, sizeof *ends, by_number) != NULL;
+}
+
+static dp_code sum_noise(struct dp_loader *l, dp_fault *fault)
+{
+	dp_result_noise *sum = &l->r->noise;
+	if (l->noise_count == 0) return DP_OK;
+	const char **to = dp_alloc(l->noise_count * sizeof *to);
+	if (to == NULL) return dp_fail(fault, DP_NO_MEMORY, "out of memory");
+	for (uint32_t i = 0; i < l->noise_count; i++) {
+		const struct dp_noise_row *n = &l->noise[i];
+		sum->transfers++;
+		if (n->counterfeit)
+			sum->counterfeit++;
+		else
+			sum->zero_value++;
+		uint32_t like = n->counterfeit ? reads_as(l->r, n->symbol) : UINT32_MAX;
+		if (like != UINT32_MAX) sum->named_like++;
+		if (like < l->r->stolen_count && like < 4 &&
+		    dp_u256_add_over(&sum->claimed[like], sum->claimed[like], n->units))
+			memset(&sum->claimed[like], 0xff, sizeof sum->claimed[like]);
+		to[i] = n->to;
+	}
+	qsort(to, l->noise_count, sizeof *to, by_text);
+	uint32_t *ends = NULL, ends_count = 0;
+	dp_code code = holder_ends(l->r, &ends, &ends_count, fault);
+	for (uint32_t i = 0; code == DP_OK && i < l->noise_count; i++) {
+		if (i > 0 && strcmp(to[i], to[i - 1]) == 0) continue;
+		sum->recipients++;
+		sum->lookalikes += looks_like_holder(l->r, to[i], ends, ends_count);
+	}
+	dp_free(ends);
+	dp_free(to);
+	return code;
+}
+
+static dp_code add_link_out(struct dp_loader *l, sqlite3_stmt *s, dp_fault *fault)
+{
+	long index = strtol(dp_sql_get_text(s, 5), NULL, 10);
+	if (index < l->link_base || index >= l->link_base + (int64_t)l->r->link_count) return DP_OK;
+	dp_result_link *k = &l->r->link[index - l->link_base];
+	dp_u256 units;
+	DP_TRY(dp_sql_get_amount(s, 4, &units, fault));
+	k->units_out = dp_u256_add(k->units_out, units);
+	k->done = dp_u256_eq(k->units_out, k->claim->amount);
+	return DP_OK;
+}
+
+static int uncovered_by_units(const void *a, const void *b)
+{
+	const dp_result_uncovered *x = a, *y = b;
+	int c = (x->asset.v > y->asset.v) - (x->asset.v < y->asset.v);
+	if (c == 0) c = dp_u256_cmp(y->units, x->units);
+	return c != 0 ? c : strcmp(x->address, y->address);
+}
+
+dp_code dp_result_notes(struct dp_loader *l, dp_fault *fault)
+{
+	sqlite3_stmt *s;
+	DP_TRY(dp_sql_prepare(l->db, &s,
+	                      "select kind, address, counterparty, asset, units, text, tx from note "
+	                      "where run=? and kind in ('uncovered','noise','link') order by seq",
+	                      fault));
+	dp_sql_i64(s, 1, l->run);
+	dp_code code;
+	while ((code = dp_sql_row(l->db, s, fault)) == DP_OK) {
+		const char *kind = dp_sql_get_text(s, 0);
+		if (strcmp(kind, "uncovered") == 0)
+			code = add_uncovered(l, s, fault);
+		else if (strcmp(kind, "noise") == 0)
+			code = add_noise(l, s, fault);
+		else
+			code = add_link_out(l, s, fault);
+		if (code != DP_OK) break;
+	}
+	(void)sqlite3_finalize(s);
+	if (code != DP_END) return code;
+	if (l->r->uncovered_count > 0)
+		qsort(l->r->uncovered, l->r->uncovered_count, sizeof *l->r->uncovered,
+		      uncovered_by_units);
+	return sum_noise(l, fault);
+}
+
+//- equal splits ----------------------------------------------------------------------------------
+
+static int by_amount(const void *a, const void *b)
+{
+	const dp_result_edge *x = *(const dp_result_edge *const *)a;
+	const dp_result_edge *y = *(const dp_result_edge *const *)b;
+	int c = (x->src > y->src) - (x->src < y->src);
+	if (c == 0) c = (x->asset.v > y->asset.v) - (x->asset.v < y->asset.v);
+	if (c == 0) c = dp_u256_cmp(x->units, y->units);
+	if (c == 0) c = (x->dst > y->dst) - (x->dst < y->dst);
+	return c;
+}
+
+// Decoys that copy this split: the same sender and amount under a name that reads as genuine.
+static uint32_t decoys_of(const struct dp_loader *l, const dp_result_edge *e)
+{
+	const char *from = l->r->node[e->src].address;
+	uint32_t count = 0;
+	for (uint32_t i = 0; i < l->noise_count; i++) {
+		const struct dp_noise_row *n = &l->noise[i];
+		if (!n->counterfeit || !dp_u256_eq(n->units, e->units) ||
+		    strcmp(n->from, from) != 0 || reads_as(l->r, n->symbol) == UINT32_MAX)
+			continue;
+		bool again = false;
+		for (uint32_t j = 0; j < i && !again; j++)
+			again = l->noise[j].counterfeit && strcmp(l->noise[j].to, n->to) == 0 &&
+			        dp_u256_eq(l->noise[j].units, e->units);
+		count += !again;
+	}
+	return count;
+}
+
+static dp_code add_split(struct dp_loader *l, dp_result_edge *const *e, uint32_t n, dp_fault *fault)
+{
+	uint32_t recipients = 0;
+	int64_t first = e[0]->time, last = e[0]->time;
+	for (uint32_t i = 0; i < n; i++) {
+		recipients += i == 0 || e[i]->dst != e[i - 1]->dst;
+		if (e[i]->time < first) first = e[i]->time;
+		if (e[i]->time > last) last = e[i]->time;
+	}
+	if (recipients < SPLIT_MIN) return DP_OK;
+	dp_result *r = l->r;
+	void *items = r->split;
+	DP_TRY(dp_grow(&items, &l->split_cap, sizeof *r->split, (uint64_t)r->split_count + 1,
+	               DP_RESULT_ROWS_MAX, fault));
+	r->split = items;
+	r->split[r->split_count++] = (dp_result_split){
+	    .src = (uint32_t)e[0]->src,
+	    .asset = e[0]->asset,
+	    .units = e[0]->units,
+	    .count = recipients,
+	    .naive_count = recipients + decoys_of(l, e[0]),
+	    .time_first = first,
+	    .time_last = last,
+	};
+	return DP_OK;
+}
+
+static int by_count(const void *a, const void *b)
+{
+	const dp_result_split *x = a, *y = b;
+	if (x->count != y->count) return x->count < y->count ? 1 : -1;
+	int c = dp_u256_cmp(y->units, x->units);
+	return c != 0 ? c : (x->src > y->src) - (x->src < y->src);
+}
+
+dp_code dp_result_splits(struct dp_loader *l, dp_fault *fault)
+{
+	dp_result *r = l->r;
+	if (r->edge_count == 0) return DP_OK;
+	dp_result_edge **e = dp_alloc(r->edge_count * sizeof(dp_result_edge *));
+	if (e == NULL) return dp_fail(fault, DP_NO_MEMORY, "out of memory");
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < r->edge_count; i++)
+		if (r->edge[i].src > 0 && r->edge[i].dst > 0) e[n++] = &r->edge[i];
+	if (n > 0) qsort(e, n, sizeof *e, by_amount);
+	dp_code code = DP_OK;
+	for (uint32_t first = 0, end; first < n && code == DP_OK; first = end) {
+		end = first + 1;
+		while (end < n && e[end]->src == e[first]->src &&
+		       e[end]->asset.v == e[first]->asset.v &&
+		       dp_u256_eq(e[end]->units, e[first]->units))
+			end++;
+		code = add_split(l, e + first, end - first, fault);
+	}
+	dp_free(e);
+	if (r->split_count > 0) qsort(r->split, r->split_count, sizeof *r->split, by_count);
+	return code;
+}
+
+//- assumptions -----------------------------------------------------------------------------------
+
+static dp_code assume(dp_result *r, uint64_t *cap, dp_fault *fault, const char *format, ...)
+    DP_PRINTF(4, 5);
+
+static dp_code assume(dp_result *r, uint64_t *cap, dp_fault *fault, const char *format, ...)
+{
+	char text[400];
+	va_list args;
+	va_start(args, format);
+	(void)vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	void *items = r->assumption;
+	DP_TRY(dp_grow(&items, cap, sizeof *r->assumption, (uint64_t)r->assumption_count + 1, 1000,
+	               fault));
+	r->assumption = items;
+	return dp_result_text(r, &r->assumption[r->assumption_count++], text, fault);
+}
+
+static dp_code count_notes(struct dp_loader *l, const char *kind, uint64_t *ret_count,
+                           dp_fault *fault)
+{
+	sqlite3_stmt *s;
+	DP_TRY(dp_sql_prepare(l->db, &s, "select count(*) from note where run=? and kind=?", fault));
+	dp_sql_i64(s, 1, l->run);
+	dp_sql_text(s, 2, kind);
+	dp_code code = dp_sql_row(l->db, s, fault);
+	*ret_count = code == DP_OK ? (uint64_t)sqlite3_column_int64(s, 0) : 0;
+	(void)sqlite3_finalize(s);
+	return code;
+}
+
+// Seeds that were put at a time because the source does not show their transaction.
+static dp_code assume_seeds(dp_result *r, uint64_t *cap, dp_fault *fault)
+{
+	uint32_t placed = 0;
+	for (uint32_t i = 0; i < r->edge_count; i++)
+		placed += r->edge[i].src == DP_PARTY_THEFT && r->edge[i].mv == DP_NO_INDEX;
+	if (placed == 0) return DP_OK;
+	return assume(r, cap, fault,
+	              "%u stolen amount%s placed by the case file, not by a movement of the source",
+	              placed, placed == 1 ? " was" : "s were");
+}
+
+dp_code dp_result_assumptions(struct dp_loader *l, dp_fault *fault)
+{
+	dp_result *r = l->r;
+	uint64_t cap = 0, n;
+	if (!r->policy->conserving)
+		DP_TRY(assume(r, &cap, fault,
+		              "policy %s reports reach, not amounts: figures are upper bounds and do "
+		              "not add up",
+		              r->policy->name));
+	DP_TRY(assume_seeds(r, &cap, fault));
+	DP_TRY(count_notes(l, "opening-assumed", &n, fault));
+	if (n > 0)
+		DP_TRY(assume(r, &cap, fault,
+		              "opening balance assumed 0 for %" PRIu64 " holder%s: the source shows "
+		              "nothing they had before",
+		              n, n == 1 ? "" : "s"));
+	DP_TRY(count_notes(l, "opening-seen", &n, fault));
+	if (n > 0)
+		DP_TRY(assume(r, &cap, fault,
+		              "opening balance of %" PRIu64 " holder%s known from earlier rows of the "
+		              "source only, from block %" PRIu64 " on",
+		              n, n == 1 ? "" : "s", r->height_first));
+	DP_TRY(count_notes(l, "assumed-value", &n, fault));
+	if (n > 0)
+		DP_TRY(assume(r, &cap, fault,
+		              "value of %" PRIu64 " spent output%s unknown: assumed clean, and as "
+		              "much as the outputs needed",
+		              n, n == 1 ? "" : "s"));
+	DP_TRY(count_notes(l, "hub", &n, fault));
+	if (n > 0)
+		DP_TRY(assume(r, &cap, fault,
+		              "%" PRIu64 " unlabelled hub%s with more movements than hub_limit: taint "
+		              "stopped there, booked as unresolved",
+		              n, n == 1 ? "" : "s"));
+	for (uint32_t i = 0; i < r->link_count; i++)
+		DP_TRY(assume(r, &cap, fault, "accepted link %u of the case file, by: %.300s", i + 1,
+		              r->link[i].claim->by));
+	dp_run_facts facts = {0};
+	(void)dp_casebook_facts_get(l->cb, l->run, &facts);
+	r->noise.source_noise = facts.noise;
+	r->noise.source_movements = facts.movements;
+	if (facts.continued_without)
+		DP_TRY(assume(r, &cap, fault,
+		              "continued on a source that does not begin where the first one did: "
+		              "what wallets had in between is not known"));
+	return DP_OK;
+}

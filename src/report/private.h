@@ -1,0 +1,61 @@
+// What the files of this room share.
+#ifndef DP_REPORT_PRIVATE_H
+#define DP_REPORT_PRIVATE_H
+
+#include <sqlite3.h>
+
+#include "report/result.h"
+
+// A transfer that carries nothing, as noted in the casebook.
+struct dp_noise_row {
+	const char *from, *to, *symbol;
+	dp_u256 units;
+	bool counterfeit; // else a zero-value row of a genuine contract
+};
+
+struct dp_loader {
+	dp_casebook *cb;
+	sqlite3 *db;
+	dp_result *r;
+	int64_t run;
+	uint32_t colour_max;
+	uint32_t *stolen_of; // by colour: index + 1
+	uint64_t node_cap, holder_cap, arrival_cap, edge_cap, uncovered_cap, split_cap;
+	int64_t link_base, stop_base;
+	uint32_t tx_hop; // of the UTXO transaction whose inputs were read last
+	struct dp_noise_row *noise;
+	uint64_t noise_cap;
+	uint32_t noise_count;
+};
+
+DP_MUST dp_code dp_result_text(dp_result *r, const char **ret_text, const char *text,
+                               dp_fault *fault);
+DP_MUST dp_code dp_result_notes(struct dp_loader *l, dp_fault *fault);
+DP_MUST dp_code dp_result_splits(struct dp_loader *l, dp_fault *fault);
+DP_MUST dp_code dp_result_assumptions(struct dp_loader *l, dp_fault *fault);
+
+//- writing, for the formats
+
+// A sticking printer: the first error is kept, later calls do nothing.
+typedef struct dp_out {
+	const dp_writer *w;
+	dp_fault *fault;
+	dp_code code;
+} dp_out;
+void dp_out_text(dp_out *o, const char *text);
+void dp_out_printf(dp_out *o, const char *format, ...) DP_PRINTF(2, 3);
+
+// "10,000.5" : exact, grouped by thousands.
+enum { DP_AMOUNT_TEXT_MAX = 112 };
+const char *dp_amount_text(char out[DP_AMOUNT_TEXT_MAX], dp_u256 units, dp_asset asset);
+// Cut (never rounded up) to `places` decimals, "~" in front when something was cut; more places where
+// nothing but zeros would be left.
+const char *dp_amount_short(char out[DP_AMOUNT_TEXT_MAX], dp_u256 units, dp_asset asset,
+                            uint32_t places);
+const char *dp_asset_symbol(dp_asset asset);
+const char *dp_asset_caip(char out[DP_ASSET_TEXT_MAX], dp_asset asset);
+// "0x47666f…f09486e2"-like short form of an address or outpoint, in ASCII ("..").
+enum { DP_SHORT_MAX = 40 };
+const char *dp_address_short(char out[DP_SHORT_MAX], const char *address);
+
+#endif

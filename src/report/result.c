@@ -1,0 +1,480 @@
+// See result.h. One pass over each table; sums are kept in 256 bits; lists are sorted at the end so
+// that two runs compare with cmp.
+#include "report/result.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "casebook/sql.h"
+#include "chain/lookalike.h"
+#include "report/private.h"
+
+//- helpers ---------------------------------------------------------------------------------------
+
+dp_code dp_result_text(dp_result *r, const char **ret_text, const char *text, dp_fault *fault)
+{
+	*ret_text = dp_arena_text(&r->arena, text, strlen(text));
+	return *ret_text == NULL ? dp_fail(fault, DP_NO_MEMORY, "out of memory") : DP_OK;
+}
+
+static dp_code asset_from(const struct dp_loader *l, const char *caip19, dp_asset *ret_asset,
+                          dp_fault *fault)
+{
+	if (caip19[0] == 0) {
+		*ret_asset = DP_ASSET_NONE;
+		return DP_OK;
+	}
+	return dp_asset_parse(ret_asset, l->r->c.chain, caip19, strlen(caip19), fault);
+}
+
+// Grows r->list for one more and zeroes it.
+#define NEXT(r, list, count, cap, fault)                                                           \
+	({                                                                                         \
+		void *items_ = (r)->list;                                                          \
+		dp_code code_ = dp_grow(&items_, &(cap), sizeof *(r)->list, (uint64_t)(count) + 1, \
+		                        DP_RESULT_ROWS_MAX, fault);                                \
+		(r)->list = items_;                                                                \
+		if (code_ == DP_OK) memset(&(r)->list[count], 0, sizeof *(r)->list);               \
+		code_;                                                                             \
+	})
+
+//- run and case ----------------------------------------------------------------------------------
+
+static dp_code unknown_case(sqlite3 *db, const char *incident, dp_fault *fault)
+{
+	sqlite3_stmt *stmt;
+	DP_TRY(dp_sql_prepare(db, &stmt, "select group_concat(incident, ', ') from cases", fault));
+	dp_code code = dp_sql_row(db, stmt, fault);
+	if (code == DP_OK)
+		code = dp_fail(fault, DP_NOT_FOUND, "no case '%.60s' in this casebook; it holds: %.200s",
+		               incident, dp_sql_get_text(stmt, 0));
+	(void)sqlite3_finalize(stmt);
+	return code;
+}
+
+static dp_code load_run(struct dp_loader *l, const char *incident, dp_fault *fault)
+{
+	sqlite3_stmt *s;
+	DP_TRY(dp_sql_prepare(l->db, &s,
+	                      "select c.run, c.yaml, r.policy, r.height, r.time, r.height_first "
+	                      "from cases c join run r on r.id = c.run where c.incident = ?",
+	                      fault));
+	dp_sql_text(s, 1, incident);
+	dp_code code = dp_sql_row(l->db, s, fault);
+	if (code == DP_OK) {
+		l->run = sqlite3_column_int64(s, 0);
+		l->r->policy = dp_policy_find(dp_sql_get_text(s, 2));
+		l->r->started = sqlite3_column_type(s, 3) != SQLITE_NULL;
+		l->r->height = (uint64_t)sqlite3_column_int64(s, 3);
+		l->r->time = sqlite3_column_int64(s, 4);
+		l->r->height_first = (uint64_t)sqlite3_column_int64(s, 5);
+		code = dp_case_parse(&l->r->c, sqlite3_column_blob(s, 1),
+		                     (size_t)sqlite3_column_bytes(s, 1), fault);
+	}
+	(void)sqlite3_finalize(s);
+	if (code == DP_END) return unknown_case(l->db, incident, fault);
+	if (code == DP_OK && l->r->policy == NULL)
+		return dp_fail(fault, DP_BAD_BYTES, "the casebook names a policy nobody knows");
+	return code;
+}
+
+static dp_code load_stolen(struct dp_loader *l, dp_fault *fault)
+{
+	sqlite3_stmt *s;
+	uint64_t cap = 0;
+	DP_TRY(dp_sql_prepare(l->db, &s,
+	                      "select colour, asset from colour where run=? and incident=? "
+	                      "order by colour",
+	                      fault));
+	dp_sql_i64(s, 1, l->run);
+	dp_sql_text(s, 2, l->r->c.incident);
+	dp_code code;
+	while ((code = dp_sql_row(l->db, s, fault)) == DP_OK) {
+		code = NEXT(l->r, stolen, l->r->stolen_count, cap, fault);
+		if (code != DP_OK) break;
+		dp_result_stolen *t = &l->r->stolen[l->r->stolen_count++];
+		t->colour = (uint32_t)sqlite3_column_int(s, 0);
+		code = asset_from(l, dp_sql_get_text(s, 1), &t->asset, fault);
+		if (code != DP_OK) break;
+		if (t->colour > l->colour_max) l->colour_max = t->colour;
+	}
+	(void)sqlite3_finalize(s);
+	if (code != DP_END) return code;
+	l->stolen_of = dp_alloc(((size_t)l->colour_max + 1) * sizeof *l->stolen_of);
+	if (l->stolen_of == NULL) return dp_fail(fault, DP_NO_MEMORY, "out of memory");
+	for (uint32_t i = 0; i < l->r->stolen_count; i++)
+		l->stolen_of[l->r->stolen[i].colour] = i + 1;
+	return DP_OK;
+}
+
+// Index of the stolen asset of a colour; UINT32_MAX when the colour is another case's.
+static uint32_t stolen_of(const struct dp_loader *l, int colour)
+{
+	if (colour <= 0 || (uint32_t)colour > l->colour_max) return UINT32_MAX;
+	return l->stolen_of[colour] - 1;
+}
+
+//- holders ---------------------------------------------------------------------------------------
+
+static dp_code load_nodes(struct dp_loader *l, dp_fault *fault)
+{
+	sqlite3_stmt *s;
+	DP_TRY(dp_sql_prepare(l->db, &s,
+	                      "select no, address, outpoint, asset, hop, since_height, since_time, "
+	                      "since_tx, hub from holder where run=? order by no",
+	                      fault));
+	dp_sql_i64(s, 1, l->run);
+	dp_code code;
+	while ((code = dp_sql_row(l->db, s, fault)) == DP_OK) {
+		int64_t no = sqlite3_column_int64(s, 0);
+		if (no <= 0 || no >= DP_RESULT_ROWS_MAX) {
+			code = dp_fail(fault, DP_BAD_BYTES, "the casebook is damaged: holder number");
+			break;
+		}
+		while (code == DP_OK && l->r->node_count <= no) {
+			code = NEXT(l->r, node, l->r->node_count, l->node_cap, fault);
+			if (code == DP_OK) l->r->node_count++;
+		}
+		if (code != DP_OK) break;
+		dp_result_node *n = &l->r->node[no];
+		n->no = (uint32_t)no;
+		n->hop = (uint32_t)sqlite3_column_int(s, 4);
+		n->since_time = sqlite3_column_int64(s, 6);
+		n->hub = sqlite3_column_int(s, 8) != 0;
+		code = dp_result_text(l->r, &n->address, dp_sql_get_text(s, 1), fault);
+		if (code == DP_OK)
+			code = dp_result_text(l->r, &n->outpoint, dp_sql_get_text(s, 2), fault);
+		if (code == DP_OK) code = asset_from(l, dp_sql_get_text(s, 3), &n->asset, fault);
+		if (code != DP_OK) break;
+	}
+	(void)sqlite3_finalize(s);
+	return code == DP_END ? DP_OK : code;
+}
+
+// A parcel of the case: added to the row of (holder, stolen asset).
+static dp_code add_parcel(struct dp_loader *l, sqlite3_stmt *s, dp_fault *fault)
+{
+	uint32_t stolen = stolen_of(l, sqlite3_column_int(s, 1));
+	int64_t no = sqlite3_column_int64(s, 0);
+	if (stolen == UINT32_MAX) return DP_OK;
+	if (no <= 0 || no >= l->r->node_count || l->r->node[no].no == 0)
+		return dp_fail(fault, DP_BAD_BYTES, "the casebook is damaged: a parcel of nobody");
+	dp_u256 units, origin;
+	DP_TRY(dp_sql_get_amount(s, 2, &units, fault));
+	DP_TRY(dp_sql_get_amount(s, 3, &origin, fault));
+	dp_result_holder *h = NULL;
+	for (uint32_t i = l->r->holder_count; i > 0 && l->r->holder[i - 1].no == no; i--)
+		if (l->r->holder[i - 1].stolen == stolen) h = &l->r->holder[i - 1];
+	if (h == NULL) {
+		DP_TRY(NEXT(l->r, holder, l->r->holder_count, l->holder_cap, fault));
+		h = &l->r->holder[l->r->holder_count++];
+		const dp_result_node *n = &l->r->node[no];
+		*h = (dp_result_holder){.no = n->no, .stolen = stolen, .address = n->address};
+		h->outpoint = n->outpoint;
+		h->asset = n->asset;
+		h->hop = n->hop;
+		h->hub = n->hub;
+		h->since_time = n->since_time;
+		h->since_height = (uint64_t)sqlite3_column_int64(s, 4);
+		DP_TRY(dp_result_text(l->r, &h->since_tx, dp_sql_get_text(s, 5), fault));
+	}
+	h->units = dp_u256_add(h->units, units);
+	h->origin = dp_u256_add(h->origin, origin);
+	dp_result_stolen *t = &l->r->stolen[stolen];
+	t->bucket[DP_BUCKET_HELD] = dp_u256_add(t->bucket[DP_BUCKET_HELD], origin);
+	return DP_OK;
+}
+
+static dp_code load_holders(struct dp_loader *l, dp_fault *fault)
+{
+	sqlite3_stmt *s;
+	DP_TRY(dp_sql_prepare(l->db, &s,
+	                      "select p.no, p.colour, p.units, p.origin, h.since_height, h.since_tx "
+	                      "from parcel p join holder h on h.run=p.run and h.no=p.no "
+	                      "where p.run=? and p.colour>0 order by p.no, p.pos",
+	                      fault));
+	dp_sql_i64(s, 1, l->run);
+	dp_code code;
+	while ((code = dp_sql_row(l->db, s, fault)) == DP_OK) {
+		code = add_parcel(l, s, fault);
+		if (code != DP_OK) break;
+	}
+	(void)sqlite3_finalize(s);
+	return code == DP_END ? DP_OK : code;
+}
+
+//- flows -----------------------------------------------------------------------------------------
+
+struct flow {
+	int64_t src, dst, tx_index, mv_index, time, stop;
+	uint64_t height;
+	uint32_t stolen;
+	dp_asset asset;
+	dp_u256 units, origin;
+	const char *tx, *address;
+};
+
+static int bucket_of(int64_t party)
+{
+	int64_t b = DP_PARTY_BUCKET0 - party;
+	return b > DP_BUCKET_HELD && b < DP_BUCKET_COUNT ? (int)b : -1;
+}
+
+static dp_result_node *node_of(const struct dp_loader *l, int64_t party)
+{
+	if (party <= 0 || party >= l->r->node_count || l->r->node[party].no == 0) return NULL;
+	return &l->r->node[party];
+}
+
+static const dp_stop *stop_of(const struct dp_loader *l, int64_t index)
+{
+	// Stops are numbered over all cases of the run, in the run's order.
+	if (index < l->stop_base || index >= l->stop_base + (int64_t)l->r->c.stop_count) return NULL;
+	return &l->r->c.stop[index - l->stop_base];
+}
+
+static dp_code add_arrival(struct dp_loader *l, const struct flow *f, int bucket, dp_fault *fault)
+{
+	dp_result *r = l->r;
+	if (bucket != DP_BUCKET_SERVICE && bucket != DP_BUCKET_MIXER &&
+	    bucket != DP_BUCKET_FROZEN && bucket != DP_BUCKET_RETURNED)
+		return DP_OK;
+	DP_TRY(NEXT(r, arrival, r->arrival_count, l->arrival_cap, fault));
+	dp_result_arrival *a = &r->arrival[r->arrival_count++];
+	const dp_stop *stop = stop_of(l, f->stop);
+	a->service = stop != NULL ? stop->name : "";
+	a->by = stop != NULL ? stop->by : "";
+	a->bucket = (uint8_t)bucket;
+	DP_TRY(dp_result_text(r, &a->address, f->address, fault));
+	DP_TRY(dp_result_text(r, &a->tx, f->tx, fault));
+	a->stolen = f->stolen;
+	a->asset = f->asset;
+	a->units = f->units;
+	a->origin = f->origin;
+	a->height = f->height;
+	a->time = f->time;
+	const dp_result_node *src = node_of(l, f->src);
+	a->hop = src != NULL ? src->hop + 1 : l->tx_hop + 1;
+	return DP_OK;
+}
+
+// Movements between holders, or from holders to a transaction and on: what the graph is drawn from.
+static dp_code add_edge(struct dp_loader *l, const struct flow *f, dp_fault *fault)
+{
+	dp_result *r = l->r;
+	if (r->edge_count > 0) {
+		dp_result_edge *e = &r->edge[r->edge_count - 1];
+		bool same = e->src == f->src && e->dst == f->dst && e->asset.v == f->asset.v &&
+		            e->height == f->height && (int64_t)e->mv == f->mv_index &&
+		            strcmp(e->tx, f->tx) == 0;
+		if (same) {
+			e->units = dp_u256_add(e->units, f->units);
+			return DP_OK;
+		}
+	}
+	DP_TRY(NEXT(r, edge, r->edge_count, l->edge_cap, fault));
+	dp_result_edge *e = &r->edge[r->edge_count++];
+	e->src = f->src;
+	e->dst = f->dst;
+	e->asset = f->asset;
+	e->units = f->units;
+	e->time = f->time;
+	e->height = f->height;
+	e->mv = f->mv_index < 0 ? DP_NO_INDEX : (uint32_t)f->mv_index;
+	if (r->edge_count > 1 && strcmp(r->edge[r->edge_count - 2].tx, f->tx) == 0) {
+		e->tx = r->edge[r->edge_count - 2].tx;
+		return DP_OK;
+	}
+	return dp_result_text(r, &e->tx, f->tx, fault);
+}
+
+static dp_code book_flow(struct dp_loader *l, const struct flow *f, dp_fault *fault)
+{
+	dp_result_stolen *t = &l->r->stolen[f->stolen];
+	int in = bucket_of(f->dst), out = bucket_of(f->src);
+	if (f->src == DP_PARTY_THEFT) t->units = dp_u256_add(t->units, f->origin);
+	if (l->r->policy->conserving) {
+		if (in >= 0) t->bucket[in] = dp_u256_add(t->bucket[in], f->origin);
+		if (out >= 0 && dp_u256_sub_over(&t->bucket[out], t->bucket[out], f->origin))
+			return dp_fail(fault, DP_BAD_BYTES,
+			               "the casebook is damaged: a bucket pays out more than it got");
+	} else if (in >= 0) {
+		t->bucket[in] = dp_u256_add(t->bucket[in], f->origin);
+	}
+	dp_result_node *src = node_of(l, f->src), *dst = node_of(l, f->dst);
+	if (src != NULL) src->sent = dp_u256_add(src->sent, f->units);
+	if (dst != NULL) dst->received = dp_u256_add(dst->received, f->units);
+	if (src != NULL && f->dst == DP_PARTY_TX) l->tx_hop = src->hop;
+	if (in == DP_BUCKET_UNRESOLVED && f->stop >= l->link_base &&
+	    f->stop < l->link_base + (int64_t)l->r->link_count) {
+		dp_result_link *k = &l->r->link[f->stop - l->link_base];
+		if (f->stolen < 4)
+			k->origin_in[f->stolen] = dp_u256_add(k->origin_in[f->stolen], f->origin);
+	}
+	if (in >= 0) DP_TRY(add_arrival(l, f, in, fault));
+	return add_edge(l, f, fault);
+}
+
+static dp_code load_flows(struct dp_loader *l, dp_fault *fault)
+{
+	sqlite3_stmt *s;
+	DP_TRY(dp_sql_prepare(l->db, &s,
+	                      "select src, dst, tx_index, mv_index, time, stop, height, colour, "
+	                      "asset, units, origin, tx, address from flow where run=? order by seq",
+	                      fault));
+	dp_sql_i64(s, 1, l->run);
+	dp_code code;
+	while ((code = dp_sql_row(l->db, s, fault)) == DP_OK) {
+		struct flow f = {.stolen = stolen_of(l, sqlite3_column_int(s, 7))};
+		if (f.stolen == UINT32_MAX) continue;
+		f.src = sqlite3_column_int64(s, 0);
+		f.dst = sqlite3_column_int64(s, 1);
+		f.tx_index = sqlite3_column_int64(s, 2);
+		f.mv_index = sqlite3_column_int64(s, 3);
+		f.time = sqlite3_column_int64(s, 4);
+		f.stop = sqlite3_column_int64(s, 5);
+		f.height = (uint64_t)sqlite3_column_int64(s, 6);
+		f.tx = dp_sql_get_text(s, 11);
+		f.address = dp_sql_get_text(s, 12);
+		code = asset_from(l, dp_sql_get_text(s, 8), &f.asset, fault);
+		if (code == DP_OK) code = dp_sql_get_amount(s, 9, &f.units, fault);
+		if (code == DP_OK) code = dp_sql_get_amount(s, 10, &f.origin, fault);
+		if (code == DP_OK) code = book_flow(l, &f, fault);
+		if (code != DP_OK) break;
+	}
+	(void)sqlite3_finalize(s);
+	return code == DP_END ? DP_OK : code;
+}
+
+//- adding up and sorting -------------------------------------------------------------------------
+
+static void add_up(dp_result *r)
+{
+	r->conserved = r->policy->conserving;
+	for (uint32_t i = 0; i < r->stolen_count; i++) {
+		dp_result_stolen *t = &r->stolen[i];
+		dp_u256 sum = DP_U256_ZERO;
+		bool over = false;
+		for (int b = 0; b < DP_BUCKET_COUNT; b++)
+			over |= dp_u256_add_over(&sum, sum, t->bucket[b]);
+		t->adds_up = !over && dp_u256_eq(sum, t->units);
+		r->conserved = r->conserved && t->adds_up;
+	}
+	for (uint32_t i = 0; i < r->holder_count; i++) {
+		dp_result_node *n = &r->node[r->holder[i].no];
+		n->holds |= !dp_u256_is_zero(r->holder[i].units);
+		r->holder[i].unmoved = dp_u256_is_zero(n->sent);
+	}
+}
+
+static int by_origin(const void *a, const void *b)
+{
+	const dp_result_holder *x = a, *y = b;
+	int c = dp_u256_cmp(y->origin, x->origin);
+	if (c == 0) c = strcmp(x->address, y->address);
+	if (c == 0) c = strcmp(x->outpoint, y->outpoint);
+	if (c == 0) c = (x->asset.v > y->asset.v) - (x->asset.v < y->asset.v);
+	if (c == 0) c = (x->stolen > y->stolen) - (x->stolen < y->stolen);
+	return c;
+}
+
+static int arrival_by_origin(const void *a, const void *b)
+{
+	const dp_result_arrival *x = a, *y = b;
+	int c = dp_u256_cmp(y->origin, x->origin);
+	if (c == 0) c = strcmp(x->address, y->address);
+	if (c == 0) c = (x->height > y->height) - (x->height < y->height);
+	if (c == 0) c = strcmp(x->tx, y->tx);
+	if (c == 0) c = (x->stolen > y->stolen) - (x->stolen < y->stolen);
+	return c;
+}
+
+// Links and stops are numbered over all cases of a run; where do this case's begin?
+static dp_code find_bases(struct dp_loader *l, dp_fault *fault)
+{
+	sqlite3_stmt *s;
+	DP_TRY(dp_sql_prepare(l->db, &s,
+	                      "select incident, yaml from cases where run=? order by position",
+	                      fault));
+	dp_sql_i64(s, 1, l->run);
+	dp_code code;
+	while ((code = dp_sql_row(l->db, s, fault)) == DP_OK) {
+		if (strcmp(dp_sql_get_text(s, 0), l->r->c.incident) == 0) {
+			code = DP_END;
+			break;
+		}
+		dp_case other;
+		code = dp_case_parse(&other, sqlite3_column_blob(s, 1),
+		                     (size_t)sqlite3_column_bytes(s, 1), fault);
+		if (code != DP_OK) break;
+		l->link_base += other.link_count;
+		l->stop_base += other.stop_count;
+		dp_case_done(&other);
+	}
+	(void)sqlite3_finalize(s);
+	if (code != DP_END) return code;
+	uint32_t links = l->r->c.link_count;
+	if (links == 0) return DP_OK;
+	l->r->link = dp_alloc(links * sizeof *l->r->link);
+	if (l->r->link == NULL) return dp_fail(fault, DP_NO_MEMORY, "out of memory");
+	l->r->link_count = links;
+	for (uint32_t i = 0; i < links; i++) l->r->link[i].claim = &l->r->c.link[i];
+	return DP_OK;
+}
+
+static dp_code load(struct dp_loader *l, const char *incident, dp_fault *fault)
+{
+	DP_TRY(load_run(l, incident, fault));
+	DP_TRY(load_stolen(l, fault));
+	DP_TRY(find_bases(l, fault));
+	DP_TRY(load_nodes(l, fault));
+	DP_TRY(load_holders(l, fault));
+	DP_TRY(load_flows(l, fault));
+	add_up(l->r);
+	DP_TRY(dp_result_notes(l, fault));
+	DP_TRY(dp_result_splits(l, fault));
+	DP_TRY(dp_result_assumptions(l, fault));
+	if (l->r->holder_count > 0)
+		qsort(l->r->holder, l->r->holder_count, sizeof *l->r->holder, by_origin);
+	if (l->r->arrival_count > 0)
+		qsort(l->r->arrival, l->r->arrival_count, sizeof *l->r->arrival, arrival_by_origin);
+	return DP_OK;
+}
+
+dp_code dp_result_load(dp_result **ret_result, dp_casebook *cb, const char *incident,
+                       dp_fault *fault)
+{
+	DP_CHECK(cb != NULL && incident != NULL);
+	struct dp_loader l = {.cb = cb, .db = dp_casebook_db(cb)};
+	l.r = dp_alloc(sizeof *l.r);
+	if (l.r == NULL) return dp_fail(fault, DP_NO_MEMORY, "out of memory");
+	l.r->arena.size_max = (size_t)1 << 36;
+	dp_code code = load(&l, incident, fault);
+	dp_free(l.stolen_of);
+	dp_free(l.noise);
+	if (code != DP_OK) {
+		dp_result_free(l.r);
+		return code;
+	}
+	*ret_result = l.r;
+	return DP_OK;
+}
+
+void dp_result_free(dp_result *r)
+{
+	if (r == NULL) return;
+	dp_case_done(&r->c);
+	dp_free(r->stolen);
+	dp_free(r->holder);
+	dp_free(r->arrival);
+	dp_free(r->uncovered);
+	dp_free(r->edge);
+	dp_free(r->node);
+	dp_free(r->split);
+	dp_free(r->link);
+	dp_free(r->assumption);
+	dp_arena_done(&r->arena);
+	dp_free(r);
+}

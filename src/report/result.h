@@ -1,0 +1,155 @@
+// The result of following one case, computed from a casebook's rows alone: what a report shows can
+// always be computed again by somebody else from the same file (I-6). The books are added up here
+// anew; `conserved` is that sum's verdict, not the engine's word.
+#ifndef DP_REPORT_RESULT_H
+#define DP_REPORT_RESULT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/fault.h"
+#include "base/mem.h"
+#include "casebook/casebook.h"
+#include "engine/case.h"
+
+// A stolen asset: one colour of the case.
+typedef struct dp_result_stolen {
+	uint32_t colour;
+	dp_asset asset;
+	dp_u256 units;
+	dp_u256 bucket[DP_BUCKET_COUNT]; // origin units
+	bool adds_up;
+} dp_result_stolen;
+
+// What one holder has of one stolen asset.
+typedef struct dp_result_holder {
+	uint32_t no;
+	uint32_t stolen; // index
+	const char *address, *outpoint; // outpoint "" on account chains
+	dp_asset asset;
+	dp_u256 units, origin;
+	uint32_t hop;
+	uint64_t since_height;
+	int64_t since_time;
+	const char *since_tx; // "" when placed by a seed or link
+	bool hub;
+	bool unmoved; // nothing of the case ever left it
+} dp_result_holder;
+
+typedef struct dp_result_arrival {
+	const char *service; // name, or "" when the place has none
+	const char *by;      // whose word says so
+	uint8_t bucket;
+	const char *address;
+	uint32_t stolen;
+	dp_asset asset;
+	dp_u256 units, origin;
+	const char *tx;
+	uint64_t height;
+	int64_t time;
+	uint32_t hop;
+} dp_result_arrival;
+
+typedef struct dp_result_uncovered {
+	const char *address;
+	dp_asset asset;
+	dp_u256 units;
+	uint32_t count;
+	const char *first_tx;
+} dp_result_uncovered;
+
+// Taint that moved from one holder to another (or to a bucket), all colours of the case together.
+typedef struct dp_result_edge {
+	int64_t src, dst; // parties; UTXO transactions are resolved to holders by the graph writers
+	dp_asset asset;
+	dp_u256 units;
+	int64_t time;
+	uint64_t height;
+	const char *tx;
+	uint32_t mv;
+} dp_result_edge;
+
+// Holders that were reached: one for each number, whether they still hold anything or not.
+typedef struct dp_result_node {
+	uint32_t no; // 0: not of this case
+	const char *address, *outpoint;
+	dp_asset asset;
+	uint32_t hop;
+	dp_u256 received, sent; // tainted units of this case
+	int64_t since_time;
+	bool hub, holds; // holds: something of the case is still there
+} dp_result_node;
+
+// Several holders that got exactly the same amount from one.
+typedef struct dp_result_split {
+	uint32_t src;
+	dp_asset asset;
+	dp_u256 units;
+	uint32_t count;       // recipients
+	uint32_t naive_count; // as a reader would count who trusts a token's name
+	int64_t time_first, time_last;
+} dp_result_split;
+
+// Address poisoning seen around the case's holders.
+typedef struct dp_result_noise {
+	uint32_t transfers, counterfeit, zero_value; // counterfeit + zero_value = transfers
+	uint32_t recipients, lookalikes; // distinct addresses; of those, how many look like a holder
+	uint32_t named_like; // counterfeit tokens whose name reads as a stolen asset or the native one
+	dp_u256 claimed[4];  // what those claim to have moved, by stolen asset (the first four), read
+	                     // with 18 decimals
+	uint64_t source_noise, source_movements; // in all of the source, whoever they touch
+} dp_result_noise;
+
+typedef struct dp_result_link {
+	const dp_link_claim *claim;
+	dp_u256 origin_in[4]; // by stolen index, the first four
+	dp_u256 units_out;
+	bool done;
+} dp_result_link;
+
+typedef struct dp_result {
+	dp_case c;             // as it was traced
+	const dp_policy *policy;
+	bool started;          // at least one block was applied
+	uint64_t height, height_first;
+	int64_t time;
+	dp_result_stolen *stolen;
+	dp_result_holder *holder; // origin descending, then address, outpoint, asset
+	dp_result_arrival *arrival; // origin descending, then address, height
+	dp_result_uncovered *uncovered;
+	dp_result_edge *edge;  // in order of the ledger
+	dp_result_node *node;  // index = holder number
+	dp_result_split *split; // most recipients first
+	dp_result_link *link;
+	dp_result_noise noise;
+	uint32_t stolen_count, holder_count, arrival_count, uncovered_count, edge_count, node_count,
+	    split_count, link_count;
+	const char **assumption;
+	uint32_t assumption_count;
+	bool conserved; // every stolen asset adds up; false for policies that do not conserve
+	dp_arena arena; // owns the texts and lists
+} dp_result;
+
+enum { DP_RESULT_ROWS_MAX = 1 << 26 };
+
+DP_MUST dp_code dp_result_load(dp_result **ret_result, dp_casebook *cb, const char *incident,
+                               dp_fault *fault);
+void dp_result_free(dp_result *r); // NULL is fine
+
+// Where reports go. Errors of the writer stick and come back from the report.
+typedef struct dp_writer {
+	dp_code (*write)(void *context, const char *text, size_t n, dp_fault *fault);
+	void *context;
+} dp_writer;
+
+DP_MUST dp_code dp_report_text(const dp_result *r, const dp_writer *w, dp_fault *fault);
+// One object for one case; for several {"cases": [...]}.
+DP_MUST dp_code dp_report_json(const dp_result *const *r, uint32_t count, const dp_writer *w,
+                               dp_fault *fault);
+DP_MUST dp_code dp_report_csv(const dp_result *r, const dp_writer *w, bool header, dp_fault *fault);
+// The graph a person can read: leaves of one parent are drawn together.
+DP_MUST dp_code dp_report_dot(const dp_result *r, const dp_writer *w, dp_fault *fault);
+// The whole graph, for programs.
+DP_MUST dp_code dp_report_graphml(const dp_result *r, const dp_writer *w, dp_fault *fault);
+
+#endif

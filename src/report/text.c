@@ -1,0 +1,316 @@
+// The text report: one screen that says what was stolen, where it is, and what not to believe.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "codec/time.h"
+#include "report/private.h"
+
+enum { LARGEST_MAX = 6, HOP_ROWS_MAX = 14, SPLITS_MAX = 4, UNCOVERED_MAX = 5, ARRIVALS_MAX = 8 };
+
+static const char *plural(uint64_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
+static void heading(dp_out *o, const char *text)
+{
+	dp_out_printf(o, "\n%s\n", text);
+}
+
+static void title(dp_out *o, const dp_result *r)
+{
+	char when[DP_TIME_TEXT_MAX] = "";
+	dp_time_format(when, r->time);
+	dp_out_printf(o, "%s%s%s%s\n", r->c.title[0] != 0 ? r->c.title : r->c.incident,
+	              r->c.title[0] != 0 ? " (" : "", r->c.title[0] != 0 ? r->c.incident : "",
+	              r->c.title[0] != 0 ? ")" : "");
+	if (!r->started)
+		dp_out_printf(o, "%s, policy %s, no block followed yet\n", r->c.chain->name,
+		              r->policy->name);
+	else
+		dp_out_printf(o, "%s, policy %s, followed to block %llu, %s\n", r->c.chain->name,
+		              r->policy->name, (unsigned long long)r->height, when);
+}
+
+static void stolen(dp_out *o, const dp_result *r)
+{
+	heading(o, "STOLEN, AND WHERE IT IS (in units of what was stolen)");
+	for (uint32_t i = 0; i < r->stolen_count; i++) {
+		const dp_result_stolen *t = &r->stolen[i];
+		char a[DP_AMOUNT_TEXT_MAX];
+		dp_out_printf(o, "  %32s %-6s", dp_amount_text(a, t->units, t->asset),
+		              dp_asset_symbol(t->asset));
+		const char *gap = "  ";
+		for (int b = 0; b < DP_BUCKET_COUNT; b++) {
+			if (dp_u256_is_zero(t->bucket[b])) continue;
+			if (r->policy->conserving && dp_u256_eq(t->bucket[b], t->units)) {
+				dp_out_printf(o, "%sall %s", gap, dp_bucket_name((dp_bucket)b));
+			} else {
+				dp_amount_short(a, t->bucket[b], t->asset, 8);
+				dp_out_printf(o, "%s%s %s", gap, dp_bucket_name((dp_bucket)b), a);
+			}
+			gap = ", ";
+		}
+		dp_out_text(o, "\n");
+	}
+	if (r->policy->conserving)
+		dp_out_printf(o, "  the books %s\n",
+		              r->conserved ? "add up to the last unit"
+		                           : "DO NOT ADD UP: do not use this result");
+}
+
+//- hops ------------------------------------------------------------------------------------------
+
+struct hop_row {
+	uint32_t hop;
+	dp_asset asset;
+	uint32_t reached, holding;
+	dp_u256 received, held;
+};
+
+static int by_hop(const void *a, const void *b)
+{
+	const struct hop_row *x = a, *y = b;
+	if (x->hop != y->hop) return x->hop < y->hop ? -1 : 1;
+	return (x->asset.v > y->asset.v) - (x->asset.v < y->asset.v);
+}
+
+static struct hop_row *row_for(struct hop_row *rows, uint32_t *count, uint32_t max, uint32_t hop,
+                               dp_asset asset)
+{
+	for (uint32_t i = 0; i < *count; i++)
+		if (rows[i].hop == hop && rows[i].asset.v == asset.v) return &rows[i];
+	if (*count == max) return NULL;
+	rows[*count] = (struct hop_row){.hop = hop, .asset = asset};
+	return &rows[(*count)++];
+}
+
+static void add_to(dp_u256 *sum, dp_u256 v)
+{
+	if (dp_u256_add_over(sum, *sum, v)) memset(sum, 0xff, sizeof *sum);
+}
+
+// Text in lines of at most 98 columns, cut after `lines_max` lines.
+static void wrapped(dp_out *o, const char *before, const char *text, int lines_max)
+{
+	size_t indent = strlen(before), width = 98 - indent;
+	for (int line = 0; line < lines_max && *text != 0; line++) {
+		size_t n = strlen(text), take = n;
+		if (n > width) {
+			take = width;
+			while (take > width / 2 && text[take] != ' ') take--;
+		}
+		bool last = line + 1 == lines_max && take < n;
+		dp_out_printf(o, "%*s%.*s%s\n", (int)indent, line == 0 ? before : "", (int)take,
+		              text, last ? " .." : "");
+		text += take;
+		while (*text == ' ') text++;
+	}
+}
+
+static void hops(dp_out *o, const dp_result *r)
+{
+	enum { ROWS = 256 };
+	static const char *const format = "  %4s  %-7s %20s  %20s  %s\n";
+	struct hop_row *rows = dp_alloc(ROWS * sizeof *rows);
+	if (rows == NULL) {
+		o->code = dp_fail(o->fault, DP_NO_MEMORY, "out of memory");
+		return;
+	}
+	uint32_t count = 0;
+	for (uint32_t i = 1; i < r->node_count; i++) {
+		const dp_result_node *n = &r->node[i];
+		if (n->no == 0 || dp_u256_is_zero(n->received)) continue;
+		struct hop_row *h = row_for(rows, &count, ROWS, n->hop, n->asset);
+		if (h == NULL) continue;
+		h->reached++;
+		h->holding += n->holds;
+		add_to(&h->received, n->received);
+	}
+	for (uint32_t i = 0; i < r->holder_count; i++) {
+		const dp_result_holder *x = &r->holder[i];
+		struct hop_row *h = row_for(rows, &count, ROWS, x->hop, x->asset);
+		if (h != NULL) add_to(&h->held, x->units);
+	}
+	qsort(rows, count, sizeof *rows, by_hop);
+	heading(o, "AFTER EACH HOP");
+	dp_out_printf(o, format, "hop", "asset", "came in", "still there", "holders");
+	for (uint32_t i = 0; i < count && i < HOP_ROWS_MAX; i++) {
+		char hop[16], in[DP_AMOUNT_TEXT_MAX], held[DP_AMOUNT_TEXT_MAX], holders[48];
+		(void)snprintf(hop, sizeof hop, "%u", rows[i].hop);
+		(void)snprintf(holders, sizeof holders, "%u of %u", rows[i].holding,
+		               rows[i].reached);
+		dp_amount_short(in, rows[i].received, rows[i].asset, 4);
+		dp_amount_short(held, rows[i].held, rows[i].asset, 4);
+		dp_out_printf(o, format, hop, dp_asset_symbol(rows[i].asset), in, held, holders);
+	}
+	if (count > HOP_ROWS_MAX)
+		dp_out_printf(o, "  ... and %u more rows: see --format json\n",
+		              count - HOP_ROWS_MAX);
+	dp_free(rows);
+}
+
+//- lists -----------------------------------------------------------------------------------------
+
+static void largest(dp_out *o, const dp_result *r)
+{
+	heading(o, "LARGEST HOLDERS");
+	for (uint32_t i = 0; i < r->holder_count && i < LARGEST_MAX; i++) {
+		const dp_result_holder *h = &r->holder[i];
+		char a[DP_AMOUNT_TEXT_MAX], when[DP_TIME_TEXT_MAX];
+		dp_time_format(when, h->since_time);
+		dp_amount_short(a, h->units, h->asset, 8);
+		bool coin = h->outpoint[0] != 0;
+		dp_out_printf(o, "  %22s %-6s %s", a, dp_asset_symbol(h->asset),
+		              coin ? h->outpoint : h->address);
+		// An outpoint fills the line; its address and the rest go below it.
+		if (coin) dp_out_printf(o, "\n  %29s %s", "", h->address);
+		dp_out_printf(o, "  hop %u  %.16s%s\n", h->hop, when, h->hub ? "  hub" : "");
+	}
+	if (r->holder_count > LARGEST_MAX)
+		dp_out_printf(o, "  ... %u in all: see --format csv or json\n", r->holder_count);
+	if (r->holder_count == 0) dp_out_text(o, "  none\n");
+}
+
+static void arrivals(dp_out *o, const dp_result *r)
+{
+	if (r->arrival_count == 0) return;
+	heading(o, "ARRIVED (this can be frozen)");
+	for (uint32_t i = 0; i < r->arrival_count && i < ARRIVALS_MAX; i++) {
+		const dp_result_arrival *a = &r->arrival[i];
+		char amount[DP_AMOUNT_TEXT_MAX], when[DP_TIME_TEXT_MAX];
+		dp_time_format(when, a->time);
+		dp_amount_short(amount, a->units, a->asset, 8);
+		dp_out_printf(o, "  %24s %-6s %s at %s\n", amount, dp_asset_symbol(a->asset),
+		              a->service[0] != 0 ? a->service : dp_bucket_name((dp_bucket)a->bucket),
+		              a->address);
+		dp_out_printf(o, "  %31s %s in %s\n", "", when, a->tx);
+	}
+	if (r->arrival_count > ARRIVALS_MAX)
+		dp_out_printf(o, "  ... %u in all: see --format csv or json\n", r->arrival_count);
+}
+
+static void splits(dp_out *o, const dp_result *r)
+{
+	if (r->split_count == 0) return;
+	heading(o, "EQUAL AMOUNTS");
+	for (uint32_t i = 0; i < r->split_count && i < SPLITS_MAX; i++) {
+		const dp_result_split *s = &r->split[i];
+		char a[DP_AMOUNT_TEXT_MAX], from[DP_SHORT_MAX];
+		char first[DP_TIME_TEXT_MAX], last[DP_TIME_TEXT_MAX];
+		dp_time_format(first, s->time_first);
+		dp_time_format(last, s->time_last);
+		dp_out_printf(o, "  %u wallets got exactly %s %s from %s\n", s->count,
+		              dp_amount_text(a, s->units, s->asset), dp_asset_symbol(s->asset),
+		              dp_address_short(from, r->node[s->src].address));
+		dp_out_printf(o, "    from %s to %s", first, last);
+		if (s->naive_count > s->count)
+			dp_out_printf(o, "; a reader who trusts token names counts %u",
+			              s->naive_count);
+		dp_out_text(o, "\n");
+	}
+}
+
+static void links(dp_out *o, const dp_result *r)
+{
+	if (r->link_count == 0) return;
+	heading(o, "ACCEPTED LINKS (a person's word, in the case file)");
+	for (uint32_t i = 0; i < r->link_count; i++) {
+		const dp_result_link *k = &r->link[i];
+		char a[DP_AMOUNT_TEXT_MAX], to[DP_ADDR_TEXT_MAX], shorter[DP_SHORT_MAX];
+		dp_out_text(o, "  ");
+		const char *gap = "";
+		for (uint32_t s = 0; s < r->stolen_count && s < 4; s++) {
+			if (dp_u256_is_zero(k->origin_in[s])) continue;
+			dp_amount_short(a, k->origin_in[s], r->stolen[s].asset, 8);
+			dp_out_printf(o, "%s%s %s", gap, a, dp_asset_symbol(r->stolen[s].asset));
+			gap = " + ";
+		}
+		dp_addr_format(to, &k->claim->to, r->c.chain);
+		dp_amount_short(a, k->units_out, k->claim->asset, 8);
+		dp_out_printf(o, "%s became %s %s at %s%s\n", gap[0] == 0 ? "nothing yet" : "", a,
+		              dp_asset_symbol(k->claim->asset), dp_address_short(shorter, to),
+		              k->done ? "" : " so far");
+		wrapped(o, "    by: ", k->claim->by, 1);
+	}
+}
+
+static void uncovered(dp_out *o, const dp_result *r)
+{
+	if (r->uncovered_count == 0) return;
+	heading(o, "UNCOVERED (sent beyond what is known to have come in; never invented)");
+	for (uint32_t i = 0; i < r->uncovered_count && i < UNCOVERED_MAX; i++) {
+		const dp_result_uncovered *u = &r->uncovered[i];
+		char a[DP_AMOUNT_TEXT_MAX];
+		dp_out_printf(o, "  %28s %-6s %s, %u transfer%s\n",
+		              dp_amount_text(a, u->units, u->asset), dp_asset_symbol(u->asset),
+		              u->address, u->count, plural(u->count));
+	}
+	if (r->uncovered_count > UNCOVERED_MAX)
+		dp_out_printf(o, "  ... %u in all: see --format json\n", r->uncovered_count);
+}
+
+static void limits_of_data(dp_out *o, const dp_result *r)
+{
+	uint32_t unmoved = 0, holding = 0;
+	for (uint32_t i = 1; i < r->node_count; i++) {
+		holding += r->node[i].holds;
+		unmoved += r->node[i].holds && dp_u256_is_zero(r->node[i].sent);
+	}
+	const dp_result_noise *n = &r->noise;
+	heading(o, "BEYOND THE DATA, AND BESIDE IT");
+	dp_out_printf(o, "  %u of %u holders show no onward movement: what they did next is not in the "
+	                 "source\n",
+	              unmoved, holding);
+	if (n->source_noise > 0)
+		dp_out_printf(o, "  %llu of the source's %llu movements carry nothing genuine: decoys, "
+		                 "ignored\n",
+		              (unsigned long long)n->source_noise,
+		              (unsigned long long)n->source_movements);
+	if (n->transfers == 0) return;
+	dp_out_printf(o, "  %u of them name wallets of the case: %u counterfeit tokens, %u transfers of "
+	                 "nothing;\n  %u recipients, %u made to look like a wallet of the case\n",
+	              n->transfers, n->counterfeit, n->zero_value, n->recipients, n->lookalikes);
+	const char *gap = "  a reader who trusts token names believes that another ";
+	bool any = false;
+	for (uint32_t i = 0; i < r->stolen_count && i < 4; i++) {
+		if (dp_u256_is_zero(n->claimed[i])) continue;
+		char a[DP_AMOUNT_TEXT_MAX];
+		// Unlisted tokens have no decimals we could trust; they are read with 18.
+		dp_amount_short(a, n->claimed[i], r->stolen[i].asset, 4);
+		dp_out_printf(o, "%s%s %s", gap, a, dp_asset_symbol(r->stolen[i].asset));
+		gap = " and ";
+		any = true;
+	}
+	if (any) dp_out_text(o, " moved\n");
+}
+
+static void assumptions(dp_out *o, const dp_result *r)
+{
+	if (r->assumption_count == 0) return;
+	heading(o, "ASSUMED");
+	for (uint32_t i = 0; i < r->assumption_count; i++) {
+		// Links have their own heading.
+		if (strncmp(r->assumption[i], "accepted link", 13) == 0) continue;
+		wrapped(o, "  - ", r->assumption[i], 2);
+	}
+}
+
+dp_code dp_report_text(const dp_result *r, const dp_writer *w, dp_fault *fault)
+{
+	DP_CHECK(r != NULL && w != NULL);
+	dp_out o = {.w = w, .fault = fault};
+	title(&o, r);
+	stolen(&o, r);
+	hops(&o, r);
+	arrivals(&o, r);
+	splits(&o, r);
+	largest(&o, r);
+	links(&o, r);
+	uncovered(&o, r);
+	limits_of_data(&o, r);
+	assumptions(&o, r);
+	return o.code;
+}
