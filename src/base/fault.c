@@ -82,6 +82,6 @@ void dp_fault_format(const dp_fault *fault, char *out, uint32_t out_size)
 		place[0] = 0;
 	const char *shown = place;
 	if (fault->file[0] == 0 && place[0] == ':') shown = place + 1;
-	(void)snprintf(out, out_size, "%s%s%s", fault->file[0] == 0 && fault->line > 0 ? "line " : "",
-	               shown, fault->text);
+	(void)snprintf(out, out_size, "%s%s%s",
+	               fault->file[0] == 0 && fault->line > 0 ? "line " : "", shown, fault->text);
 }

@@ -12,9 +12,9 @@
 
 #include "base/fault.h"
 
-DP_MUST void *dp_alloc(size_t size);                  // zeroed
-DP_MUST void *dp_realloc(void *old, size_t size);     // NULL old allocates; the tail is not zeroed
-void dp_free(void *p);                                // NULL is fine
+DP_MUST void *dp_alloc(size_t size);              // zeroed
+DP_MUST void *dp_realloc(void *old, size_t size); // NULL old allocates; the tail is not zeroed
+void dp_free(void *p);                            // NULL is fine
 
 // Test hooks. `dp_mem_fail_after(n)` lets n more allocations succeed and fails all after them;
 // a negative n switches the failing off. `dp_mem_live` counts blocks not yet freed.
@@ -33,9 +33,9 @@ typedef struct dp_arena {
 	size_t size_max, size_used;
 } dp_arena;
 
-DP_MUST void *dp_arena_alloc(dp_arena *a, size_t size);           // zeroed; NULL when out
+DP_MUST void *dp_arena_alloc(dp_arena *a, size_t size);            // zeroed; NULL when out
 DP_MUST char *dp_arena_text(dp_arena *a, const char *s, size_t n); // copies n bytes, terminates
-void dp_arena_reset(dp_arena *a);                                 // keeps one chunk for reuse
+void dp_arena_reset(dp_arena *a);                                  // keeps one chunk for reuse
 void dp_arena_done(dp_arena *a);
 
 #endif

@@ -11,14 +11,14 @@
 _Static_assert(GMP_NUMB_BITS == 64, "mpn limbs must be 64 bits without nails");
 _Static_assert(sizeof(mp_limb_t) == sizeof(uint64_t), "limb size");
 
-dp_u256 dp_u256_add(dp_u256 a, dp_u256 b)
+dp_u256 dp_u256_add_long(dp_u256 a, dp_u256 b)
 {
 	dp_u256 sum;
 	DP_INVARIANT("I-5", !dp_u256_add_over(&sum, a, b));
 	return sum;
 }
 
-dp_u256 dp_u256_sub(dp_u256 a, dp_u256 b)
+dp_u256 dp_u256_sub_long(dp_u256 a, dp_u256 b)
 {
 	dp_u256 diff;
 	DP_INVARIANT("I-5", !dp_u256_sub_over(&diff, a, b));
@@ -115,8 +115,7 @@ dp_u256 dp_u256_from_be(const uint8_t *bytes, size_t n)
 
 void dp_u256_to_be(uint8_t ret_bytes[32], dp_u256 a)
 {
-	for (size_t i = 0; i < 32; i++)
-		ret_bytes[31 - i] = (uint8_t)(a.w[i / 8] >> (8 * (i % 8)));
+	for (size_t i = 0; i < 32; i++) ret_bytes[31 - i] = (uint8_t)(a.w[i / 8] >> (8 * (i % 8)));
 }
 
 //- decimal text ----------------------------------------------------------------------------------

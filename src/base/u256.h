@@ -102,9 +102,29 @@ DP_MUST static inline bool dp_u256_sub_over(dp_u256 *ret_diff, dp_u256 a, dp_u25
 	return c;
 }
 
-// For sums and differences that cannot overflow by construction: aborts (I-5) if they do.
-dp_u256 dp_u256_add(dp_u256 a, dp_u256 b);
-dp_u256 dp_u256_sub(dp_u256 a, dp_u256 b);
+// For sums and differences that cannot overflow by construction: aborts (I-5) if they do. In line,
+// with the two low limbs first: as calls with 32-byte structs on the stack they took a quarter of
+// the time of applying a block, so they take about 1 ns.
+dp_u256 dp_u256_add_long(dp_u256 a, dp_u256 b);
+dp_u256 dp_u256_sub_long(dp_u256 a, dp_u256 b);
+
+static inline dp_u256 dp_u256_add(dp_u256 a, dp_u256 b)
+{
+	dp_u128 sum;
+	if (__builtin_expect((a.w[2] | a.w[3] | b.w[2] | b.w[3]) == 0, 1) &&
+	    !__builtin_add_overflow(dp_u256_low128(a), dp_u256_low128(b), &sum))
+		return dp_u256_of128(sum);
+	return dp_u256_add_long(a, b);
+}
+
+static inline dp_u256 dp_u256_sub(dp_u256 a, dp_u256 b)
+{
+	dp_u128 diff;
+	if (__builtin_expect((a.w[2] | a.w[3] | b.w[2] | b.w[3]) == 0, 1) &&
+	    !__builtin_sub_overflow(dp_u256_low128(a), dp_u256_low128(b), &diff))
+		return dp_u256_of128(diff);
+	return dp_u256_sub_long(a, b);
+}
 
 // floor(a*b/d) over a 512-bit product. d must not be 0. The quotient must fit 256 bits, which it
 // does whenever a <= d or b <= d (every share of a whole); aborts (I-5) otherwise.

@@ -159,8 +159,8 @@ dp_code dp_casebook_open(dp_casebook **ret_casebook, const char *path, bool crea
 void dp_casebook_close(dp_casebook *cb)
 {
 	if (cb == NULL) return;
-	sqlite3_stmt *all[] = {cb->add_holder, cb->add_flow,   cb->add_note,    cb->add_hash,
-	                       cb->trim_hash,  cb->set_undo,   cb->set_holder,  cb->gone_holder,
+	sqlite3_stmt *all[] = {cb->add_holder,   cb->add_flow,  cb->add_note,   cb->add_hash,
+	                       cb->trim_hash,    cb->set_undo,  cb->set_holder, cb->gone_holder,
 	                       cb->drop_parcels, cb->add_parcel};
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++) (void)sqlite3_finalize(all[i]);
 	// Closing rolls back what was not committed.
@@ -211,9 +211,8 @@ static dp_code new_run(dp_casebook *cb, const dp_engine *e, const dp_engine_opti
 	}
 	(void)sqlite3_finalize(stmt);
 	if (code != DP_OK) return code;
-	DP_TRY(dp_sql_prepare(cb->db, &stmt,
-	                      "insert into colour(run,colour,incident,asset) values(?,?,?,?)",
-	                      fault));
+	DP_TRY(dp_sql_prepare(
+	    cb->db, &stmt, "insert into colour(run,colour,incident,asset) values(?,?,?,?)", fault));
 	for (uint32_t i = 1; i <= dp_engine_colour_count(e) && code == DP_OK; i++) {
 		const dp_colour_info *c = dp_engine_colour(e, (dp_colour){(uint16_t)i});
 		char asset[DP_ASSET_TEXT_MAX];
@@ -232,7 +231,8 @@ static dp_code new_run(dp_casebook *cb, const dp_engine *e, const dp_engine_opti
 static dp_code find_case(dp_casebook *cb, const dp_case *c, int64_t *ret_run, dp_fault *fault)
 {
 	sqlite3_stmt *stmt;
-	DP_TRY(dp_sql_prepare(cb->db, &stmt, "select run, yaml from cases where incident=?", fault));
+	DP_TRY(
+	    dp_sql_prepare(cb->db, &stmt, "select run, yaml from cases where incident=?", fault));
 	dp_sql_text(stmt, 1, c->incident);
 	dp_code code = dp_sql_row(cb->db, stmt, fault);
 	*ret_run = 0;
@@ -241,10 +241,11 @@ static dp_code find_case(dp_casebook *cb, const dp_case *c, int64_t *ret_run, dp
 		const void *yaml = sqlite3_column_blob(stmt, 1);
 		size_t size = (size_t)sqlite3_column_bytes(stmt, 1);
 		if (size != c->yaml_size || (size > 0 && memcmp(yaml, c->yaml, size) != 0))
-			code = dp_fail(fault, DP_BAD_CASE,
-			               "the file of case %s has changed since this casebook was made: "
-			               "trace it into a new casebook",
-			               c->incident);
+			code =
+			    dp_fail(fault, DP_BAD_CASE,
+			            "the file of case %s has changed since this casebook was made: "
+			            "trace it into a new casebook",
+			            c->incident);
 	}
 	(void)sqlite3_finalize(stmt);
 	return code == DP_END ? DP_OK : code;
@@ -258,18 +259,20 @@ static dp_code find_run(dp_casebook *cb, const dp_engine *e, const dp_engine_opt
 		int64_t here;
 		DP_TRY(find_case(cb, dp_engine_case(e, i), &here, fault));
 		if (i > 0 && here != run)
-			return dp_fail(fault, DP_BAD_CASE,
-			               "this casebook holds some of these cases but not all: give the "
-			               "cases that were traced together, or a new casebook");
+			return dp_fail(
+			    fault, DP_BAD_CASE,
+			    "this casebook holds some of these cases but not all: give the "
+			    "cases that were traced together, or a new casebook");
 		run = here;
 	}
 	*ret_found = run != 0;
 	if (run == 0) return DP_OK;
 	sqlite3_stmt *stmt;
-	DP_TRY(dp_sql_prepare(cb->db, &stmt,
-	                      "select policy, chain, (select count(*) from cases where run=id) from run "
-	                      "where id=?",
-	                      fault));
+	DP_TRY(dp_sql_prepare(
+	    cb->db, &stmt,
+	    "select policy, chain, (select count(*) from cases where run=id) from run "
+	    "where id=?",
+	    fault));
 	dp_sql_i64(stmt, 1, run);
 	dp_code code = dp_sql_row(cb->db, stmt, fault);
 	if (code == DP_OK && strcmp(dp_sql_get_text(stmt, 0), options->policy->name) != 0)
@@ -278,8 +281,9 @@ static dp_code find_run(dp_casebook *cb, const dp_engine *e, const dp_engine_opt
 		               "casebook for each policy",
 		               dp_sql_get_text(stmt, 0), options->policy->name);
 	else if (code == DP_OK && (uint32_t)sqlite3_column_int(stmt, 2) != case_count)
-		code = dp_fail(fault, DP_BAD_CASE,
-		               "this casebook traced the case together with others: give all of them");
+		code =
+		    dp_fail(fault, DP_BAD_CASE,
+		            "this casebook traced the case together with others: give all of them");
 	else if (code == DP_END)
 		code = dp_fail(fault, DP_BAD_BYTES, "the casebook is damaged: a run is missing");
 	(void)sqlite3_finalize(stmt);
@@ -287,7 +291,7 @@ static dp_code find_run(dp_casebook *cb, const dp_engine *e, const dp_engine_opt
 	return code;
 }
 
-//- bringing an engine to the stored state ----------------------------------------------------------
+//- bringing an engine to the stored state --------------------------------------------------------
 
 static dp_code load_parcels(dp_casebook *cb, sqlite3_stmt *stmt, uint32_t no, dp_parcels *list,
                             dp_fault *fault)
@@ -323,7 +327,8 @@ static dp_code load_holders(dp_casebook *cb, dp_engine *e, sqlite3_stmt *holders
 		v.asset.v = (uint16_t)sqlite3_column_int(holders, 1);
 		v.id = sqlite3_column_blob(holders, 2);
 		if (v.id == NULL || sqlite3_column_bytes(holders, 2) != 36)
-			return dp_fail(fault, DP_BAD_BYTES, "the casebook is damaged: a holder's id");
+			return dp_fail(fault, DP_BAD_BYTES,
+			               "the casebook is damaged: a holder's id");
 		v.hop = (uint16_t)sqlite3_column_int(holders, 3);
 		v.moves = (uint32_t)sqlite3_column_int64(holders, 4);
 		v.hub = sqlite3_column_int(holders, 5) != 0;
@@ -621,7 +626,8 @@ dp_code dp_casebook_company(dp_casebook *cb, const char *incident, const dp_poli
 	while (code == DP_OK) {
 		*ret_policy = dp_policy_find(dp_sql_get_text(s, 1));
 		if (*ret_policy == NULL)
-			code = dp_fail(fault, DP_BAD_BYTES, "the casebook names a policy nobody knows");
+			code = dp_fail(fault, DP_BAD_BYTES,
+			               "the casebook names a policy nobody knows");
 		else
 			code = visit(context, sqlite3_column_blob(s, 0),
 			             (size_t)sqlite3_column_bytes(s, 0), fault);
@@ -654,10 +660,11 @@ dp_code dp_casebook_facts(dp_casebook *cb, const dp_run_facts *facts, dp_fault *
 bool dp_casebook_facts_get(dp_casebook *cb, int64_t run, dp_run_facts *ret_facts)
 {
 	sqlite3_stmt *stmt;
-	if (dp_sql_prepare(cb->db, &stmt,
-	                   "select height_first, continued_without, assume_clean, movements, noise from run "
-	                   "where id=? and height_first is not null",
-	                   NULL) != DP_OK)
+	if (dp_sql_prepare(
+	        cb->db, &stmt,
+	        "select height_first, continued_without, assume_clean, movements, noise from run "
+	        "where id=? and height_first is not null",
+	        NULL) != DP_OK)
 		return false;
 	dp_sql_i64(stmt, 1, run);
 	bool found = dp_sql_row(cb->db, stmt, NULL) == DP_OK;

@@ -1,5 +1,5 @@
-// The casebook: one SQLite file that holds cases, their state, and the evidence. An analyst can open
-// it with any SQLite tool; everything a report shows is computed from its rows.
+// The casebook: one SQLite file that holds cases, their state, and the evidence. An analyst can
+// open it with any SQLite tool; everything a report shows is computed from its rows.
 //
 //   run      cases traced together: policy, chain, engine books, position, counters of the source
 //   cases    the case files, byte for byte
@@ -61,8 +61,8 @@ uint64_t dp_casebook_rows_waiting(const dp_casebook *cb); // recorded since the 
 
 // What a run's source was like, kept for the report's assumptions.
 typedef struct dp_run_facts {
-	uint64_t height_first;   // of the source's first block
-	bool continued_without;  // a later source did not begin at the run's beginning
+	uint64_t height_first;  // of the source's first block
+	bool continued_without; // a later source did not begin at the run's beginning
 	bool assume_clean;
 	uint64_t movements, noise; // of the source, all that were read; noise: nothing genuine
 } dp_run_facts;

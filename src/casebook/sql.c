@@ -10,8 +10,9 @@ dp_code dp_sql_fault(sqlite3 *db, dp_fault *fault, const char *doing)
 	int code = sqlite3_errcode(db) & 0xff;
 	if (code == SQLITE_NOMEM) return dp_fail(fault, DP_NO_MEMORY, "out of memory");
 	if (code == SQLITE_BUSY || code == SQLITE_LOCKED)
-		return dp_fail(fault, DP_BUSY,
-		               "another program is writing to this casebook: wait until it is done");
+		return dp_fail(
+		    fault, DP_BUSY,
+		    "another program is writing to this casebook: wait until it is done");
 	if (code == SQLITE_FULL)
 		return dp_fail(fault, DP_IO, "the disk is full: free some space and run again");
 	if (code == SQLITE_NOTADB || code == SQLITE_CORRUPT)

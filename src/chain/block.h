@@ -34,7 +34,7 @@ typedef enum dp_mv_kind {
 	DP_MV_NATIVE,    // account: transfer by the transaction itself
 	DP_MV_INTERNAL,  // account: transfer by a contract
 	DP_MV_TOKEN,     // account: token transfer
-	DP_MV_FEE,       // account: what the sender pays; `to` is the proposer, or nobody when burnt
+	DP_MV_FEE,       // account: what the sender pays; `to`: the proposer, or nobody when burnt
 	DP_MV_REWARD,    // account: made from nothing (block reward, withdrawal)
 	DP_MV_KIND_COUNT
 } dp_mv_kind;

@@ -1,5 +1,6 @@
-// A fingerprint of a block's rows, for sources that have no block hashes (exports): it tells whether
-// a block that was followed before still says the same. Not a commitment: XXH3, not SHA-256.
+// A fingerprint of a block's rows, for sources that have no block hashes (exports): it tells
+// whether a block that was followed before still says the same. Not a commitment: XXH3, not
+// SHA-256.
 #ifndef DP_CHAIN_DIGEST_H
 #define DP_CHAIN_DIGEST_H
 

@@ -1,5 +1,5 @@
-// See lookalike.h. The table of confusable letters is small on purpose: capitals and small letters of
-// Cyrillic and Greek that have a Latin twin (Unicode Technical Standard 39, confusables), plus
+// See lookalike.h. The table of confusable letters is small on purpose: capitals and small letters
+// of Cyrillic and Greek that have a Latin twin (Unicode Technical Standard 39, confusables), plus
 // the full-width forms. Scripts beyond that have not been seen in poisoning tokens.
 #include "chain/lookalike.h"
 

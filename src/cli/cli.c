@@ -82,8 +82,8 @@ static bool read_option(int argc, char **argv, int *at, const dp_option *options
 			return true;
 		}
 		if (*at + 1 >= argc) {
-			(void)dp_cli_misuse(argv[0], "--%s needs a value: --%s %s", o->name, o->name,
-			                    o->value_name);
+			(void)dp_cli_misuse(argv[0], "--%s needs a value: --%s %s", o->name,
+			                    o->name, o->value_name);
 			return false;
 		}
 		*o->value = argv[++*at];
@@ -108,8 +108,9 @@ bool dp_cli_options(int argc, char **argv, const dp_option *options, const char 
 			*ret_help = true;
 			return true;
 		} else if (argv[i][1] != '-') {
-			(void)dp_cli_misuse(argv[0], "unknown option %s: options are written in full, "
-			                             "with two dashes",
+			(void)dp_cli_misuse(argv[0],
+			                    "unknown option %s: options are written in full, "
+			                    "with two dashes",
 			                    argv[i]);
 			return false;
 		} else if (!read_option(argc, argv, &i, options)) {

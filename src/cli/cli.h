@@ -22,13 +22,14 @@ typedef struct dp_option {
 	const char *name;       // without the dashes
 	const char *value_name; // NULL: a switch
 	const char *help;
-	bool *flag;             // where a switch goes
-	const char **value;     // where a value goes
+	bool *flag;         // where a switch goes
+	const char **value; // where a value goes
 } dp_option;
 
-// Reads options out of argv; what is left are positional arguments, in order, in argv[1..*ret_count].
-// "--" ends options; "-" is positional. On misuse prints what is wrong with the nearest right spelling
-// and returns false. When --help was among them prints `usage` and the options, sets *ret_help.
+// Reads options out of argv; what is left are positional arguments, in order, in
+// argv[1..*ret_count]. "--" ends options; "-" is positional. On misuse prints what is wrong with
+// the nearest right spelling and returns false. When --help was among them prints `usage` and the
+// options, sets *ret_help.
 bool dp_cli_options(int argc, char **argv, const dp_option *options, const char *usage,
                     int *ret_count, bool *ret_help);
 

@@ -7,9 +7,8 @@
 #include "source/source.h"
 #include "taint/policy.h"
 
-static const char usage[] =
-    "Usage: dyepack list sources|policies|chains|assets\n\n"
-    "Prints what this build knows, one to a line.\n";
+static const char usage[] = "Usage: dyepack list sources|policies|chains|assets\n\n"
+                            "Prints what this build knows, one to a line.\n";
 
 static void list_sources(void)
 {
@@ -51,12 +50,14 @@ int dp_cmd_list(int argc, char **argv)
 {
 	static const dp_option options[] = {{NULL, NULL, NULL, NULL, NULL}};
 	static const char *const topics[] = {"sources", "policies", "chains", "assets", NULL};
-	static void (*const print[])(void) = {list_sources, list_policies, list_chains, list_assets};
+	static void (*const print[])(void) = {list_sources, list_policies, list_chains,
+	                                      list_assets};
 	int count;
 	bool help;
 	if (!dp_cli_options(argc, argv, options, usage, &count, &help)) return DP_EXIT_MISUSE;
 	if (help) return DP_EXIT_DONE;
-	if (count != 1) return dp_cli_misuse("list", "name one of sources, policies, chains, assets");
+	if (count != 1)
+		return dp_cli_misuse("list", "name one of sources, policies, chains, assets");
 	for (int i = 0; topics[i] != NULL; i++)
 		if (strcmp(argv[1], topics[i]) == 0) {
 			print[i]();

@@ -20,9 +20,10 @@ static void print_help(FILE *to)
 	            to);
 	for (int i = 0; i < COMMAND_COUNT; i++)
 		(void)fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].summary);
-	(void)fputs("\n'dyepack COMMAND --help' tells more. Results go to stdout, progress and errors\n"
-	            "to stderr; exit 0 done, 1 failed, 2 misuse.\n",
-	            to);
+	(void)fputs(
+	    "\n'dyepack COMMAND --help' tells more. Results go to stdout, progress and errors\n"
+	    "to stderr; exit 0 done, 1 failed, 2 misuse.\n",
+	    to);
 }
 
 int main(int argc, char **argv)
@@ -48,8 +49,8 @@ int main(int argc, char **argv)
 	}
 	names[COMMAND_COUNT] = NULL;
 	const char *near = dp_nearest(argv[1], strlen(argv[1]), names);
-	(void)fprintf(stderr, "dyepack: unknown command '%s'%s%s%s\nTry 'dyepack --help'.\n", argv[1],
-	              near != NULL ? ": did you mean '" : "", near != NULL ? near : "",
+	(void)fprintf(stderr, "dyepack: unknown command '%s'%s%s%s\nTry 'dyepack --help'.\n",
+	              argv[1], near != NULL ? ": did you mean '" : "", near != NULL ? near : "",
 	              near != NULL ? "'?" : "");
 	return DP_EXIT_MISUSE;
 }

@@ -54,8 +54,9 @@ void dp_progress_show(dp_progress *p, uint64_t done, uint64_t total, uint64_t mo
 		bar[20] = 0;
 	}
 	if (p->terminal)
-		(void)fprintf(stderr, "\r\033[K%s%s%sblock %llu, %smovements/s%s", bar[0] ? "[" : "",
-		              bar, bar[0] ? "] " : "", (unsigned long long)height, rate, left);
+		(void)fprintf(stderr, "\r\033[K%s%s%sblock %llu, %smovements/s%s",
+		              bar[0] ? "[" : "", bar, bar[0] ? "] " : "",
+		              (unsigned long long)height, rate, left);
 	else
 		(void)fprintf(stderr, "block %llu, %smovements/s%s\n", (unsigned long long)height,
 		              rate, left);

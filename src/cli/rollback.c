@@ -1,5 +1,5 @@
-// dyepack rollback: undoes the last blocks of a case (and of those traced with it) in a casebook, for
-// when a source was wrong or a chain reorganised. Tracing again goes on from there.
+// dyepack rollback: undoes the last blocks of a case (and of those traced with it) in a casebook,
+// for when a source was wrong or a chain reorganised. Tracing again goes on from there.
 #include <string.h>
 
 #include "base/mem.h"
@@ -8,9 +8,8 @@
 
 enum { CASES_MAX = 256 };
 
-static const char usage[] =
-    "Usage: dyepack rollback CASEBOOK CASE HEIGHT\n\n"
-    "Undoes every block above HEIGHT. The last 128 blocks can be undone.\n";
+static const char usage[] = "Usage: dyepack rollback CASEBOOK CASE HEIGHT\n\n"
+                            "Undoes every block above HEIGHT. The last 128 blocks can be undone.\n";
 
 struct company {
 	dp_case *cases[CASES_MAX];
@@ -38,10 +37,11 @@ static dp_code undo_to(dp_casebook *book, dp_engine *e, uint64_t height, dp_faul
 	while (dp_engine_blocks(e) > 0 && dp_engine_height(e) > height) {
 		dp_code code = dp_engine_rollback(e, fault);
 		if (code == DP_NOT_FOUND)
-			return dp_fail(fault, DP_NOT_FOUND,
-			               "block %llu is deeper than the %d blocks that can be undone: "
-			               "nothing was changed",
-			               (unsigned long long)height, DP_CASEBOOK_UNDO_BLOCKS);
+			return dp_fail(
+			    fault, DP_NOT_FOUND,
+			    "block %llu is deeper than the %d blocks that can be undone: "
+			    "nothing was changed",
+			    (unsigned long long)height, DP_CASEBOOK_UNDO_BLOCKS);
 		DP_TRY(code);
 		undone++;
 	}
@@ -61,9 +61,8 @@ static dp_code roll_back(dp_casebook *book, struct company *c, const char *incid
 {
 	const dp_policy *policy = NULL;
 	DP_TRY(dp_casebook_company(book, incident, &policy, add_case, c, fault));
-	dp_engine_options options = {.policy = policy,
-	                             .chain = c->cases[0]->chain,
-	                             .undo_blocks = DP_CASEBOOK_UNDO_BLOCKS};
+	dp_engine_options options = {
+	    .policy = policy, .chain = c->cases[0]->chain, .undo_blocks = DP_CASEBOOK_UNDO_BLOCKS};
 	const dp_case *cases[CASES_MAX];
 	for (uint32_t i = 0; i < c->count; i++) cases[i] = c->cases[i];
 	dp_engine *e;

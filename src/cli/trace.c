@@ -19,7 +19,8 @@ enum { CASES_MAX = 256, CASE_FILE_MAX = 64 << 20, COMMIT_ROWS = 500000 };
 
 static const char usage[] =
     "Usage: dyepack trace CASE.yaml... SOURCE... [options]\n\n"
-    "Follows what the case file says was stolen through the blocks of the sources, and prints where\n"
+    "Follows what the case file says was stolen through the blocks of the sources, and prints "
+    "where\n"
     "it is. With --casebook the state is kept: run again on a longer source to go on.\n"
     "SOURCE is a movements CSV (or - for standard input), a blkNNNNN.dat file or folder, or bare\n"
     "block files; 'dyepack list sources' tells what is recognised.\n";
@@ -84,7 +85,8 @@ static int sort_arguments(struct trace *t, int count, char **argv)
 	if (t->case_count == 0)
 		return dp_cli_misuse("trace", "no case file: name one that ends in .yaml");
 	if (t->source_count == 0)
-		return dp_cli_misuse("trace", "no source: name a file or folder to read blocks from");
+		return dp_cli_misuse("trace",
+		                     "no source: name a file or folder to read blocks from");
 	return DP_EXIT_DONE;
 }
 
@@ -171,8 +173,8 @@ static dp_code read_cases(struct trace *t, dp_fault *fault)
 		t->cases[i] = c;
 		for (uint32_t j = 0; j < i; j++)
 			if (strcmp(t->cases[j]->incident, c->incident) == 0)
-				return dp_fail(fault, DP_BAD_CASE, "two case files are of incident %s",
-				               c->incident);
+				return dp_fail(fault, DP_BAD_CASE,
+				               "two case files are of incident %s", c->incident);
 		if (c->chain != t->cases[0]->chain)
 			return dp_fail(fault, DP_BAD_CASE,
 			               "the cases are of two chains (%s and %s): trace them apart",
@@ -222,7 +224,8 @@ static void note_first(struct trace *t, const dp_block *b)
 		t->facts.continued_without = true;
 }
 
-// What was read in all, for the report. A source that is read again from its beginning is counted anew.
+// What was read in all, for the report. A source that is read again from its beginning is counted
+// anew.
 static dp_code note_facts(struct trace *t, dp_fault *fault)
 {
 	if (!t->first_seen) return DP_OK;
@@ -234,28 +237,29 @@ static dp_code note_facts(struct trace *t, dp_fault *fault)
 	return dp_casebook_facts(t->book, &facts, fault);
 }
 
-// A block that the casebook already has: skipped when it still says the same; when it does not, the chain has
-// reorganised (or the export was corrected) and everything from it on is undone.
+// A block that the casebook already has: skipped when it still says the same; when it does not, the
+// chain has reorganised (or the export was corrected) and everything from it on is undone.
 static dp_code known_block(struct trace *t, const dp_block *b, bool *ret_skip, dp_fault *fault)
 {
 	uint8_t hash[32];
 	*ret_skip = true;
 	bool stored = dp_casebook_hash(t->book, b->height, hash);
-	if (!stored || memcmp(hash, b->hash, 32) == 0)
-		return dp_engine_skip(t->engine, b, fault);
+	if (!stored || memcmp(hash, b->hash, 32) == 0) return dp_engine_skip(t->engine, b, fault);
 	while (dp_engine_blocks(t->engine) > 0 && dp_engine_height(t->engine) >= b->height) {
 		dp_code code = dp_engine_rollback(t->engine, fault);
 		if (code == DP_NOT_FOUND)
-			return dp_fail(fault, DP_BAD_CASE,
-			               "block %llu of the source differs from the one that was "
-			               "followed, and lies deeper than the %d blocks that can be undone: "
-			               "trace into a new casebook",
-			               (unsigned long long)b->height, DP_CASEBOOK_UNDO_BLOCKS);
+			return dp_fail(
+			    fault, DP_BAD_CASE,
+			    "block %llu of the source differs from the one that was "
+			    "followed, and lies deeper than the %d blocks that can be undone: "
+			    "trace into a new casebook",
+			    (unsigned long long)b->height, DP_CASEBOOK_UNDO_BLOCKS);
 		DP_TRY(code);
 	}
 	if (!t->quiet)
-		(void)fprintf(stderr, "block %llu differs from the one followed before: undone to "
-		                      "block %llu\n",
+		(void)fprintf(stderr,
+		              "block %llu differs from the one followed before: undone to "
+		              "block %llu\n",
 		              (unsigned long long)b->height,
 		              (unsigned long long)dp_engine_height(t->engine));
 	*ret_skip = false;
@@ -404,7 +408,8 @@ int dp_cmd_trace(int argc, char **argv)
 	const dp_option options[] = {
 	    {"policy", "P", "fifo, lifo, haircut, poison, tiho, tilo, seniority", NULL, &t.policy},
 	    {"until", "HEIGHT|TIME", "stop after this block or time", NULL, &t.until},
-	    {"casebook", "FILE", "keep the state in this file, and go on from it", NULL, &t.casebook},
+	    {"casebook", "FILE", "keep the state in this file, and go on from it", NULL,
+	     &t.casebook},
 	    {"format", "F", "text, json, csv, dot, graphml", NULL, &t.format},
 	    {"assume-clean", NULL, "go on where the value of a spent output is unknown",
 	     &t.assume_clean, NULL},

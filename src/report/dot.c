@@ -1,7 +1,7 @@
-// The graph for people, in Graphviz' language. A case has many leaves, wallets that received once and did
-// nothing since; drawn one by one they hide the story. Leaves of one parent that got the same amount
-// are one box; of the others the largest are drawn and the rest put together. The whole graph
-// is what GraphML is for.
+// The graph for people, in Graphviz' language. A case has many leaves, wallets that received once
+// and did nothing since; drawn one by one they hide the story. Leaves of one parent that got the
+// same amount are one box; of the others the largest are drawn and the rest put together. The whole
+// graph is what GraphML is for.
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,8 +26,8 @@ struct drawing {
 	dp_out o;
 	struct arrow *arrow;
 	uint32_t arrow_count;
-	uint32_t *ins;    // by holder number: distinct sources
-	bool *drawn;      // by holder number: stands for itself
+	uint32_t *ins; // by holder number: distinct sources
+	bool *drawn;   // by holder number: stands for itself
 	uint32_t boxes;
 };
 
@@ -101,7 +101,8 @@ static void name_of(char out[48], const struct drawing *d, int64_t party)
 	else if (party == DP_PARTY_THEFT)
 		(void)snprintf(out, 48, "theft");
 	else
-		(void)snprintf(out, 48, "%s", dp_bucket_name((dp_bucket)(DP_PARTY_BUCKET0 - party)));
+		(void)snprintf(out, 48, "%s",
+		               dp_bucket_name((dp_bucket)(DP_PARTY_BUCKET0 - party)));
 }
 
 static void amount_label(dp_out *o, dp_u256 units, dp_asset asset)
@@ -204,8 +205,8 @@ static void draw_holder(struct drawing *d, uint32_t no)
 {
 	const dp_result_node *n = &d->r->node[no];
 	char shorter[DP_SHORT_MAX];
-	dp_u256 held = dp_u256_lt(n->received, n->sent) ? DP_U256_ZERO
-	                                                : dp_u256_sub(n->received, n->sent);
+	dp_u256 held =
+	    dp_u256_lt(n->received, n->sent) ? DP_U256_ZERO : dp_u256_sub(n->received, n->sent);
 	const char *name = n->address[0] != 0 ? n->address : n->outpoint;
 	dp_out_printf(&d->o, "  h%u [fillcolor=\"%s\", label=\"", no,
 	              n->holds ? "#fde8c8" : "#eeeeee");
@@ -241,8 +242,8 @@ static void draw_fixed(struct drawing *d)
 		if (!used[b]) continue;
 		const char *name = dp_bucket_name((dp_bucket)b);
 		bool link = b == DP_BUCKET_UNRESOLVED && d->r->link_count > 0;
-		dp_out_printf(&d->o, "  %s [shape=%s, fillcolor=\"#d5e8f7\", label=\"%s\"];\n", name,
-		              link ? "diamond" : "folder",
+		dp_out_printf(&d->o, "  %s [shape=%s, fillcolor=\"#d5e8f7\", label=\"%s\"];\n",
+		              name, link ? "diamond" : "folder",
 		              link ? "accepted link\\n(a person's word)" : name);
 	}
 }

@@ -1,5 +1,5 @@
-// The whole graph as GraphML, for programs: a node for each holder, transaction (UTXO) and bucket, an
-// edge for each flow. Amounts are strings, because wei overflow GraphML's long.
+// The whole graph as GraphML, for programs: a node for each holder, transaction (UTXO) and bucket,
+// an edge for each flow. Amounts are strings, because wei overflow GraphML's long.
 #include <inttypes.h>
 #include <string.h>
 
@@ -54,8 +54,7 @@ static void head(dp_out *o)
 	dp_out_text(o, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
 	               "<graphml xmlns=\"http://graphml.graphdrawing.org/xmlns\">\n");
 	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-		dp_out_printf(o,
-		              "<key id=\"%s\" for=\"%s\" attr.name=\"%s\" attr.type=\"%s\"/>\n",
+		dp_out_printf(o, "<key id=\"%s\" for=\"%s\" attr.name=\"%s\" attr.type=\"%s\"/>\n",
 		              keys[i][0], keys[i][1],
 		              strcmp(keys[i][0], "easset") == 0 ? "asset" : keys[i][0], keys[i][2]);
 }

@@ -1,5 +1,5 @@
-// The second half of a result: what the casebook's notes say (uncovered outflows, noise), equal splits,
-// and the assumptions that a reader must know before trusting a figure.
+// The second half of a result: what the casebook's notes say (uncovered outflows, noise), equal
+// splits, and the assumptions that a reader must know before trusting a figure.
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -26,7 +26,8 @@ static dp_code add_uncovered(struct dp_loader *l, sqlite3_stmt *s, dp_fault *fau
 	DP_TRY(dp_sql_get_amount(s, 4, &units, fault));
 	dp_result_uncovered *u = NULL;
 	for (uint32_t i = r->uncovered_count; i-- > 0 && u == NULL;)
-		if (r->uncovered[i].asset.v == asset.v && strcmp(r->uncovered[i].address, address) == 0)
+		if (r->uncovered[i].asset.v == asset.v &&
+		    strcmp(r->uncovered[i].address, address) == 0)
 			u = &r->uncovered[i];
 	if (u == NULL) {
 		void *items = r->uncovered;
@@ -181,10 +182,11 @@ static int uncovered_by_units(const void *a, const void *b)
 dp_code dp_result_notes(struct dp_loader *l, dp_fault *fault)
 {
 	sqlite3_stmt *s;
-	DP_TRY(dp_sql_prepare(l->db, &s,
-	                      "select kind, address, counterparty, asset, units, text, tx from note "
-	                      "where run=? and kind in ('uncovered','noise','link') order by seq",
-	                      fault));
+	DP_TRY(
+	    dp_sql_prepare(l->db, &s,
+	                   "select kind, address, counterparty, asset, units, text, tx from note "
+	                   "where run=? and kind in ('uncovered','noise','link') order by seq",
+	                   fault));
 	dp_sql_i64(s, 1, l->run);
 	dp_code code;
 	while ((code = dp_sql_row(l->db, s, fault)) == DP_OK) {
@@ -319,7 +321,8 @@ static dp_code count_notes(struct dp_loader *l, const char *kind, uint64_t *ret_
                            dp_fault *fault)
 {
 	sqlite3_stmt *s;
-	DP_TRY(dp_sql_prepare(l->db, &s, "select count(*) from note where run=? and kind=?", fault));
+	DP_TRY(
+	    dp_sql_prepare(l->db, &s, "select count(*) from note where run=? and kind=?", fault));
 	dp_sql_i64(s, 1, l->run);
 	dp_sql_text(s, 2, kind);
 	dp_code code = dp_sql_row(l->db, s, fault);
@@ -345,21 +348,24 @@ dp_code dp_result_assumptions(struct dp_loader *l, dp_fault *fault)
 	dp_result *r = l->r;
 	uint64_t cap = 0, n;
 	if (!r->policy->conserving)
-		DP_TRY(assume(r, &cap, fault,
-		              "policy %s reports reach, not amounts: figures are upper bounds and do "
-		              "not add up",
-		              r->policy->name));
+		DP_TRY(
+		    assume(r, &cap, fault,
+		           "policy %s reports reach, not amounts: figures are upper bounds and do "
+		           "not add up",
+		           r->policy->name));
 	DP_TRY(assume_seeds(r, &cap, fault));
 	DP_TRY(count_notes(l, "opening-assumed", &n, fault));
 	if (n > 0)
 		DP_TRY(assume(r, &cap, fault,
-		              "opening balance assumed 0 for %" PRIu64 " holder%s: the source shows "
+		              "opening balance assumed 0 for %" PRIu64
+		              " holder%s: the source shows "
 		              "nothing they had before",
 		              n, n == 1 ? "" : "s"));
 	DP_TRY(count_notes(l, "opening-seen", &n, fault));
 	if (n > 0)
 		DP_TRY(assume(r, &cap, fault,
-		              "opening balance of %" PRIu64 " holder%s known from earlier rows of the "
+		              "opening balance of %" PRIu64
+		              " holder%s known from earlier rows of the "
 		              "source only, from block %" PRIu64 " on",
 		              n, n == 1 ? "" : "s", r->height_first));
 	DP_TRY(count_notes(l, "assumed-value", &n, fault));
@@ -371,12 +377,13 @@ dp_code dp_result_assumptions(struct dp_loader *l, dp_fault *fault)
 	DP_TRY(count_notes(l, "hub", &n, fault));
 	if (n > 0)
 		DP_TRY(assume(r, &cap, fault,
-		              "%" PRIu64 " unlabelled hub%s with more movements than hub_limit: taint "
+		              "%" PRIu64
+		              " unlabelled hub%s with more movements than hub_limit: taint "
 		              "stopped there, booked as unresolved",
 		              n, n == 1 ? "" : "s"));
 	for (uint32_t i = 0; i < r->link_count; i++)
-		DP_TRY(assume(r, &cap, fault, "accepted link %u of the case file, by: %.300s", i + 1,
-		              r->link[i].claim->by));
+		DP_TRY(assume(r, &cap, fault, "accepted link %u of the case file, by: %.300s",
+		              i + 1, r->link[i].claim->by));
 	dp_run_facts facts = {0};
 	(void)dp_casebook_facts_get(l->cb, l->run, &facts);
 	r->noise.source_noise = facts.noise;

@@ -1,7 +1,7 @@
 // See path.h. This file reads the casebook and fills the result; path_share.c does the arithmetic.
 //
-// A colour's flows are read once, amounts only, and divided; then the rows that turned out to be steps
-// are read again by their number, with addresses and transactions. So memory goes by the
+// A colour's flows are read once, amounts only, and divided; then the rows that turned out to be
+// steps are read again by their number, with addresses and transactions. So memory goes by the
 // movements of one stolen asset, and texts are kept only for what is shown.
 #include "report/path.h"
 
@@ -371,8 +371,8 @@ static dp_code fill_step(struct finder *f, dp_path_step *s, const dp_path_row *r
 	s->origin = r->part;
 	if (f->path->policy->conserving) {
 		s->units = s->units_all;
-		// The rest of the movement went elsewhere; the origin is exact, the units in between
-		// go by proportion.
+		// The rest of the movement went elsewhere; the origin is exact, the units in
+		// between go by proportion.
 		if (!dp_u256_eq(r->part, r->origin))
 			s->units = dp_u256_mul_div(s->units_all, r->part, r->origin);
 	}
@@ -468,8 +468,8 @@ static dp_code add_held(struct finder *f, dp_path_stolen *st, uint64_t *cap, sql
 	return DP_OK;
 }
 
-// Reads what the holder's parcels are now. Their origin must be what the flows left there (I-6): two
-// ways to the same figure.
+// Reads what the holder's parcels are now. Their origin must be what the flows left there (I-6):
+// two ways to the same figure.
 static dp_code load_held(struct finder *f, dp_path_stolen *st, uint64_t *cap, uint32_t colour,
                          dp_fault *fault)
 {

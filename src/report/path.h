@@ -1,9 +1,9 @@
 // "How did the money get here": the transactions from the theft to one holder, each with the part
 // of it that ended there, computed from a casebook's rows alone (I-6).
 //
-// The books are kept in origin units (units of what was stolen, colour by colour): they pass through
-// pools, coins, transactions and links without one being lost or made, so parts can be matched
-// exactly. What left a party is put down to what had come into it:
+// The books are kept in origin units (units of what was stolen, colour by colour): they pass
+// through pools, coins, transactions and links without one being lost or made, so parts can be
+// matched exactly. What left a party is put down to what had come into it:
 //
 //   fifo, lifo    unit by unit: the k-th unit out is the k-th unit in, or the newest one in
 //   haircut,      units of one theft are mixed in a pool: what leaves takes from all that is there
@@ -11,8 +11,8 @@
 //   tiho, tilo
 //   poison        no amounts: every movement through which the mark can have come
 //
-// A unit that arrives, leaves and comes back is counted once. All that the steps take out of the theft
-// adds up to what arrived; this is checked before anything is shown.
+// A unit that arrives, leaves and comes back is counted once. All that the steps take out of the
+// theft adds up to what arrived; this is checked before anything is shown.
 #ifndef DP_REPORT_PATH_H
 #define DP_REPORT_PATH_H
 
@@ -96,8 +96,8 @@ typedef struct dp_path {
 } dp_path;
 
 // `incident` names the case, `holder` an address (all its pools and coins) or "txid:vout".
-// DP_NOT_FOUND when there is no such case, or nothing stolen in it ever reached the holder. DP_LIMIT
-// when a maximum above is hit: nothing is shown in part.
+// DP_NOT_FOUND when there is no such case, or nothing stolen in it ever reached the holder.
+// DP_LIMIT when a maximum above is hit: nothing is shown in part.
 DP_MUST dp_code dp_path_find(dp_path **ret_path, dp_casebook *cb, const char *incident,
                              const char *holder, dp_fault *fault);
 void dp_path_free(dp_path *path); // NULL is fine

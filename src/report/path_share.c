@@ -2,8 +2,8 @@
 //
 // One pass forward finds, for every movement, the movements it is made of ("pieces": exact slices
 // of what had come in, by replaying each party's queue or stack); one pass backward follows from
-// the holder only those slices that end there. Bags need no pieces: a pool is one mixture, and going
-// backward through it the wanted share w of its content B is divided at every inflow y into
+// the holder only those slices that end there. Bags need no pieces: a pool is one mixture, and
+// going backward through it the wanted share w of its content B is divided at every inflow y into
 // floor(w*y/B), which the inflow brought, and the rest, which was there before. That is the pro
 // rata rule in whole units: each share is at most what the inflow brought, and the shares add up
 // to w, for at the first inflow y equals B.
@@ -95,24 +95,6 @@ static void order_rows(dp_path_row *row, uint32_t count)
 			j++;
 		}
 		i = j;
-	}
-}
-
-// What is left of a link's parcel that became less than one unit is booked as dust without the
-// link's number, just before the delivery it belongs to.
-static void name_dust(dp_path_row *row, uint32_t count)
-{
-	const int64_t unresolved = dp_party_of_bucket(DP_BUCKET_UNRESOLVED);
-	uint32_t tx = NONE;
-	int32_t link = -1;
-	for (uint32_t i = count; i-- > 0;) {
-		if (row[i].src != unresolved) continue;
-		if (row[i].stop >= 0) {
-			link = row[i].stop;
-			tx = row[i].tx;
-		} else if (row[i].tx == tx) {
-			row[i].stop = link;
-		}
 	}
 }
 
@@ -233,12 +215,25 @@ static bool hands_on(const struct party *p)
 	return kind == PARTY_HOLDER || kind == PARTY_TX || kind == PARTY_LINK;
 }
 
+// What a link leaves as dust (a colour whose share of the proceeds was less than one unit) is
+// booked without the link's number. It is put down to the link that was paid last in the same
+// transaction, where that has so much: elsewhere it is gone from a link that delivers no more.
+static void name_dust(struct share *s, dp_path_row *r, uint32_t paid)
+{
+	if (kind_of(&s->party[r->from]) != PARTY_SINK || paid == NONE) return;
+	if (dp_u256_cmp(r->origin, s->party[paid].balance) <= 0) r->from = paid;
+}
+
 // Nobody sends what never came. Leaves in `balance` what each party has at the end.
 static dp_code check_balances(struct share *s, dp_fault *fault)
 {
+	uint32_t paid = NONE; // the link paid last in this transaction
 	for (uint32_t i = 0; i < s->count; i++) {
-		const dp_path_row *r = &s->row[i];
+		dp_path_row *r = &s->row[i];
+		if (i > 0 && r->tx != r[-1].tx) paid = NONE;
+		name_dust(s, r, paid);
 		struct party *from = &s->party[r->from], *to = &s->party[r->to];
+		if (kind_of(to) == PARTY_LINK) paid = r->to;
 		if (hands_on(from) && dp_u256_sub_over(&from->balance, from->balance, r->origin))
 			return damaged(fault, r->seq, "takes out more than ever came in");
 		DP_TRY(add_to(&to->balance, r->origin, r->seq, fault));
@@ -326,8 +321,11 @@ static dp_code make_pieces(struct share *s, dp_fault *fault)
 	for (uint32_t i = 0; i < s->count; i++) {
 		struct party *from = &s->party[s->row[i].from], *to = &s->party[s->row[i].to];
 		s->piece_first[i] = (uint32_t)s->piece_count;
-		if (is_replayed(from)) DP_TRY(take_out(s, from, i, lifo, s->row[i].reach, fault));
-		if (is_replayed(to)) put_in(s, to, i, lifo);
+		// A link hands on all it has, in order, under either policy.
+		bool from_top = lifo && kind_of(from) != PARTY_LINK;
+		if (is_replayed(from))
+			DP_TRY(take_out(s, from, i, from_top, s->row[i].reach, fault));
+		if (is_replayed(to)) put_in(s, to, i, lifo && kind_of(to) != PARTY_LINK);
 	}
 	s->piece_first[s->count] = (uint32_t)s->piece_count;
 	return DP_OK;
@@ -551,7 +549,6 @@ dp_code dp_path_share(dp_path_row *row, uint32_t count, const uint32_t *here, ui
 	DP_CHECK(count <= DP_PATH_ROWS_MAX && parts_max <= DP_PATH_PARTS_MAX);
 	struct share s = {.row = row, .count = count, .policy = policy, .parts_max = parts_max};
 	order_rows(row, count);
-	name_dust(row, count);
 	uint64_t *name = dp_alloc(((size_t)count * 2 + 1) * sizeof *name);
 	dp_code code = name == NULL ? dp_fail(fault, DP_NO_MEMORY, "out of memory")
 	                            : make_parties(&s, name, here, here_count, fault);

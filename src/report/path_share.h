@@ -1,5 +1,5 @@
-// Which units of which earlier movement a movement is made of: the arithmetic behind path.h, apart from
-// the casebook it reads and the pages it prints. Private to this room.
+// Which units of which earlier movement a movement is made of: the arithmetic behind path.h, apart
+// from the casebook it reads and the pages it prints. Private to this room.
 #ifndef DP_REPORT_PATH_SHARE_H
 #define DP_REPORT_PATH_SHARE_H
 
@@ -33,8 +33,8 @@ typedef struct dp_path_totals {
 	uint32_t thin;
 } dp_path_totals;
 
-// `row` in order of seq; `here` are the holder's numbers, ascending. At most `parts_max` runs of units
-// are followed. Rows that cannot be (units leave that never came) are DP_BAD_BYTES.
+// `row` in order of seq; `here` are the holder's numbers, ascending. At most `parts_max` runs of
+// units are followed. Rows that cannot be (units leave that never came) are DP_BAD_BYTES.
 DP_MUST dp_code dp_path_share(dp_path_row *row, uint32_t count, const uint32_t *here,
                               uint32_t here_count, const dp_policy *policy, uint64_t parts_max,
                               dp_path_totals *ret_totals, dp_fault *fault);

@@ -1,7 +1,8 @@
-// A path as text for a person (100 columns, every id in full), JSON and CSV for programs. See path.h.
+// A path as text for a person (100 columns, every id in full), JSON and CSV for programs. See
+// path.h.
 //
-// Text lists the steps in the order of the ledger, put together by transaction. Amounts in it are whole
-// coins, exact; JSON and CSV carry base units beside them, for whoever checks the sums.
+// Text lists the steps in the order of the ledger, put together by transaction. Amounts in it are
+// whole coins, exact; JSON and CSV carry base units beside them, for whoever checks the sums.
 #include <stdio.h>
 #include <string.h>
 
@@ -23,9 +24,12 @@ static const char *method_of(const dp_policy *policy)
 static const char *method_text(const dp_policy *policy)
 {
 	if (policy == &dp_policy_lifo)
-		return "Parts are exact: the newest unit in is the first unit out.";
+		return "Parts are exact in units of the theft: the newest unit in is the first "
+		       "out. "
+		       "Units of another asset, behind a swap, go by proportion.";
 	if (policy->shape == DP_SHAPE_QUEUE)
-		return "Parts are exact: the first unit in is the first unit out.";
+		return "Parts are exact in units of the theft: the first unit in is the first out. "
+		       "Units of another asset, behind a swap, go by proportion.";
 	if (policy->shape == DP_SHAPE_BAG)
 		return "Parts are pro rata: this policy mixes a theft's units in a pool, and what "
 		       "leaves takes from all that is there in proportion.";

@@ -24,6 +24,8 @@ struct dp_loader {
 	int64_t link_base, stop_base;
 	uint32_t tx_hop; // of the UTXO transaction whose inputs were read last
 	struct dp_noise_row *noise;
+	dp_u256 *inside; // poison: by link of the run and stolen asset, what went in and waits
+	uint64_t inside_cap;
 	uint64_t noise_cap;
 	uint32_t noise_count;
 };
@@ -48,8 +50,8 @@ void dp_out_printf(dp_out *o, const char *format, ...) DP_PRINTF(2, 3);
 // "10,000.5" : exact, grouped by thousands.
 enum { DP_AMOUNT_TEXT_MAX = 112 };
 const char *dp_amount_text(char out[DP_AMOUNT_TEXT_MAX], dp_u256 units, dp_asset asset);
-// Cut (never rounded up) to `places` decimals, "~" in front when something was cut; more places where
-// nothing but zeros would be left.
+// Cut (never rounded up) to `places` decimals, "~" in front when something was cut; more places
+// where nothing but zeros would be left.
 const char *dp_amount_short(char out[DP_AMOUNT_TEXT_MAX], dp_u256 units, dp_asset asset,
                             uint32_t places);
 const char *dp_asset_symbol(dp_asset asset);

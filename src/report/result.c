@@ -48,8 +48,9 @@ static dp_code unknown_case(sqlite3 *db, const char *incident, dp_fault *fault)
 	DP_TRY(dp_sql_prepare(db, &stmt, "select group_concat(incident, ', ') from cases", fault));
 	dp_code code = dp_sql_row(db, stmt, fault);
 	if (code == DP_OK)
-		code = dp_fail(fault, DP_NOT_FOUND, "no case '%.60s' in this casebook; it holds: %.200s",
-		               incident, dp_sql_get_text(stmt, 0));
+		code = dp_fail(fault, DP_NOT_FOUND,
+		               "no case '%.60s' in this casebook; it holds: %.200s", incident,
+		               dp_sql_get_text(stmt, 0));
 	(void)sqlite3_finalize(stmt);
 	return code;
 }
@@ -130,7 +131,8 @@ static dp_code load_nodes(struct dp_loader *l, dp_fault *fault)
 	while ((code = dp_sql_row(l->db, s, fault)) == DP_OK) {
 		int64_t no = sqlite3_column_int64(s, 0);
 		if (no <= 0 || no >= DP_RESULT_ROWS_MAX) {
-			code = dp_fail(fault, DP_BAD_BYTES, "the casebook is damaged: holder number");
+			code =
+			    dp_fail(fault, DP_BAD_BYTES, "the casebook is damaged: holder number");
 			break;
 		}
 		while (code == DP_OK && l->r->node_count <= no) {
@@ -164,6 +166,8 @@ static dp_code add_parcel(struct dp_loader *l, sqlite3_stmt *s, dp_fault *fault)
 	dp_u256 units, origin;
 	DP_TRY(dp_sql_get_amount(s, 2, &units, fault));
 	DP_TRY(dp_sql_get_amount(s, 3, &origin, fault));
+	// A mark stays on a pool that was emptied (poison): it holds nothing now.
+	if (dp_u256_is_zero(units) && dp_u256_is_zero(origin)) return DP_OK;
 	dp_result_holder *h = NULL;
 	for (uint32_t i = l->r->holder_count; i > 0 && l->r->holder[i - 1].no == no; i--)
 		if (l->r->holder[i - 1].stolen == stolen) h = &l->r->holder[i - 1];
@@ -190,11 +194,12 @@ static dp_code add_parcel(struct dp_loader *l, sqlite3_stmt *s, dp_fault *fault)
 static dp_code load_holders(struct dp_loader *l, dp_fault *fault)
 {
 	sqlite3_stmt *s;
-	DP_TRY(dp_sql_prepare(l->db, &s,
-	                      "select p.no, p.colour, p.units, p.origin, h.since_height, h.since_tx "
-	                      "from parcel p join holder h on h.run=p.run and h.no=p.no "
-	                      "where p.run=? and p.colour>0 order by p.no, p.pos",
-	                      fault));
+	DP_TRY(
+	    dp_sql_prepare(l->db, &s,
+	                   "select p.no, p.colour, p.units, p.origin, h.since_height, h.since_tx "
+	                   "from parcel p join holder h on h.run=p.run and h.no=p.no "
+	                   "where p.run=? and p.colour>0 order by p.no, p.pos",
+	                   fault));
 	dp_sql_i64(s, 1, l->run);
 	dp_code code;
 	while ((code = dp_sql_row(l->db, s, fault)) == DP_OK) {
@@ -231,7 +236,8 @@ static dp_result_node *node_of(const struct dp_loader *l, int64_t party)
 static const dp_stop *stop_of(const struct dp_loader *l, int64_t index)
 {
 	// Stops are numbered over all cases of the run, in the run's order.
-	if (index < l->stop_base || index >= l->stop_base + (int64_t)l->r->c.stop_count) return NULL;
+	if (index < l->stop_base || index >= l->stop_base + (int64_t)l->r->c.stop_count)
+		return NULL;
 	return &l->r->c.stop[index - l->stop_base];
 }
 
@@ -290,6 +296,32 @@ static dp_code add_edge(struct dp_loader *l, const struct flow *f, dp_fault *fau
 	return dp_result_text(r, &e->tx, f->tx, fault);
 }
 
+// Books of a policy that does not divide. What a link delivers is marked whole, however much went in:
+// what waited inside it is resolved by that, in the units in which it went in.
+static dp_code book_reach(struct dp_loader *l, const struct flow *f, int in, int out,
+                          dp_fault *fault)
+{
+	dp_result_stolen *t = &l->r->stolen[f->stolen];
+	if (in >= 0) t->bucket[in] = dp_u256_add(t->bucket[in], f->origin);
+	if ((in != DP_BUCKET_UNRESOLVED && out != DP_BUCKET_UNRESOLVED) || f->stop < 0)
+		return DP_OK;
+	if (f->stop >= DP_RESULT_ROWS_MAX)
+		return dp_fail(fault, DP_BAD_BYTES, "the casebook is damaged: a link of no case");
+	uint64_t at = (uint64_t)f->stop * l->r->stolen_count + f->stolen, had = l->inside_cap;
+	void *items = l->inside;
+	DP_TRY(dp_grow(&items, &l->inside_cap, sizeof *l->inside, at + 1, DP_RESULT_ROWS_MAX,
+	               fault));
+	l->inside = items;
+	memset(l->inside + had, 0, (l->inside_cap - had) * sizeof *l->inside);
+	if (in >= 0) {
+		l->inside[at] = dp_u256_add(l->inside[at], f->origin);
+	} else {
+		t->bucket[out] = dp_u256_sub(t->bucket[out], l->inside[at]);
+		l->inside[at] = DP_U256_ZERO;
+	}
+	return DP_OK;
+}
+
 static dp_code book_flow(struct dp_loader *l, const struct flow *f, dp_fault *fault)
 {
 	dp_result_stolen *t = &l->r->stolen[f->stolen];
@@ -298,10 +330,11 @@ static dp_code book_flow(struct dp_loader *l, const struct flow *f, dp_fault *fa
 	if (l->r->policy->conserving) {
 		if (in >= 0) t->bucket[in] = dp_u256_add(t->bucket[in], f->origin);
 		if (out >= 0 && dp_u256_sub_over(&t->bucket[out], t->bucket[out], f->origin))
-			return dp_fail(fault, DP_BAD_BYTES,
-			               "the casebook is damaged: a bucket pays out more than it got");
-	} else if (in >= 0) {
-		t->bucket[in] = dp_u256_add(t->bucket[in], f->origin);
+			return dp_fail(
+			    fault, DP_BAD_BYTES,
+			    "the casebook is damaged: a bucket pays out more than it got");
+	} else {
+		DP_TRY(book_reach(l, f, in, out, fault));
 	}
 	dp_result_node *src = node_of(l, f->src), *dst = node_of(l, f->dst);
 	if (src != NULL) src->sent = dp_u256_add(src->sent, f->units);
@@ -320,10 +353,11 @@ static dp_code book_flow(struct dp_loader *l, const struct flow *f, dp_fault *fa
 static dp_code load_flows(struct dp_loader *l, dp_fault *fault)
 {
 	sqlite3_stmt *s;
-	DP_TRY(dp_sql_prepare(l->db, &s,
-	                      "select src, dst, tx_index, mv_index, time, stop, height, colour, "
-	                      "asset, units, origin, tx, address from flow where run=? order by seq",
-	                      fault));
+	DP_TRY(
+	    dp_sql_prepare(l->db, &s,
+	                   "select src, dst, tx_index, mv_index, time, stop, height, colour, "
+	                   "asset, units, origin, tx, address from flow where run=? order by seq",
+	                   fault));
 	dp_sql_i64(s, 1, l->run);
 	dp_code code;
 	while ((code = dp_sql_row(l->db, s, fault)) == DP_OK) {
@@ -395,9 +429,8 @@ static int arrival_by_origin(const void *a, const void *b)
 static dp_code find_bases(struct dp_loader *l, dp_fault *fault)
 {
 	sqlite3_stmt *s;
-	DP_TRY(dp_sql_prepare(l->db, &s,
-	                      "select incident, yaml from cases where run=? order by position",
-	                      fault));
+	DP_TRY(dp_sql_prepare(
+	    l->db, &s, "select incident, yaml from cases where run=? order by position", fault));
 	dp_sql_i64(s, 1, l->run);
 	dp_code code;
 	while ((code = dp_sql_row(l->db, s, fault)) == DP_OK) {
@@ -454,6 +487,7 @@ dp_code dp_result_load(dp_result **ret_result, dp_casebook *cb, const char *inci
 	dp_code code = load(&l, incident, fault);
 	dp_free(l.stolen_of);
 	dp_free(l.noise);
+	dp_free(l.inside);
 	if (code != DP_OK) {
 		dp_result_free(l.r);
 		return code;

@@ -24,7 +24,7 @@ typedef struct dp_result_stolen {
 // What one holder has of one stolen asset.
 typedef struct dp_result_holder {
 	uint32_t no;
-	uint32_t stolen; // index
+	uint32_t stolen;                // index
 	const char *address, *outpoint; // outpoint "" on account chains
 	dp_asset asset;
 	dp_u256 units, origin;
@@ -93,10 +93,13 @@ typedef struct dp_result_split {
 // Address poisoning seen around the case's holders.
 typedef struct dp_result_noise {
 	uint32_t transfers, counterfeit, zero_value; // counterfeit + zero_value = transfers
-	uint32_t recipients, lookalikes; // distinct addresses; of those, how many look like a holder
-	uint32_t named_like; // counterfeit tokens whose name reads as a stolen asset or the native one
-	dp_u256 claimed[4];  // what those claim to have moved, by stolen asset (the first four), read
-	                     // with 18 decimals
+	uint32_t recipients,
+	    lookalikes; // distinct addresses; of those, how many look like a holder
+	uint32_t
+	    named_like; // counterfeit tokens whose name reads as a stolen asset or the native one
+	dp_u256
+	    claimed[4]; // what those claim to have moved, by stolen asset (the first four), read
+	                // with 18 decimals
 	uint64_t source_noise, source_movements; // in all of the source, whoever they touch
 } dp_result_noise;
 
@@ -108,17 +111,17 @@ typedef struct dp_result_link {
 } dp_result_link;
 
 typedef struct dp_result {
-	dp_case c;             // as it was traced
+	dp_case c; // as it was traced
 	const dp_policy *policy;
-	bool started;          // at least one block was applied
+	bool started; // at least one block was applied
 	uint64_t height, height_first;
 	int64_t time;
 	dp_result_stolen *stolen;
-	dp_result_holder *holder; // origin descending, then address, outpoint, asset
+	dp_result_holder *holder;   // origin descending, then address, outpoint, asset
 	dp_result_arrival *arrival; // origin descending, then address, height
 	dp_result_uncovered *uncovered;
-	dp_result_edge *edge;  // in order of the ledger
-	dp_result_node *node;  // index = holder number
+	dp_result_edge *edge;   // in order of the ledger
+	dp_result_node *node;   // index = holder number
 	dp_result_split *split; // most recipients first
 	dp_result_link *link;
 	dp_result_noise noise;

@@ -184,9 +184,11 @@ static void arrivals(dp_out *o, const dp_result *r)
 		dp_time_format(when, a->time);
 		dp_amount_short(amount, a->units, a->asset, 8);
 		dp_out_printf(o, "  %24s %-6s %s at %s\n", amount, dp_asset_symbol(a->asset),
-		              a->service[0] != 0 ? a->service : dp_bucket_name((dp_bucket)a->bucket),
+		              a->service[0] != 0 ? a->service
+		                                 : dp_bucket_name((dp_bucket)a->bucket),
 		              a->address);
-		dp_out_printf(o, "  %31s %s in %s\n", "", when, a->tx);
+		dp_out_printf(o, "  %31s %s, hop %u\n", "", when, a->hop);
+		if (a->tx[0] != 0) dp_out_printf(o, "  %31s %s\n", "in", a->tx);
 	}
 	if (r->arrival_count > ARRIVALS_MAX)
 		dp_out_printf(o, "  ... %u in all: see --format csv or json\n", r->arrival_count);
@@ -260,19 +262,26 @@ static void limits_of_data(dp_out *o, const dp_result *r)
 		unmoved += r->node[i].holds && dp_u256_is_zero(r->node[i].sent);
 	}
 	const dp_result_noise *n = &r->noise;
+	if (unmoved == 0 && n->source_noise == 0) return;
 	heading(o, "BEYOND THE DATA, AND BESIDE IT");
-	dp_out_printf(o, "  %u of %u holders show no onward movement: what they did next is not in the "
-	                 "source\n",
-	              unmoved, holding);
+	if (unmoved > 0)
+		dp_out_printf(
+		    o,
+		    "  %u of %u holders show no onward movement: what they did next is not "
+		    "in the source\n",
+		    unmoved, holding);
 	if (n->source_noise > 0)
-		dp_out_printf(o, "  %llu of the source's %llu movements carry nothing genuine: decoys, "
-		                 "ignored\n",
-		              (unsigned long long)n->source_noise,
-		              (unsigned long long)n->source_movements);
+		dp_out_printf(
+		    o,
+		    "  %llu of the source's %llu movements carry nothing genuine: decoys, "
+		    "ignored\n",
+		    (unsigned long long)n->source_noise, (unsigned long long)n->source_movements);
 	if (n->transfers == 0) return;
-	dp_out_printf(o, "  %u of them name wallets of the case: %u counterfeit tokens, %u transfers of "
-	                 "nothing;\n  %u recipients, %u made to look like a wallet of the case\n",
-	              n->transfers, n->counterfeit, n->zero_value, n->recipients, n->lookalikes);
+	dp_out_printf(
+	    o,
+	    "  %u of them name wallets of the case: %u counterfeit tokens, %u transfers of "
+	    "nothing;\n  %u recipients, %u made to look like a wallet of the case\n",
+	    n->transfers, n->counterfeit, n->zero_value, n->recipients, n->lookalikes);
 	const char *gap = "  a reader who trusts token names believes that another ";
 	bool any = false;
 	for (uint32_t i = 0; i < r->stolen_count && i < 4; i++) {
