@@ -105,7 +105,7 @@ static void whole_source(const char *path)
 	printf("block 866342: from file, with its companion      %8.3f ms, %llu movements, "
 	       "%llu values unknown\n",
 	       best * 1e3, (unsigned long long)stats.movements,
-	       (unsigned long long)stats.values_assumed);
+	       (unsigned long long)stats.values_unknown);
 }
 
 int main(void)

@@ -31,7 +31,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const char *name = choice & 1 ? "bitcoin" : "ethereum";
 	dp_source_options options = {
 	    .chain = dp_chain_find(name, strlen(name)),
-	    .assume_clean = (choice & 2) != 0,
 	    .memory_max = choice & 4 ? 1 : 64 << 20,
 	    .map = choice & 8 ? "time=when,asset=:eth" : NULL,
 	};

@@ -148,7 +148,6 @@ static int check_numbers(struct trace *t, dp_source_options *o)
 		o->memory_max <<= 20;
 	}
 	o->map = t->map;
-	o->assume_clean = t->assume_clean;
 	return DP_EXIT_DONE;
 }
 

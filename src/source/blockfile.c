@@ -192,7 +192,7 @@ static dp_code settle_input(blockfile *f, uint32_t tx, uint32_t item, dp_movemen
 		is_known = true;
 	}
 	if (!is_known) {
-		f->base.stats.values_assumed++;
+		f->base.stats.values_unknown++;
 		return DP_OK;
 	}
 	mv->amount = dp_u256_of(value);

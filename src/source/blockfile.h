@@ -13,7 +13,7 @@
 //
 // The values and addresses of spent coins come from the outputs of earlier blocks of the same
 // source, then from companions; an input for which there is neither has DP_MVF_VALUE_UNKNOWN and
-// is counted in stats.values_assumed. Where values are known they are checked: no transaction may
+// is counted in stats.values_unknown. Where values are known they are checked: no transaction may
 // pay out more than it spends, no coinbase more than the subsidy and the fees.
 #ifndef DP_SOURCE_BLOCKFILE_H
 #define DP_SOURCE_BLOCKFILE_H

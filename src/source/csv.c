@@ -77,7 +77,7 @@ struct csv_source {
 	uint32_t *first;         // of each transaction: where it begins in order; one more behind
 	uint64_t group_cap, order_cap, first_cap;
 	uint32_t group_count;
-	bool utxo, has_index, assume_clean, loaded, streaming;
+	bool utxo, has_index, loaded, streaming;
 	bool time_known, has_time; // whether rows give their time: all do or none does
 	uint32_t time_line;
 	uint16_t time_file;
@@ -487,17 +487,9 @@ static dp_code fill_input(struct csv_source *s, dp_movement *mv, uint16_t file, 
 		dp_csv_table_remove(&s->coins, c);
 		return DP_OK;
 	}
-	if (!unknown) return DP_OK;
-	if (!s->assume_clean) {
-		char coin[DP_OUTPOINT_TEXT_MAX];
-		dp_outpoint_format(coin, &mv->spent);
-		return FAIL_ROW(
-		    s, fault, DP_BAD_BYTES, file, mv->source_line,
-		    "amount: it is empty, and the output %s is in no earlier row: give the "
-		    "amount, or go on with --assume-clean",
-		    coin);
-	}
-	s->base.stats.values_assumed++;
+	// Whether that matters depends on where the taint goes: the engine stops where it does, or goes
+	// on with --assume-clean.
+	if (unknown) s->base.stats.values_unknown++;
 	return DP_OK;
 }
 
@@ -686,7 +678,6 @@ static dp_code open_any(dp_source **ret_source, const char *const *paths, const 
 	s->base.next = csv_next;
 	s->base.close = csv_close;
 	s->utxo = s->base.chain->kind == DP_CHAIN_UTXO;
-	s->assume_clean = options->assume_clean;
 	s->memory_max = options->memory_max != 0 ? options->memory_max : memory_default;
 	if (s->memory_max < memory_least) s->memory_max = memory_least;
 	dp_csv_store_init(&s->rows, s->memory_max / 8 * 5);

@@ -17,7 +17,6 @@ typedef struct dp_source dp_source;
 typedef struct dp_source_options {
 	const dp_chain *chain;  // the chain expected; NULL = what the source says, else its default
 	const char *map;        // movements CSV: "column=header,..." or NULL
-	bool assume_clean;      // UTXO: go on where an input's value is nowhere to be had
 	uint64_t memory_max;    // bytes for sorting and look-ups; 0 = default (4 GiB)
 	uint64_t height_start;  // of the first block, where the source cannot tell it
 	bool has_height_start;
@@ -27,7 +26,7 @@ typedef struct dp_source_stats {
 	uint64_t bytes_read, bytes_total; // of input; total 0 = not known (stdin)
 	uint64_t blocks, txs, movements;
 	uint64_t noise;                   // movements of unlisted assets
-	uint64_t values_assumed;          // inputs whose value had to be assumed
+	uint64_t values_unknown;          // inputs whose value no source could give
 	uint64_t reordered;               // rows that had to be moved into order
 } dp_source_stats;
 

@@ -165,7 +165,7 @@ static void the_branch_with_most_work_is_chosen(void **state)
 		assert_memory_equal(shown, chain_a[i - 2], 20);
 		assert_int_equal(r->height[i], i);
 	}
-	assert_int_equal(r->stats.values_assumed, 0);
+	assert_int_equal(r->stats.values_unknown, 0);
 	// As long as the branch is no longer than what was seen first, it is stale.
 	const char *fewer[] = {paths[2], paths[1], paths[3]};
 	r = read_with(fewer, 3, (dp_source_options){0});
@@ -189,7 +189,7 @@ static void coins_are_followed_from_the_first_block_on(void **state)
 	assert_int_equal(r->code, DP_END);
 	assert_int_equal(r->count, 255);
 	assert_int_equal(r->height[254], 255);
-	assert_int_equal(r->stats.values_assumed, 0);
+	assert_int_equal(r->stats.values_unknown, 0);
 	assert_int_equal(dp_source_blockfile.open(&s, &p, 1, &options, NULL), DP_OK);
 	do assert_int_equal(dp_source_next(s, &b, NULL), DP_OK);
 	while (b->height < 170);
@@ -211,7 +211,7 @@ static void companions_give_every_value(void **state)
 	assert_int_equal(r->code, DP_END);
 	assert_int_equal(r->height[0], 866342);
 	assert_int_equal(r->fees[0], 5026183); // what the coinbase took beyond the subsidy
-	assert_int_equal(r->stats.values_assumed, 0);
+	assert_int_equal(r->stats.values_unknown, 0);
 	assert_false(r->opening_known_zero);
 	assert_true(mk_shared(test_path[0], "testnet3-928848.blk"));
 	assert_true(mk_shared(test_path[1], "testnet3-928849.blk"));
@@ -223,7 +223,7 @@ static void companions_give_every_value(void **state)
 	assert_int_equal(r->height[1], 928849);
 	assert_int_equal(r->fees[0], 38476510);
 	assert_int_equal(r->fees[1], 33136194);
-	assert_int_equal(r->stats.values_assumed, 0);
+	assert_int_equal(r->stats.values_unknown, 0);
 }
 
 static void without_a_companion_values_are_marked_as_unknown(void **state)
@@ -237,7 +237,7 @@ static void without_a_companion_values_are_marked_as_unknown(void **state)
 	free(b);
 	reading *r = read_one(in_folder("alone.blk"));
 	assert_int_equal(r->code, DP_END);
-	assert_int_equal(r->stats.values_assumed, 3936); // 7,972 less the 4,036 made in the block
+	assert_int_equal(r->stats.values_unknown, 3936); // 7,972 less the 4,036 made in the block
 }
 
 //- made files ------------------------------------------------------------------------------------
@@ -570,7 +570,7 @@ static void a_coin_that_is_not_there_cannot_be_spent(void **state)
 	mk_spend(&next, &in, 1, &fifty, 1);
 	reading *r = read_after_chain(&next, 3, 1);
 	assert_int_equal(r->code, DP_END);
-	assert_int_equal(r->stats.values_assumed, 1);
+	assert_int_equal(r->stats.values_unknown, 1);
 }
 
 static void coins_of_the_same_block_are_spent_in_order(void **state)
@@ -621,7 +621,7 @@ static void a_repeated_coinbase_replaces_the_first(void **state)
 	reading *r = read_after_chain(&next, 4, 5000000000);
 	assert_int_equal(r->code, DP_END);
 	assert_int_equal(r->count, 5);
-	assert_int_equal(r->stats.values_assumed, 0);
+	assert_int_equal(r->stats.values_unknown, 0);
 }
 
 // A block of one payment from a coin of nowhere, with a companion.
@@ -654,7 +654,7 @@ static void a_companion_must_fit_its_block(void **state)
 	reading *r = read_with_companion("[{\"value\": 100, \"script_pubkey\": \"51\"}]", 90);
 	assert_int_equal(r->code, DP_END);
 	assert_int_equal(r->fees[0], 99);
-	assert_int_equal(r->stats.values_assumed, 0);
+	assert_int_equal(r->stats.values_unknown, 0);
 	r = read_with_companion("[{\"value\": 100, \"script_pubkey\": \"51\"},"
 	                        " {\"value\": 90, \"script_pubkey\": \"" OURS "\"}]",
 	                        90);

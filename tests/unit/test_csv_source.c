@@ -141,10 +141,10 @@ static void run(const char *text)
 	run_with(text, &(dp_source_options){0});
 }
 
-static void run_bitcoin(const char *text, bool assume_clean)
+static void run_bitcoin(const char *text)
 {
 	const dp_chain *bitcoin = dp_chain_find("bitcoin", 7);
-	run_with(text, &(dp_source_options){.chain = bitcoin, .assume_clean = assume_clean});
+	run_with(text, &(dp_source_options){.chain = bitcoin});
 }
 
 static void yields(const char *expected)
@@ -525,18 +525,16 @@ static void coins_are_inputs_and_outputs(void **state)
 {
 	(void)state;
 	// A transaction's outputs may stand before its inputs; they are numbered by their place.
-	run_bitcoin(
-	    UHEAD "1,10," UTX(
-	        "1") ",output,," P2PKH_A ",50\n"
-	             "2,20," UTX("2") ",output,,name:b,20\n"
-	                              "2,20," UTX("2") ",input," UTX(
-	                                  "1") ":0,,\n"
-	                                       "2,20," UTX("2") ",output,,name:c,29.9999\n"
-	                                                        "3,30," UTX("3") ",," UTX(
-	                                                            "2") ":1,,29.9999\n"
-	                                                                 "3,30," UTX(
-	                                                                     "3") ",,,name:d,1\n",
-	    false);
+	run_bitcoin(UHEAD "1,10," UTX(
+	    "1") ",output,," P2PKH_A ",50\n"
+	         "2,20," UTX("2") ",output,,name:b,20\n"
+	                          "2,20," UTX("2") ",input," UTX(
+	                              "1") ":0,,\n"
+	                                   "2,20," UTX("2") ",output,,name:c,29.9999\n"
+	                                                    "3,30," UTX("3") ",," UTX(
+	                                                        "2") ":1,,29.9999\n"
+	                                                             "3,30," UTX(
+	                                                                 "3") ",,,name:d,1\n");
 	yields(
 	    "B1@10\n  T1111*\n    output btc 5000000000 ->1A1zP1\n"
 	    "B2@20\n  T2222\n    input btc 5000000000 1A1zP1>- 1111:0\n"
@@ -544,17 +542,15 @@ static void coins_are_inputs_and_outputs(void **state)
 	    "B3@30\n  T3333\n    input btc 2999990000 c>- 2222:1\n    output btc 100000000 ->d\n");
 }
 
-static void inputs_of_unknown_value_stop_or_are_assumed(void **state)
+static void inputs_of_unknown_value_say_so(void **state)
 {
 	(void)state;
 	static const char text[] =
 	    UHEAD "1,10," UTX("1") ",input," UTX("9") ":4,,\n"
 	                                              "1,10," UTX("1") ",output,,name:b,20\n";
-	run_bitcoin(text, false);
-	refused(2, "the output " UTX("9") ":4 is in no earlier row");
-	run_bitcoin(text, true);
+	run_bitcoin(text);
 	yields("B1@10\n  T1111\n    input btc 0 ->- 9999:4 ?\n    output btc 2000000000 ->b\n");
-	assert_int_equal(result.stats.values_assumed, 1);
+	assert_int_equal(result.stats.values_unknown, 1);
 }
 
 static void coins_that_cannot_be_are_refused(void **state)
@@ -581,7 +577,7 @@ static void coins_that_cannot_be_are_refused(void **state)
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		char text[1000];
 		(void)snprintf(text, sizeof text, "%s%s", UHEAD, bad[i].rows);
-		run_bitcoin(text, false);
+		run_bitcoin(text);
 		refused(bad[i].line, bad[i].words);
 	}
 	const dp_chain *bitcoin = dp_chain_find("bitcoin", 7);
@@ -627,13 +623,13 @@ static void coins_are_found_after_many_came_and_went(void **state)
 	}
 	dp_csv_bytes file = {"t.csv", text, used};
 	const dp_chain *bitcoin = dp_chain_find("bitcoin", 7);
-	dp_source_options options = {.chain = bitcoin, .assume_clean = true};
+	dp_source_options options = {.chain = bitcoin};
 	dp_source *s;
 	assert_int_equal(dp_csv_source_open_bytes(&s, &file, 1, &options, &result.fault), DP_OK);
 	drain(s, false);
 	free(text);
 	if (result.code != DP_OK) fail_msg("%u: %s", result.fault.line, result.fault.text);
-	assert_int_equal(result.stats.values_assumed, 0);
+	assert_int_equal(result.stats.values_unknown, 0);
 }
 
 static void the_two_historic_repetitions_are_legal(void **state)
@@ -641,13 +637,11 @@ static void the_two_historic_repetitions_are_legal(void **state)
 	(void)state;
 #define TWICE "e3bf3d07d4b0375638d5f1db5255fe07ba2c4cb067cd81b84ee974b6585fb468"
 	run_bitcoin(UHEAD "91722,1," TWICE ",output,,name:a,50\n91880,2," TWICE
-	                  ",output,,name:a,50\n",
-	            false);
+	                  ",output,,name:a,50\n");
 	yields("B91722@1\n  Te3bf*\n    output btc 5000000000 ->a\n"
 	       "B91880@2\n  Te3bf*\n    output btc 5000000000 ->a\n");
 	run_bitcoin(UHEAD
-	            "1,1," UTX("1") ",output,,name:a,50\n2,2," UTX("1") ",output,,name:a,50\n",
-	            false);
+	            "1,1," UTX("1") ",output,,name:a,50\n2,2," UTX("1") ",output,,name:a,50\n");
 	refused(3, "it can be in one only");
 }
 
@@ -969,7 +963,7 @@ int main(void)
 	    cmocka_unit_test(what_does_not_fit_in_memory_is_streamed),
 	    cmocka_unit_test(streaming_refuses_a_row_that_comes_too_late),
 	    cmocka_unit_test(coins_are_inputs_and_outputs),
-	    cmocka_unit_test(inputs_of_unknown_value_stop_or_are_assumed),
+	    cmocka_unit_test(inputs_of_unknown_value_say_so),
 	    cmocka_unit_test(coins_that_cannot_be_are_refused),
 	    cmocka_unit_test(coins_are_found_after_many_came_and_went),
 	    cmocka_unit_test(the_two_historic_repetitions_are_legal),
