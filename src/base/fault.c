@@ -3,10 +3,38 @@
 #include "base/fault.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/check.h"
+
+// Bytes of one well-formed UTF-8 character at `p` (which ends with 0), or 0. The control characters
+// of Latin-1 (U+0080 to U+009F) count as malformed: some terminals obey them like an escape.
+static size_t character(const unsigned char *p)
+{
+	if (p[0] < 0x80) return 1;
+	if (p[0] < 0xc2 || p[0] > 0xf4) return 0;
+	size_t n = p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
+	for (size_t i = 1; i < n; i++)
+		if ((p[i] & 0xc0) != 0x80) return 0;
+	bool overlong = (p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xf0 && p[1] < 0x90);
+	bool outside = (p[0] == 0xed && p[1] > 0x9f) || (p[0] == 0xf4 && p[1] > 0x8f);
+	bool control = p[0] == 0xc2 && p[1] < 0xa0;
+	return overlong || outside || control ? 0 : n;
+}
+
+// Bytes from outside may stand in a text: a control character could move the cursor of the terminal
+// of whoever reads it, and half a character (texts are cut) is none.
+static void make_printable(char *text)
+{
+	for (unsigned char *p = (unsigned char *)text; *p != 0;) {
+		size_t n = *p < 0x20 || *p == 0x7f ? 0 : character(p);
+		if (n == 0) *p = '?';
+		p += n == 0 ? 1 : n;
+	}
+}
 
 static void fill(dp_fault *fault, dp_code code, const char *format, va_list args)
 {
@@ -15,10 +43,7 @@ static void fill(dp_fault *fault, dp_code code, const char *format, va_list args
 	memset(fault, 0, sizeof *fault);
 	fault->code = code;
 	(void)vsnprintf(fault->text, sizeof fault->text, format, args);
-	// Bytes from outside may stand in the text: a control character could move the cursor of
-	// the terminal of whoever reads it.
-	for (char *p = fault->text; *p != 0; p++)
-		if ((unsigned char)*p < 0x20 || *p == 0x7f) *p = '?';
+	make_printable(fault->text);
 }
 
 dp_code dp_fail(dp_fault *fault, dp_code code, const char *format, ...)
@@ -61,6 +86,7 @@ void dp_fault_file(dp_fault *fault, const char *file)
 	if (fault == NULL || fault->file[0] != 0) return;
 	DP_CHECK(file != NULL);
 	(void)snprintf(fault->file, sizeof fault->file, "%s", file);
+	make_printable(fault->file);
 }
 
 void dp_fault_format(const dp_fault *fault, char *out, uint32_t out_size)

@@ -79,13 +79,6 @@ static uint32_t find_pool(const dp_engine *e, uint64_t key, const dp_addr *addr,
 
 //- one movement ----------------------------------------------------------------------------------
 
-// Where the ledger, and what we know of it, says that units go.
-struct target {
-	dp_party party;  // bucket, or 0 when it is a pool
-	uint32_t stop;
-	uint32_t pool;   // DP_HOLDER_NONE when not followed yet
-};
-
 static bool is_burn_address(const dp_addr *a)
 {
 	static const uint8_t dead[20] = {[18] = 0xde, [19] = 0xad};
@@ -95,9 +88,9 @@ static bool is_burn_address(const dp_addr *a)
 	       (memcmp(a->bytes, zero, 20) == 0 || memcmp(a->bytes, dead, 20) == 0);
 }
 
-static struct target target_of(const dp_engine *e, const dp_movement *mv, uint64_t dst_key)
+static dp_target target_of(const dp_engine *e, const dp_movement *mv, uint64_t dst_key)
 {
-	struct target t = {.stop = DP_NO_INDEX, .pool = DP_HOLDER_NONE};
+	dp_target t = {.stop = DP_NO_INDEX, .pool = DP_HOLDER_NONE};
 	if (mv->kind == DP_MV_FEE) {
 		t.party = dp_party_of_bucket(DP_BUCKET_FEE);
 	} else if (is_burn_address(&mv->to)) {
@@ -108,20 +101,18 @@ static struct target target_of(const dp_engine *e, const dp_movement *mv, uint64
 		if (stop != NULL) {
 			t.party = dp_party_of_bucket((dp_bucket)stop->bucket);
 			t.stop = stop->index;
-			return t;
 		}
 	}
 	if (mv->to.kind != DP_ADDR_NONE) t.pool = find_pool(e, dst_key, &mv->to, mv->asset);
-	if (t.party == 0 && t.pool != DP_HOLDER_NONE &&
-	    (e->holders.record[t.pool].flags & DP_HOLDER_HUB) != 0) {
-		t.party = dp_party_of_bucket(DP_BUCKET_UNRESOLVED);
+	if (t.pool != DP_HOLDER_NONE && (e->holders.record[t.pool].flags & DP_HOLDER_HUB) != 0) {
+		if (t.party == 0) t.party = dp_party_of_bucket(DP_BUCKET_UNRESOLVED);
 		t.pool = DP_HOLDER_NONE;
 	}
 	return t;
 }
 
-// Takes the movement's units out of a followed pool into e->out; what the pool is not known to hold leaves
-// clean, and is said.
+// Takes the movement's units out of a followed pool into e->out; what the pool is not known to hold
+// leaves clean, and is said.
 static dp_code take_out(dp_engine *e, uint32_t src, const dp_movement *mv, uint32_t mv_index,
                         dp_fault *fault)
 {
@@ -130,19 +121,26 @@ static dp_code take_out(dp_engine *e, uint32_t src, const dp_movement *mv, uint3
 	DP_TRY(dp_holders_load(&e->holders, &list, src, &e->scratch_a, fault));
 	dp_u256 held = dp_policy_total(e->policy, list);
 	dp_u256 known = dp_u256_min(held, mv->amount);
+	dp_u256 uncovered = dp_u256_sub(mv->amount, known);
+	// All that a marked pool sends is marked, known to have come in or not.
+	if (e->policy->shape == DP_SHAPE_MARKS) {
+		DP_TRY(dp_policy_put_clean(e->policy, list, uncovered, fault));
+		known = mv->amount;
+	}
 	dp_u256 ahead = DP_U256_ZERO;
+	if (e->policy->ranks_outflows && !e->ranked)
+		DP_TRY(dp_rank(e, &e->block->tx[e->tx_index], fault));
 	if (e->policy->ranks_outflows)
 		ahead = e->ahead[mv_index - e->block->tx[e->tx_index].mv_first];
-	if (!dp_u256_is_zero(known))
-		DP_TRY(e->policy->take(list, &e->out, known, ahead, fault));
+	if (!dp_u256_is_zero(known)) DP_TRY(e->policy->take(list, &e->out, known, ahead, fault));
 	DP_TRY(dp_holders_store(&e->holders, src, list, fault));
-	dp_u256 uncovered = dp_u256_sub(mv->amount, known);
 	if (dp_u256_is_zero(uncovered)) return DP_OK;
 	dp_event *ev;
 	DP_TRY(dp_emit(e, &ev, DP_EV_UNCOVERED, mv_index, fault));
 	ev->src = e->holders.record[src].no;
 	ev->asset = mv->asset;
 	ev->units = uncovered;
+	if (e->policy->shape == DP_SHAPE_MARKS) return DP_OK;
 	return dp_policy_put_clean(e->policy, &e->out, uncovered, fault);
 }
 
@@ -157,8 +155,8 @@ static dp_code book_dust(dp_engine *e, dp_party src, const dp_movement *mv, uint
 		if (p->colour.v == 0) continue;
 		const dp_case *c = e->cases[e->colour[p->colour.v].case_index];
 		if (dp_u256_cmp(mv->amount, c->dust_limit) > 0) continue;
-		DP_TRY(dp_flow(e, mv_index, DP_NO_INDEX, src,
-		               dp_party_of_bucket(DP_BUCKET_DUST), mv->asset, p, fault));
+		DP_TRY(dp_flow(e, mv_index, DP_NO_INDEX, src, dp_party_of_bucket(DP_BUCKET_DUST),
+		               mv->asset, p, fault));
 		any = true;
 	}
 	if (!any) return DP_OK;
@@ -183,17 +181,34 @@ static dp_code book_dust(dp_engine *e, dp_party src, const dp_movement *mv, uint
 	return DP_OK;
 }
 
+// Is this movement one whose arrival seed `s` still waits for? A fee is no arrival.
+static bool seed_awaits(const dp_seed_state *s, const dp_tx *tx, const dp_movement *mv)
+{
+	return !s->done && s->seed->has_tx && mv->kind != DP_MV_FEE &&
+	       s->seed->asset.v == mv->asset.v && dp_addr_eq(&s->seed->addr, &mv->to) &&
+	       memcmp(s->seed->tx, tx->id, 32) == 0;
+}
+
+static bool awaited(const dp_engine *e, const dp_tx *tx, const dp_movement *mv)
+{
+	uint32_t count;
+	const dp_txset_entry *named = dp_txset_find(&e->seed_txs, tx->id, &count);
+	for (uint32_t i = 0; i < count; i++)
+		if (seed_awaits(&e->seed[named[i].index], tx, mv)) return true;
+	return false;
+}
+
 // A seed that names this transaction paints what arrives at its address.
 static dp_code paint_arrival(dp_engine *e, const dp_tx *tx, const dp_movement *mv,
                              uint32_t mv_index, dp_fault *fault)
 {
-	for (uint32_t i = 0; e->seeds_waiting > 0 && i < e->seed_count; i++) {
-		dp_seed_state *s = &e->seed[i];
-		if (s->done || !s->seed->has_tx || s->seed->asset.v != mv->asset.v ||
-		    !dp_addr_eq(&s->seed->addr, &mv->to) || memcmp(s->seed->tx, tx->id, 32) != 0)
-			continue;
-		dp_u256 want = s->seed->has_amount ? dp_u256_sub(s->seed->amount, s->arrived)
-		                                   : mv->amount;
+	uint32_t count;
+	const dp_txset_entry *named = dp_txset_find(&e->seed_txs, tx->id, &count);
+	for (uint32_t i = 0; i < count; i++) {
+		dp_seed_state *s = &e->seed[named[i].index];
+		if (!seed_awaits(s, tx, mv)) continue;
+		dp_u256 want =
+		    s->seed->has_amount ? dp_u256_sub(s->seed->amount, s->arrived) : mv->amount;
 		want = dp_u256_min(want, mv->amount);
 		if (dp_u256_is_zero(want)) continue;
 		DP_TRY(dp_touch_books(e, fault));
@@ -214,12 +229,15 @@ static dp_code paint_arrival(dp_engine *e, const dp_tx *tx, const dp_movement *m
 	return DP_OK;
 }
 
-// Counts a movement of a followed pool; too many of them, and it is an unlabelled hub: other people's
-// money mixes there, and taint stops until a person has named it.
+// Counts a movement of a followed pool; too many of them, and it is an unlabelled hub: other
+// people's money mixes there, and taint stops until a person has named it.
 static dp_code count_move(dp_engine *e, uint32_t index, uint32_t mv_index, dp_fault *fault)
 {
-	if (e->hub_limit == 0) return DP_OK;
 	dp_holder *r = &e->holders.record[index];
+	// Amounts are bounded so that this many of them cannot overflow (I-5, see parcel.h).
+	if (r->moves == UINT32_MAX)
+		return dp_fail(fault, DP_LIMIT, "a holder took part in 2^32 movements");
+	if (e->hub_limit == 0) return DP_OK;
 	if ((r->flags & DP_HOLDER_HUB) != 0 || r->moves <= e->hub_limit) return DP_OK;
 	DP_TRY(dp_touch(e, index, fault));
 	r = &e->holders.record[index];
@@ -236,29 +254,68 @@ static dp_code count_move(dp_engine *e, uint32_t index, uint32_t mv_index, dp_fa
 	return dp_holders_store(&e->holders, index, list, fault);
 }
 
-// Puts e->out where it goes, books it. `hop` is that of a holder first reached now.
-static dp_code put_in(dp_engine *e, dp_party src, uint32_t hop, const dp_movement *mv,
-                      uint32_t mv_index, struct target t, dp_fault *fault)
+// What becomes of the taint of e->out before it reaches a pool: it ends in a bucket, or is dust,
+// and the units go on clean.
+static dp_code settle(dp_engine *e, dp_party src, const dp_movement *mv, uint32_t mv_index,
+                      dp_target t, dp_fault *fault)
 {
-	if (dp_has_taint(&e->out) && t.party == 0) DP_TRY(book_dust(e, src, mv, mv_index, fault));
+	if (!dp_has_taint(&e->out)) return DP_OK;
+	if (t.party == 0) return book_dust(e, src, mv, mv_index, fault);
+	DP_TRY(dp_flow_parcels(e, mv_index, t.stop, src, t.party, mv->asset, &e->out, fault));
+	dp_parcels_clear(&e->out);
+	return dp_policy_put_clean(e->policy, &e->out, mv->amount, fault);
+}
+
+// Puts e->out into its pool, books it. `hop` is that of a holder first reached now.
+static dp_code put_in(dp_engine *e, dp_party src, uint32_t hop, const dp_movement *mv,
+                      uint32_t mv_index, uint32_t pool, dp_fault *fault)
+{
 	bool tainted = dp_has_taint(&e->out);
-	if (tainted && t.party != 0) {
-		DP_TRY(dp_flow_parcels(e, mv_index, t.stop, src, t.party, mv->asset, &e->out,
-		                       fault));
-		tainted = false;
-		dp_parcels_clear(&e->out);
-		DP_TRY(dp_policy_put_clean(e->policy, &e->out, mv->amount, fault));
-	}
-	if (!tainted && t.pool == DP_HOLDER_NONE) return DP_OK;
-	uint32_t dst = t.pool;
+	if (!tainted && pool == DP_HOLDER_NONE) return DP_OK;
+	uint32_t dst = pool;
 	if (dst == DP_HOLDER_NONE)
 		DP_TRY(dp_pool(e, &dst, &mv->to, mv->asset, hop, mv_index, fault));
 	if (tainted)
-		DP_TRY(dp_flow_parcels(e, mv_index, DP_NO_INDEX, src,
-		                       e->holders.record[dst].no, mv->asset, &e->out, fault));
+		DP_TRY(dp_flow_parcels(e, mv_index, DP_NO_INDEX, src, e->holders.record[dst].no,
+		                       mv->asset, &e->out, fault));
 	DP_TRY(dp_pool_put(e, dst, &e->out, fault));
 	e->holders.record[dst].moves++;
 	return count_move(e, dst, mv_index, fault);
+}
+
+// A theft: what arrives is painted on the way, so it comes out of the transaction. What a person
+// names as stolen is held where it arrived, be that a listed service or below the dust limit;
+// only an unlabelled hub swallows it.
+static dp_code put_stolen(dp_engine *e, dp_party src, uint32_t hop, const dp_tx *tx,
+                          uint32_t mv_index, dp_target t, dp_fault *fault)
+{
+	const dp_movement *mv = &e->block->mv[mv_index];
+	bool hub = t.party == dp_party_of_bucket(DP_BUCKET_UNRESOLVED);
+	DP_TRY(settle(e, src, mv, mv_index, t, fault));
+	if (src != DP_PARTY_TX)
+		DP_TRY(dp_flow_parcels(e, mv_index, DP_NO_INDEX, src, DP_PARTY_TX, mv->asset,
+		                       &e->out, fault));
+	DP_TRY(paint_arrival(e, tx, mv, mv_index, fault));
+	if (hub) DP_TRY(settle(e, DP_PARTY_TX, mv, mv_index, t, fault));
+	return put_in(e, DP_PARTY_TX, hop, mv, mv_index, t.pool, fault);
+}
+
+// Takes the units out of their pool into e->out, where that is followed.
+static dp_code leave(dp_engine *e, uint32_t src, uint32_t mv_index, dp_target *t, dp_fault *fault)
+{
+	const dp_movement *mv = &e->block->mv[mv_index];
+	dp_parcels_clear(&e->out);
+	if (src == DP_HOLDER_NONE)
+		return dp_policy_put_clean(e->policy, &e->out, mv->amount, fault);
+	DP_TRY(take_out(e, src, mv, mv_index, fault));
+	e->holders.record[src].moves++;
+	DP_TRY(count_move(e, src, mv_index, fault));
+	// A transfer to itself that makes the pool a hub does not come back into it.
+	if (t->pool == src && (e->holders.record[src].flags & DP_HOLDER_HUB) != 0) {
+		if (t->party == 0) t->party = dp_party_of_bucket(DP_BUCKET_UNRESOLVED);
+		t->pool = DP_HOLDER_NONE;
+	}
+	return DP_OK;
 }
 
 static dp_code apply_movement(dp_engine *e, const dp_tx *tx, uint32_t mv_index, bool seeded,
@@ -268,32 +325,33 @@ static dp_code apply_movement(dp_engine *e, const dp_tx *tx, uint32_t mv_index, 
 	uint32_t src = find_pool(e, e->block->src_key[mv_index], &mv->from, mv->asset);
 	if (src != DP_HOLDER_NONE && (e->holders.record[src].flags & DP_HOLDER_HUB) != 0)
 		src = DP_HOLDER_NONE;
-	struct target t = target_of(e, mv, e->block->dst_key[mv_index]);
-	if (src == DP_HOLDER_NONE && t.pool == DP_HOLDER_NONE && !seeded) return DP_OK;
-	dp_parcels_clear(&e->out);
-	dp_party party = DP_PARTY_TX;
-	uint32_t hop = 0;
-	if (src != DP_HOLDER_NONE) {
-		DP_TRY(take_out(e, src, mv, mv_index, fault));
-		e->holders.record[src].moves++;
-		party = e->holders.record[src].no;
-		hop = e->holders.record[src].hop;
-		DP_TRY(count_move(e, src, mv_index, fault));
-	} else {
-		DP_TRY(dp_policy_put_clean(e->policy, &e->out, mv->amount, fault));
+	dp_target t = target_of(e, mv, e->block->dst_key[mv_index]);
+	seeded = seeded && awaited(e, tx, mv);
+	if (src != DP_HOLDER_NONE && !seeded) {
+		bool done;
+		DP_TRY(dp_quick_movement(e, &done, src, mv_index, &t, fault));
+		if (done) return DP_OK;
 	}
 	dp_link_state *link = dp_link_wants(e, tx, mv);
-	if (link != NULL && dp_has_taint(&e->out)) {
+	// A link that names its transactions takes what was clean, too: new units are shared out
+	// over all that went in.
+	bool whole = link != NULL && link->claim->tx_count > 0;
+	if (src == DP_HOLDER_NONE && t.pool == DP_HOLDER_NONE && !seeded && !whole) return DP_OK;
+	if (!dp_units_fit(mv->amount))
+		return dp_fail(fault, DP_BAD_BYTES,
+		               "block %llu, transaction %u: a transfer of 2^222 base units or "
+		               "more: the source is damaged",
+		               (unsigned long long)e->block->height, e->tx_index);
+	DP_TRY(leave(e, src, mv_index, &t, fault));
+	dp_party party = src == DP_HOLDER_NONE ? DP_PARTY_TX : (dp_party)e->holders.record[src].no;
+	uint32_t hop = src == DP_HOLDER_NONE ? 0 : e->holders.record[src].hop;
+	if (whole || (link != NULL && dp_has_taint(&e->out)))
 		DP_TRY(dp_link_gather(e, link, mv_index, party, &e->out, mv->asset, fault));
-		DP_TRY(dp_policy_put_clean(e->policy, &e->out, mv->amount, fault));
-	}
-	if (!seeded) return put_in(e, party, hop + 1, mv, mv_index, t, fault);
-	// A theft: what arrives is painted on the way, so it comes out of the transaction.
-	if (party != DP_PARTY_TX)
-		DP_TRY(dp_flow_parcels(e, mv_index, DP_NO_INDEX, party, DP_PARTY_TX, mv->asset,
-		                       &e->out, fault));
-	DP_TRY(paint_arrival(e, tx, mv, mv_index, fault));
-	return put_in(e, DP_PARTY_TX, src == DP_HOLDER_NONE ? 0 : hop + 1, mv, mv_index, t, fault);
+	if (seeded)
+		return put_stolen(e, party, src == DP_HOLDER_NONE ? 0 : hop + 1, tx, mv_index, t,
+		                  fault);
+	DP_TRY(settle(e, party, mv, mv_index, t, fault));
+	return put_in(e, party, hop + 1, mv, mv_index, t.pool, fault);
 }
 
 //- one transaction -------------------------------------------------------------------------------
@@ -302,19 +360,27 @@ static dp_code apply_movement(dp_engine *e, const dp_tx *tx, uint32_t mv_index, 
 // never there.
 static dp_code finish_seeds(dp_engine *e, const dp_tx *tx, dp_fault *fault)
 {
-	for (uint32_t i = 0; i < e->seed_count; i++) {
-		dp_seed_state *s = &e->seed[i];
-		if (s->done || !s->seed->has_tx || memcmp(s->seed->tx, tx->id, 32) != 0) continue;
+	uint32_t count;
+	const dp_txset_entry *named = dp_txset_find(&e->seed_txs, tx->id, &count);
+	for (uint32_t i = 0; i < count; i++) {
+		dp_seed_state *s = &e->seed[named[i].index];
+		if (s->done) continue;
+		if (dp_u256_is_zero(s->arrived) && !s->seed->has_amount)
+			return dp_fail_seed(
+			    e, s, fault,
+			    "the seed's transaction moved nothing of its asset to that "
+			    "address: check address, asset and transaction");
 		if (dp_u256_is_zero(s->arrived) ||
 		    (s->seed->has_amount && dp_u256_lt(s->arrived, s->seed->amount))) {
 			char have[DP_U256_DEC_MAX], want[DP_U256_DEC_MAX];
 			const dp_asset_info *a = dp_asset_info_of(s->seed->asset);
 			dp_u256_format(have, s->arrived, a->decimals);
 			dp_u256_format(want, s->seed->amount, a->decimals);
-			return dp_fail_at(fault, DP_BAD_CASE, s->seed->line, 0,
-			                  "the seed names %s %s but its transaction moved only %s "
-			                  "to that address: correct the amount or the address",
-			                  want, a->symbol, have);
+			return dp_fail_seed(
+			    e, s, fault,
+			    "the seed names %s %s but its transaction moved only %s "
+			    "to that address: correct the amount or the address",
+			    want, a->symbol, have);
 		}
 		DP_TRY(dp_touch_books(e, fault));
 		s->done = true;
@@ -325,9 +391,23 @@ static dp_code finish_seeds(dp_engine *e, const dp_tx *tx, dp_fault *fault)
 
 static bool names_a_seed(const dp_engine *e, const dp_tx *tx)
 {
-	for (uint32_t i = 0; e->seeds_waiting > 0 && i < e->seed_count; i++)
-		if (!e->seed[i].done && e->seed[i].seed->has_tx &&
-		    memcmp(e->seed[i].seed->tx, tx->id, 32) == 0)
+	if (e->seeds_waiting == 0) return false;
+	uint32_t count;
+	const dp_txset_entry *named = dp_txset_find(&e->seed_txs, tx->id, &count);
+	for (uint32_t i = 0; i < count; i++)
+		if (!e->seed[named[i].index].done) return true;
+	return false;
+}
+
+// Is this address followed in any asset? The filter's word is not enough: it remembers keys that
+// were rolled back, and then two runs over the same blocks would tell different things (I-1).
+static bool is_followed(const dp_engine *e, uint64_t key, const dp_addr *addr)
+{
+	if (key == 0 || !dp_holders_maybe(&e->holders, key)) return false;
+	uint8_t id[36];
+	dp_holder_id_of_addr(id, addr);
+	for (uint16_t a = 1; a <= dp_asset_count(); a++)
+		if (dp_holders_find(&e->holders, key, id, (dp_asset){a}) != DP_HOLDER_NONE)
 			return true;
 	return false;
 }
@@ -335,9 +415,9 @@ static bool names_a_seed(const dp_engine *e, const dp_tx *tx)
 // A transfer of nothing genuine that names a holder: address poisoning to be reported.
 static dp_code note_noise(dp_engine *e, uint32_t mv_index, dp_fault *fault)
 {
-	uint64_t src = e->block->src_key[mv_index], dst = e->block->dst_key[mv_index];
-	if ((src == 0 || !dp_holders_maybe(&e->holders, src)) &&
-	    (dst == 0 || !dp_holders_maybe(&e->holders, dst)))
+	const dp_movement *mv = &e->block->mv[mv_index];
+	if (!is_followed(e, e->block->src_key[mv_index], &mv->from) &&
+	    !is_followed(e, e->block->dst_key[mv_index], &mv->to))
 		return DP_OK;
 	dp_event *ev;
 	return dp_emit(e, &ev, DP_EV_NOISE, mv_index, fault);
@@ -347,7 +427,7 @@ dp_code dp_apply_account_tx(dp_engine *e, const dp_tx *tx, dp_fault *fault)
 {
 	DP_CHECK(!e->utxo);
 	bool seeded = names_a_seed(e, tx);
-	if (e->policy->ranks_outflows) DP_TRY(dp_rank(e, tx, fault));
+	e->ranked = false;
 	for (uint32_t i = tx->mv_first; i < tx->mv_first + tx->mv_count; i++) {
 		const dp_movement *mv = &e->block->mv[i];
 		if ((mv->flags & DP_MVF_FAILED) != 0 && mv->kind != DP_MV_FEE) continue;
@@ -360,12 +440,14 @@ dp_code dp_apply_account_tx(dp_engine *e, const dp_tx *tx, dp_fault *fault)
 		if (e->options.track_openings) {
 			from_known = find_pool(e, e->block->src_key[i], &mv->from, mv->asset) !=
 			             DP_HOLDER_NONE;
+			// Before, since a transfer to itself may open the very pool.
+			DP_TRY(dp_balance_note(e, mv, from_known, true, fault));
 		}
 		DP_TRY(apply_movement(e, tx, i, seeded, fault));
 		if (e->options.track_openings) {
 			to_known = find_pool(e, e->block->dst_key[i], &mv->to, mv->asset) !=
 			           DP_HOLDER_NONE;
-			DP_TRY(dp_balance_note(e, mv, from_known, to_known, fault));
+			DP_TRY(dp_balance_note(e, mv, true, to_known, fault));
 		}
 	}
 	if (seeded) DP_TRY(finish_seeds(e, tx, fault));

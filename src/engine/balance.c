@@ -1,5 +1,5 @@
-// Balances of pools that carry no taint: when taint first arrives at one, what it had before is known
-// from the same source. A plain open-addressing table; entries are never removed (a pool that
+// Balances of pools that carry no taint: when taint first arrives at one, what it had before is
+// known from the same source. A plain open-addressing table; entries are never removed (a pool that
 // became followed keeps its last balance, unused), so undoing is putting old values back.
 #include <string.h>
 
@@ -14,7 +14,10 @@ struct dp_balance {
 	dp_u256 amount;
 };
 
-enum { BALANCES_FIRST = 1024 };
+enum {
+	BALANCES_FIRST = 1024,
+	LOG_ENTRY = sizeof(dp_addr) + sizeof(dp_asset) + sizeof(dp_u256) // as it was before
+};
 #define BALANCES_MAX ((uint64_t)1 << 31)
 
 static uint64_t place_of(const dp_addr *addr, dp_asset asset)
@@ -61,19 +64,23 @@ static dp_code change(dp_engine *e, const dp_addr *addr, dp_asset asset, dp_u256
 	if ((b->count + 1) * 4 > b->cap * 3) DP_TRY(grow(b, fault));
 	struct dp_balance *x = look_up(b, addr, asset);
 	dp_buffer *log = &e->now.balance_log;
-	DP_TRY(dp_buffer_put(log, addr, sizeof *addr, fault));
-	DP_TRY(dp_buffer_put(log, &asset, sizeof asset, fault));
-	DP_TRY(dp_buffer_put(log, &x->amount, sizeof x->amount, fault));
+	uint8_t entry[LOG_ENTRY];
+	memcpy(entry, addr, sizeof *addr);
+	memcpy(entry + sizeof *addr, &asset, sizeof asset);
+	memcpy(entry + sizeof *addr + sizeof asset, &x->amount, sizeof x->amount);
+	DP_TRY(dp_buffer_put(log, entry, sizeof entry, fault));
 	if (x->addr.kind == DP_ADDR_NONE) {
 		x->addr = *addr;
 		x->asset = asset;
 		b->count++;
 	}
 	if (in) {
-		if (dp_u256_add_over(&x->amount, x->amount, amount))
+		dp_u256 sum;
+		if (dp_u256_add_over(&sum, x->amount, amount) || !dp_total_fits(sum))
 			return dp_fail(fault, DP_BAD_BYTES,
-			               "the balance of a wallet overflows 256 bits: the amounts of "
-			               "the source cannot be right");
+			               "the balance of a wallet grows to 2^254 base units: the "
+			               "amounts of the source cannot be right");
+		x->amount = sum;
 	} else {
 		// What leaves beyond what was seen had come in before the source began.
 		x->amount = dp_u256_sub(x->amount, dp_u256_min(x->amount, amount));
@@ -103,11 +110,10 @@ bool dp_balance_get(const dp_engine *e, dp_u256 *ret_balance, const dp_addr *add
 
 dp_code dp_balances_undo(dp_engine *e, const dp_buffer *log, dp_fault *fault)
 {
-	enum { ENTRY = sizeof(dp_addr) + sizeof(dp_asset) + sizeof(dp_u256) };
 	if (log == NULL) return DP_OK;
-	if (log->size % ENTRY != 0) return dp_fail(fault, DP_BAD_BYTES, "a log is damaged");
-	for (uint64_t at = log->size; at > 0; at -= ENTRY) {
-		const uint8_t *p = log->bytes + at - ENTRY;
+	if (log->size % LOG_ENTRY != 0) return dp_fail(fault, DP_BAD_BYTES, "a log is damaged");
+	for (uint64_t at = log->size; at > 0; at -= LOG_ENTRY) {
+		const uint8_t *p = log->bytes + at - LOG_ENTRY;
 		dp_addr addr;
 		dp_asset asset;
 		memcpy(&addr, p, sizeof addr);

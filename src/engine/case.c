@@ -32,12 +32,13 @@ static dp_code no_memory(const struct reader *r)
 // Gives a fault found by a codec (an address, an amount) the place where its text stands.
 static dp_code placed(const struct reader *r, const dp_yaml *at, dp_code code)
 {
-	if (code != DP_OK && r->fault != NULL) {
+	if (code == DP_OK || code == DP_NO_MEMORY) return code;
+	if (r->fault != NULL) {
 		r->fault->line = at->line;
 		r->fault->column = at->column;
-		if (code == DP_BAD_BYTES) r->fault->code = DP_BAD_CASE;
+		r->fault->code = DP_BAD_CASE; // whatever it was, a person must change the file
 	}
-	return code == DP_BAD_BYTES ? DP_BAD_CASE : code;
+	return DP_BAD_CASE;
 }
 
 static dp_code check_keys(const struct reader *r, const dp_yaml *map, const char *const *keys)
@@ -50,8 +51,8 @@ static dp_code check_keys(const struct reader *r, const dp_yaml *map, const char
 		const char *near = dp_nearest(m->key, strlen(m->key), keys);
 		return dp_fail_at(r->fault, DP_BAD_CASE, m->key_line, m->key_column,
 		                  "'%.40s' is not known here%s%s%s", m->key,
-		                  near != NULL ? ": did you mean '" : "",
-		                  near != NULL ? near : "", near != NULL ? "'?" : "");
+		                  near != NULL ? ": did you mean '" : "", near != NULL ? near : "",
+		                  near != NULL ? "'?" : "");
 	}
 	return DP_OK;
 }
@@ -71,6 +72,18 @@ static dp_code scalar(const struct reader *r, const dp_yaml **ret_node, const dp
 	return DP_OK;
 }
 
+// Names and titles head reports and lists: a control character (also of Latin-1, which some
+// terminals obey) or a second line has no place in them.
+static bool is_plain(const char *text, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		unsigned char c = (unsigned char)text[i];
+		if (c < 0x20 || c == 0x7f) return false;
+		if (c == 0xc2 && i + 1 < n && (unsigned char)text[i + 1] < 0xa0) return false;
+	}
+	return true;
+}
+
 static dp_code text_of(const struct reader *r, const char **ret_text, const dp_yaml *map,
                        const char *key, bool required)
 {
@@ -78,6 +91,11 @@ static dp_code text_of(const struct reader *r, const char **ret_text, const dp_y
 	*ret_text = "";
 	DP_TRY(scalar(r, &n, map, key, required));
 	if (n == NULL) return DP_OK;
+	// Somebody's words (`by`) are shown, but for what would harm the reader's screen.
+	if (strcmp(key, "by") != 0 && !is_plain(n->text, n->size))
+		return dp_fail_at(r->fault, DP_BAD_CASE, n->line, n->column,
+		                  "`%s` has a control character in it: write it in plain text",
+		                  key);
 	*ret_text = dp_arena_text(&r->c->arena, n->text, n->size);
 	return *ret_text == NULL ? no_memory(r) : DP_OK;
 }
@@ -120,7 +138,7 @@ static dp_code amount_of(const struct reader *r, dp_u256 *ret_amount, bool *ret_
 	uint32_t decimals = coins != NULL ? dp_asset_info_of(asset)->decimals : 0;
 	DP_TRY(placed(r, n, dp_u256_parse(ret_amount, n->text, n->size, decimals, r->fault)));
 	if (dp_u256_is_zero(*ret_amount)) return wrong(r, n, "an amount of zero says nothing");
-	return DP_OK;
+	return dp_units_fit(*ret_amount) ? DP_OK : wrong(r, n, "no asset has so many units");
 }
 
 static dp_code u64_of(const struct reader *r, uint64_t *ret_value, bool *ret_has,
@@ -178,7 +196,8 @@ static dp_code seed_utxo(const struct reader *r, dp_seed *s, const dp_yaml *m)
 	s->has_addr = dp_yaml_get(m, "address") != NULL;
 	if (s->has_addr) DP_TRY(addr_of(r, &s->addr, m, "address"));
 	if (!s->has_outpoint && !(s->has_tx && s->has_addr))
-		return wrong(r, m, "name what was stolen: `outpoint: txid:vout`, or `tx` and `address`");
+		return wrong(r, m,
+		             "name what was stolen: `outpoint: txid:vout`, or `tx` and `address`");
 	if (s->has_outpoint && (s->has_tx || s->has_addr))
 		return wrong(r, m, "give `outpoint`, or `tx` and `address`, not both");
 	return DP_OK;
@@ -186,8 +205,8 @@ static dp_code seed_utxo(const struct reader *r, dp_seed *s, const dp_yaml *m)
 
 static dp_code read_seed(const struct reader *r, dp_seed *s, const dp_yaml *m)
 {
-	static const char *const keys[] = {"address", "asset", "amount", "amount_base", "tx",
-	                                   "time", "block", "outpoint", "by", NULL};
+	static const char *const keys[] = {"address", "asset", "amount",   "amount_base", "tx",
+	                                   "time",    "block", "outpoint", "by",          NULL};
 	DP_TRY(check_keys(r, m, keys));
 	s->line = m->line;
 	DP_TRY(asset_key(r, &s->asset, m));
@@ -197,14 +216,17 @@ static dp_code read_seed(const struct reader *r, dp_seed *s, const dp_yaml *m)
 		DP_TRY(seed_utxo(r, s, m));
 	} else {
 		if (dp_yaml_get(m, "outpoint") != NULL)
-			return wrong(r, m, "an outpoint exists on UTXO chains only: give `address`");
+			return wrong(r, m,
+			             "an outpoint exists on UTXO chains only: give `address`");
 		DP_TRY(addr_of(r, &s->addr, m, "address"));
 		s->has_addr = true;
 		if (!s->has_amount && !s->has_tx)
 			return wrong(r, m, "give `amount`, or `tx` for all that it moved there");
-		if (!s->has_amount && (s->has_time || s->has_height)) s->has_time = s->has_height = false;
 	}
 	if (s->has_time && s->time < r->c->theft_time) r->c->theft_time = s->time;
+	// Without an amount only the transaction tells how much: there is no waiting for a time.
+	if (s->has_addr && !s->has_amount && r->c->chain->kind == DP_CHAIN_ACCOUNT)
+		s->has_time = s->has_height = false;
 	return DP_OK;
 }
 
@@ -228,7 +250,8 @@ static dp_code read_seeds(const struct reader *r, const dp_yaml *root)
 	for (const dp_yaml *m = list->first; m != NULL; m = m->next) {
 		dp_seed *s = &c->seed[c->seed_count];
 		DP_TRY(read_seed(r, s, m));
-		// Lists beyond a few thousand come from programs; checking all pairs is for people's.
+		// Lists beyond a few thousand come from programs; checking all pairs is for
+		// people's.
 		for (uint32_t i = 0; c->seed_count < 4096 && i < c->seed_count; i++)
 			if (same_seed(&c->seed[i], s))
 				return wrong(r, m, "this was listed as stolen before");
@@ -244,13 +267,15 @@ static dp_code read_link_txs(const struct reader *r, dp_link_claim *l, const dp_
 	const dp_yaml *list;
 	DP_TRY(list_of(r, &list, m, "txs"));
 	if (list == NULL) return DP_OK;
-	if (list->size == 0 || list->size > TXS_MAX) return wrong(r, list, "`txs` is empty or too long");
+	if (list->size == 0 || list->size > TXS_MAX)
+		return wrong(r, list, "`txs` is empty or too long");
 	l->tx = dp_arena_alloc(&r->c->arena, list->size * sizeof *l->tx);
 	if (l->tx == NULL) return no_memory(r);
 	for (const dp_yaml *t = list->first; t != NULL; t = t->next) {
 		if (t->kind != DP_YAML_SCALAR) return wrong(r, t, "expected a transaction id");
-		DP_TRY(placed(r, t, dp_txid_parse(l->tx[l->tx_count], t->text, t->size,
-		                                  r->c->chain, r->fault)));
+		DP_TRY(placed(
+		    r, t,
+		    dp_txid_parse(l->tx[l->tx_count], t->text, t->size, r->c->chain, r->fault)));
 		for (uint32_t i = 0; i < l->tx_count; i++)
 			if (memcmp(l->tx[i], l->tx[l->tx_count], 32) == 0)
 				return wrong(r, t, "this transaction is listed twice");
@@ -261,8 +286,8 @@ static dp_code read_link_txs(const struct reader *r, dp_link_claim *l, const dp_
 
 static dp_code read_link(const struct reader *r, dp_link_claim *l, const dp_yaml *m)
 {
-	static const char *const keys[] = {"from", "assets", "to", "asset", "amount",
-	                                   "amount_base", "txs", "by", NULL};
+	static const char *const keys[] = {"from",        "assets", "to", "asset", "amount",
+	                                   "amount_base", "txs",    "by", NULL};
 	DP_TRY(check_keys(r, m, keys));
 	l->line = m->line;
 	DP_TRY(addr_of(r, &l->from, m, "from"));
@@ -315,11 +340,15 @@ static dp_code read_openings(const struct reader *r, const dp_yaml *root)
 		if (n == NULL) n = dp_yaml_get(m, "amount_base");
 		if (n == NULL || n->kind != DP_YAML_SCALAR)
 			return wrong(r, m, "`amount` is missing");
+		if (dp_yaml_get(m, "amount") != NULL && dp_yaml_get(m, "amount_base") != NULL)
+			return wrong(r, dp_yaml_get(m, "amount_base"),
+			             "give `amount` or `amount_base`, not both");
 		// Unlike a theft, an opening balance may well be zero.
-		uint32_t decimals = strcmp(n->key, "amount") == 0
-		                        ? dp_asset_info_of(o->asset)->decimals
-		                        : 0;
-		DP_TRY(placed(r, n, dp_u256_parse(&o->amount, n->text, n->size, decimals, r->fault)));
+		uint32_t decimals =
+		    strcmp(n->key, "amount") == 0 ? dp_asset_info_of(o->asset)->decimals : 0;
+		DP_TRY(
+		    placed(r, n, dp_u256_parse(&o->amount, n->text, n->size, decimals, r->fault)));
+		if (!dp_units_fit(o->amount)) return wrong(r, n, "no asset has so many units");
 	}
 	return DP_OK;
 }
@@ -351,8 +380,8 @@ static dp_code read_stops(const struct reader *r, const dp_yaml *root)
 	const dp_yaml *services, *victims;
 	DP_TRY(list_of(r, &services, root, "services"));
 	DP_TRY(list_of(r, &victims, root, "victim"));
-	size_t count = (services != NULL ? services->size : 0) +
-	               (size_t)(victims != NULL ? victims->size : 0);
+	size_t count =
+	    (services != NULL ? services->size : 0) + (size_t)(victims != NULL ? victims->size : 0);
 	if (count == 0) return DP_OK;
 	c->stop = dp_arena_alloc(&c->arena, count * sizeof *c->stop);
 	if (c->stop == NULL) return no_memory(r);
@@ -384,7 +413,13 @@ static dp_code read_head(const struct reader *r, const dp_yaml *root)
 	dp_case *c = r->c;
 	DP_TRY(text_of(r, &c->incident, root, "incident", true));
 	DP_TRY(text_of(r, &c->title, root, "title", false));
-	const dp_yaml *n;
+	const dp_yaml *n = dp_yaml_get(root, "incident");
+	// It names the case on command lines, in files and in graphs.
+	static const char *const allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	                                   "0123456789._-";
+	if (strspn(c->incident, allowed) != strlen(c->incident) || strlen(c->incident) > 64)
+		return wrong(r, n,
+		             "`incident` is a short name of letters, digits, '.', '_' and '-'");
 	DP_TRY(scalar(r, &n, root, "chain", true));
 	c->chain = dp_chain_find(n->text, n->size);
 	if (c->chain == NULL) {
@@ -395,22 +430,23 @@ static dp_code read_head(const struct reader *r, const dp_yaml *root)
 		const char *near = dp_nearest(n->text, n->size, names);
 		return dp_fail_at(r->fault, DP_BAD_CASE, n->line, n->column,
 		                  "chain '%.40s' is not known%s%s%s", n->text,
-		                  near != NULL ? ": did you mean '" : "",
-		                  near != NULL ? near : "", near != NULL ? "'?" : "");
+		                  near != NULL ? ": did you mean '" : "", near != NULL ? near : "",
+		                  near != NULL ? "'?" : "");
 	}
 	DP_TRY(scalar(r, &n, root, "policy", false));
 	c->policy = n == NULL ? &dp_policy_fifo : dp_policy_find(n->text);
 	if (c->policy == NULL)
-		return wrong(r, n, "no such policy: fifo, lifo, haircut, poison, tiho, tilo, "
-		                   "seniority");
+		return wrong(r, n,
+		             "no such policy: fifo, lifo, haircut, poison, tiho, tilo, "
+		             "seniority");
 	return read_limits(r, root);
 }
 
 static dp_code read_case(const struct reader *r, const char *yaml, size_t size)
 {
-	static const char *const keys[] = {"incident", "title",  "chain",    "policy",     "theft",
-	                                   "stolen",   "links",  "opening",  "services",   "victim",
-	                                   "notes",    "sources", "dust_limit", "hub_limit", NULL};
+	static const char *const keys[] = {
+	    "incident", "title",  "chain", "policy",  "theft",      "stolen",    "links", "opening",
+	    "services", "victim", "notes", "sources", "dust_limit", "hub_limit", NULL};
 	dp_case *c = r->c;
 	c->yaml = dp_arena_text(&c->arena, yaml, size);
 	c->yaml_size = size;

@@ -31,8 +31,9 @@ typedef enum dp_bucket {
 
 const char *dp_bucket_name(dp_bucket b); // "held", "service", ...
 
-// Something stolen. UTXO chains: an outpoint, or a transaction and an address in it. Account chains:
-// an address and an asset, with the transaction, or with the time or height at which the units were there.
+// Something stolen. UTXO chains: an outpoint, or a transaction and an address in it. Account
+// chains: an address and an asset, with the transaction, or with the time or height at which the
+// units were there.
 typedef struct dp_seed {
 	bool has_outpoint, has_addr, has_amount, has_tx, has_time, has_height;
 	dp_outpoint outpoint;
@@ -47,8 +48,8 @@ typedef struct dp_seed {
 
 enum { DP_LINK_ASSETS_MAX = 16 };
 
-// An accepted link: a continuation that a person vouches for. What leaves `from` in one of `assets` did
-// not go to whom the ledger shows: it became `amount` of `asset` at `to`.
+// An accepted link: a continuation that a person vouches for. What leaves `from` in one of `assets`
+// did not go to whom the ledger shows: it became `amount` of `asset` at `to`.
 //  with `txs`   what leaves in exactly these transactions is gathered; when all have been seen it
 //               becomes `amount` units at once, each parcel its share by the cumulative floor rule
 //  without      one for one (in whole coins) as it leaves, until `amount` units were delivered
@@ -82,17 +83,17 @@ typedef struct dp_case {
 	const char *incident, *title;
 	const dp_chain *chain;
 	const dp_policy *policy;
-	int64_t theft_time;     // earliest known time of a seed; INT64_MAX when none is known
-	dp_u256 dust_limit;     // base units; 0 = off
-	uint32_t hub_limit;     // movements; 0 = off
+	int64_t theft_time; // earliest known time of a seed; INT64_MAX when none is known
+	dp_u256 dust_limit; // base units; 0 = off
+	uint32_t hub_limit; // movements; 0 = off
 	dp_seed *seed;
 	dp_link_claim *link;
 	dp_opening *opening;
 	dp_stop *stop;
 	uint32_t seed_count, link_count, opening_count, stop_count;
-	const char *yaml;       // the file, byte for byte: part of the evidence
+	const char *yaml; // the file, byte for byte: part of the evidence
 	size_t yaml_size;
-	dp_arena arena;         // owns everything above
+	dp_arena arena; // owns everything above
 } dp_case;
 
 enum { DP_CASE_SEEDS_MAX = 1 << 20, DP_HUB_LIMIT_DEFAULT = 10000 };

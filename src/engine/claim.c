@@ -4,7 +4,9 @@
 // What leaves through a link is in nobody's hands until it arrives: it is booked as unresolved.
 // Units of several assets are put together by counting whole coins: amounts are scaled to the
 // most decimals among the link's assets. The origin moves over unchanged; new units are shared
-// out by the cumulative floor rule.
+// out by the cumulative floor rule, over clean units too: a thief's own money that went into the
+// same swap came out of it again. A link without transactions cannot know which clean units belong
+// to it and takes only movements that carry taint.
 #include <string.h>
 
 #include "base/check.h"
@@ -34,6 +36,16 @@ static dp_u256 scale_down(dp_u256 value, uint32_t digits)
 	return value;
 }
 
+// Does the case file name this link for the transaction?
+static bool link_names(const dp_engine *e, const dp_link_state *l, const dp_tx *tx)
+{
+	uint32_t count;
+	const dp_txset_entry *named = dp_txset_find(&e->link_txs, tx->id, &count);
+	for (uint32_t i = 0; i < count; i++)
+		if (named[i].index == (uint32_t)(l - e->link)) return true;
+	return false;
+}
+
 dp_link_state *dp_link_wants(dp_engine *e, const dp_tx *tx, const dp_movement *mv)
 {
 	if (mv->kind == DP_MV_FEE) return NULL;
@@ -41,79 +53,142 @@ dp_link_state *dp_link_wants(dp_engine *e, const dp_tx *tx, const dp_movement *m
 		dp_link_state *l = &e->link[i];
 		const dp_link_claim *c = l->claim;
 		if (l->done || !dp_addr_eq(&c->from, &mv->from)) continue;
-		bool asset = false, named = c->tx_count == 0;
-		for (uint32_t j = 0; j < c->asset_count; j++) asset |= c->assets[j].v == mv->asset.v;
-		for (uint32_t j = 0; j < c->tx_count; j++)
-			named |= memcmp(c->tx[j], tx->id, 32) == 0;
-		if (asset && named) return l;
+		bool asset = false;
+		for (uint32_t j = 0; j < c->asset_count; j++)
+			asset |= c->assets[j].v == mv->asset.v;
+		if (asset && (c->tx_count == 0 || link_names(e, l, tx))) return l;
 	}
 	return NULL;
+}
+
+// Of what leaves, the units that a link without transactions still takes: up to its amount, counted
+// in whole coins.
+static dp_code room_left(const dp_engine *e, const dp_link_state *l, dp_asset asset,
+                         dp_u256 *ret_units, dp_fault *fault)
+{
+	const dp_link_claim *c = l->claim;
+	uint32_t most = decimals_max(c);
+	dp_u256 left = dp_u256_sub(c->amount, l->delivered);
+	DP_TRY(scale_up(&left, most - dp_asset_info_of(c->asset)->decimals, fault));
+	dp_u256 inside = dp_policy_total(e->policy, &l->inside);
+	left = dp_u256_sub(left, dp_u256_min(left, inside));
+	*ret_units = scale_down(left, most - dp_asset_info_of(asset)->decimals);
+	return DP_OK;
 }
 
 dp_code dp_link_gather(dp_engine *e, dp_link_state *l, uint32_t mv, dp_party src,
                        dp_parcels *parcels, dp_asset asset, dp_fault *fault)
 {
+	DP_CHECK(parcels != &e->in);
 	DP_TRY(dp_touch_books(e, fault));
-	DP_TRY(dp_flow_parcels(e, mv, (uint32_t)(l - e->link), src,
-	                       dp_party_of_bucket(DP_BUCKET_UNRESOLVED), asset, parcels, fault));
-	uint32_t digits = decimals_max(l->claim) - dp_asset_info_of(asset)->decimals;
-	// Poison keeps [0] as the total of all units; only marks go through a link.
-	uint32_t first = e->policy->shape == DP_SHAPE_MARKS ? 1 : 0;
-	for (uint32_t i = first; i < parcels->count; i++) {
-		dp_parcel p = *dp_parcels_at(parcels, i);
-		DP_TRY(scale_up(&p.units, digits, fault));
-		DP_TRY(dp_parcels_push(&l->inside, &p, fault));
+	dp_u256 units = dp_policy_total(e->policy, parcels);
+	if (l->claim->tx_count == 0) {
+		dp_u256 room;
+		DP_TRY(room_left(e, l, asset, &room, fault));
+		units = dp_u256_min(units, room);
 	}
-	dp_parcels_clear(parcels);
+	if (dp_u256_is_zero(units)) return DP_OK;
+	dp_parcels *taken = &e->in;
+	dp_parcels_clear(taken);
+	DP_TRY(e->policy->take(parcels, taken, units, DP_U256_ZERO, fault));
+	DP_TRY(dp_flow_parcels(e, mv, (uint32_t)(l - e->link), src,
+	                       dp_party_of_bucket(DP_BUCKET_UNRESOLVED), asset, taken, fault));
+	uint32_t digits = decimals_max(l->claim) - dp_asset_info_of(asset)->decimals;
+	dp_u256 total = dp_policy_total(e->policy, &l->inside), more = units;
+	DP_TRY(scale_up(&more, digits, fault));
+	if (dp_u256_add_over(&total, total, more) || !dp_total_fits(total))
+		return dp_fail(fault, DP_LIMIT, "the amounts in a link reach 2^254");
+	for (uint32_t i = 0; i < taken->count; i++)
+		DP_TRY(scale_up(&dp_parcels_at(taken, i)->units, digits, fault));
+	DP_TRY(dp_policy_put(e->policy, &l->inside, taken, fault));
+	// What the ledger shows going on is clean; marks left on nothing must not spoil it.
+	if (dp_u256_is_zero(dp_policy_total(e->policy, parcels))) dp_parcels_clear(parcels);
+	return dp_policy_put_clean(e->policy, parcels, units, fault);
+}
+
+// Origin of parcels that got no unit goes to the last parcel of its colour, where it has one.
+static dp_code give_left_over(dp_engine *e, dp_link_state *l, dp_parcels *out, dp_fault *fault)
+{
+	for (uint32_t i = out->count; i-- > 0;) {
+		dp_parcel *p = dp_parcels_at(out, i);
+		if (p->colour.v == 0) continue;
+		p->origin = dp_u256_add(p->origin, e->sum_origin[p->colour.v]);
+		e->sum_origin[p->colour.v] = DP_U256_ZERO;
+	}
+	for (uint16_t c = 1; c <= e->colour_count; c++) {
+		dp_parcel p = {.origin = e->sum_origin[c], .colour = {c}};
+		e->sum_origin[c] = DP_U256_ZERO;
+		if (dp_u256_is_zero(p.origin)) continue;
+		DP_TRY(dp_flow(e, DP_NO_INDEX, (uint32_t)(l - e->link),
+		               dp_party_of_bucket(DP_BUCKET_UNRESOLVED),
+		               dp_party_of_bucket(DP_BUCKET_DUST), l->claim->asset, &p, fault));
+	}
 	return DP_OK;
 }
 
-// Turns l->inside into `units` units of the target asset, parcel by parcel, into `out`. A parcel whose
-// share is less than one unit gives its origin to the next of its colour, or the one before.
+// Turns l->inside into `units` units of the target asset, parcel by parcel, into `out`. A parcel
+// whose share is less than one unit gives its origin to the next of its colour that gets one, else
+// to the one before; where its colour gets none at all it is dust.
 static dp_code convert(dp_engine *e, dp_link_state *l, dp_parcels *out, dp_u256 units,
                        dp_fault *fault)
 {
+	if (e->policy->shape == DP_SHAPE_MARKS) {
+		DP_TRY(dp_policy_put_clean(e->policy, out, units, fault));
+		for (uint32_t i = 1; i < l->inside.count; i++) {
+			dp_parcel mark = {units, units, dp_parcels_at(&l->inside, i)->colour};
+			DP_TRY(dp_bag_add(out, &mark, fault));
+		}
+		dp_parcels_clear(&l->inside);
+		return DP_OK;
+	}
 	dp_u256 all = dp_parcels_total(&l->inside);
 	dp_u256 sum = DP_U256_ZERO, given = DP_U256_ZERO;
 	for (uint32_t i = 0; i < l->inside.count; i++) {
 		dp_parcel p = *dp_parcels_at(&l->inside, i);
+		dp_u256 *owed = &e->sum_origin[p.colour.v];
 		sum = dp_u256_add(sum, p.units);
 		dp_u256 upto = dp_u256_mul_div(units, sum, all);
 		p.units = dp_u256_sub(upto, given);
 		given = upto;
-		if (!dp_u256_is_zero(p.units)) {
-			DP_TRY(dp_parcels_push(out, &p, fault));
-			continue;
-		}
-		if (dp_u256_is_zero(p.origin)) continue;
-		dp_parcel *heir = NULL;
-		for (uint32_t j = 0; j < out->count; j++)
-			if (dp_parcels_at(out, j)->colour.v == p.colour.v)
-				heir = dp_parcels_at(out, j);
-		if (heir != NULL) {
-			heir->origin = dp_u256_add(heir->origin, p.origin);
-		} else {
-			DP_TRY(dp_flow(e, DP_NO_INDEX, DP_NO_INDEX,
-			               dp_party_of_bucket(DP_BUCKET_UNRESOLVED),
-			               dp_party_of_bucket(DP_BUCKET_DUST), l->claim->asset, &p,
-			               fault));
-		}
+		p.origin = dp_u256_add(p.origin, *owed);
+		*owed = dp_u256_is_zero(p.units) ? p.origin : DP_U256_ZERO;
+		if (!dp_u256_is_zero(p.units)) DP_TRY(dp_parcels_push(out, &p, fault));
 	}
 	dp_parcels_clear(&l->inside);
-	return DP_OK;
+	return give_left_over(e, l, out, fault);
+}
+
+// Proceeds without taint: they matter to a pool that is followed. Balances of others are kept from
+// movements only, so that reading the same blocks again gives the same ones (dp_engine_skip).
+static dp_code deliver_clean(dp_engine *e, const dp_link_claim *c, dp_u256 units, dp_fault *fault)
+{
+	uint8_t id[36];
+	dp_holder_id_of_addr(id, &c->to);
+	uint32_t index = dp_holders_find(&e->holders, dp_addr_key(&c->to), id, c->asset);
+	if (index == DP_HOLDER_NONE) return DP_OK;
+	if ((e->holders.record[index].flags & DP_HOLDER_HUB) != 0) return DP_OK;
+	dp_parcels_clear(&e->in);
+	DP_TRY(dp_policy_put_clean(e->policy, &e->in, units, fault));
+	return dp_pool_put(e, index, &e->in, fault);
 }
 
 static dp_code deliver(dp_engine *e, dp_link_state *l, dp_u256 units, dp_fault *fault)
 {
 	const dp_link_claim *c = l->claim;
+	bool tainted = dp_has_taint(&l->inside);
+	l->delivered = dp_u256_add(l->delivered, units);
+	if (!tainted) {
+		dp_parcels_clear(&l->inside);
+		return deliver_clean(e, c, units, fault);
+	}
 	dp_parcels_clear(&e->in);
 	DP_TRY(convert(e, l, &e->in, units, fault));
-	l->delivered = dp_u256_add(l->delivered, units);
 	dp_event *ev;
 	DP_TRY(dp_emit(e, &ev, DP_EV_LINK, DP_NO_INDEX, fault));
 	ev->stop = (uint32_t)(l - e->link);
 	ev->asset = c->asset;
 	ev->units = units;
+	if (!dp_has_taint(&e->in)) return deliver_clean(e, c, units, fault);
 	// The proceeds are as far from the theft as what was paid.
 	uint8_t id[36];
 	dp_holder_id_of_addr(id, &c->from);
@@ -121,6 +196,8 @@ static dp_code deliver(dp_engine *e, dp_link_state *l, dp_u256 units, dp_fault *
 	uint32_t hop = payer == DP_HOLDER_NONE ? 0 : e->holders.record[payer].hop;
 	uint32_t index;
 	DP_TRY(dp_pool(e, &index, &c->to, c->asset, hop, DP_NO_INDEX, fault));
+	// At an unlabelled hub they stay unresolved.
+	if ((e->holders.record[index].flags & DP_HOLDER_HUB) != 0) return DP_OK;
 	DP_TRY(dp_flow_parcels(e, DP_NO_INDEX, (uint32_t)(l - e->link),
 	                       dp_party_of_bucket(DP_BUCKET_UNRESOLVED),
 	                       e->holders.record[index].no, c->asset, &e->in, fault));
@@ -133,19 +210,17 @@ dp_code dp_links_after_tx(dp_engine *e, const dp_tx *tx, dp_fault *fault)
 		dp_link_state *l = &e->link[i];
 		const dp_link_claim *c = l->claim;
 		if (l->done) continue;
-		bool named = false;
-		for (uint32_t j = 0; j < c->tx_count; j++)
-			named |= memcmp(c->tx[j], tx->id, 32) == 0;
-		if (named) {
+		if (c->tx_count > 0) {
+			if (!link_names(e, l, tx)) continue;
 			DP_TRY(dp_touch_books(e, fault));
 			l->txs_seen++;
 			if (l->txs_seen < c->tx_count) continue;
 			l->done = true;
-			if (l->inside.count > 0) DP_TRY(deliver(e, l, c->amount, fault));
-		} else if (c->tx_count == 0 && l->inside.count > 0) {
+			DP_TRY(deliver(e, l, c->amount, fault));
+		} else if (l->inside.count > 0) {
 			DP_TRY(dp_touch_books(e, fault));
 			uint32_t digits = decimals_max(c) - dp_asset_info_of(c->asset)->decimals;
-			dp_u256 units = scale_down(dp_parcels_total(&l->inside), digits);
+			dp_u256 units = scale_down(dp_policy_total(e->policy, &l->inside), digits);
 			dp_u256 left = dp_u256_sub(c->amount, l->delivered);
 			units = dp_u256_min(units, left);
 			if (dp_u256_is_zero(units)) continue;

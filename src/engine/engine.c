@@ -1,8 +1,10 @@
 // The engine's life, and the loop every block goes through. See engine.h and private.h.
 //
-// Scanning a block is two look-ups in the filter for each movement, over two columns of 64-bit keys;
-// only where one of them says "maybe" is a transaction looked at. That is what makes following a
-// theft through a whole chain a matter of memory bandwidth.
+// Scanning a block is two look-ups in the filter for each movement, over two columns of 64-bit
+// keys; only where one of them says "maybe" is a transaction looked at. That is what makes
+// following a theft through a whole chain a matter of memory bandwidth.
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,8 +50,7 @@ static dp_code copy_stops(dp_engine *e, dp_fault *fault)
 	for (uint32_t i = 0; i < e->case_count; i++)
 		for (uint32_t j = 0; j < e->cases[i]->stop_count; j++) {
 			const dp_stop *s = &e->cases[i]->stop[j];
-			e->stop[e->stop_count] =
-			    (dp_stop_state){s->addr, s->bucket, e->stop_count};
+			e->stop[e->stop_count] = (dp_stop_state){s->addr, s->bucket, e->stop_count};
 			e->stop_count++;
 		}
 	qsort(e->stop, e->stop_count, sizeof *e->stop, by_addr);
@@ -80,8 +81,16 @@ static dp_code copy_seeds(dp_engine *e, dp_fault *fault)
 			if (e->colour_count + 2 >= colours + 1 && colours == COLOURS_MAX)
 				return dp_fail(fault, DP_LIMIT, "too many cases and assets");
 			s->colour = colour_for(e, i, c->seed[j].asset);
+			const uint8_t *named = s->seed->has_outpoint ? s->seed->outpoint.txid
+			                       : s->seed->has_tx     ? s->seed->tx
+			                                             : NULL;
+			if (named != NULL)
+				DP_TRY(dp_txset_add(&e->seed_txs, named, e->seed_count - 1, fault));
 		}
 		for (uint32_t j = 0; j < c->link_count; j++) {
+			for (uint32_t k = 0; k < c->link[j].tx_count; k++)
+				DP_TRY(dp_txset_add(&e->link_txs, c->link[j].tx[k], e->link_count,
+				                    fault));
 			e->link[e->link_count].claim = &c->link[j];
 			e->link[e->link_count++].case_index = i;
 		}
@@ -89,11 +98,12 @@ static dp_code copy_seeds(dp_engine *e, dp_fault *fault)
 			e->hub_limit = c->hub_limit;
 	}
 	e->seeds_waiting = e->seed_count;
+	dp_txset_sort(&e->seed_txs);
+	dp_txset_sort(&e->link_txs);
 	return DP_OK;
 }
 
-static dp_code make(dp_engine *e, const dp_case *const *cases, uint32_t case_count,
-                    dp_fault *fault)
+static dp_code make(dp_engine *e, const dp_case *const *cases, uint32_t case_count, dp_fault *fault)
 {
 	e->cases = dp_alloc(case_count * sizeof *e->cases);
 	if (e->cases == NULL) return dp_fail(fault, DP_NO_MEMORY, "out of memory");
@@ -115,14 +125,16 @@ static dp_code make(dp_engine *e, const dp_case *const *cases, uint32_t case_cou
 	e->sum_units = dp_alloc(colours * sizeof *e->sum_units);
 	e->sum_origin = dp_alloc(colours * sizeof *e->sum_origin);
 	e->undo = dp_alloc(((size_t)e->options.undo_blocks + 1) * sizeof *e->undo);
-	if (e->in_tx == NULL || e->sum_units == NULL || e->sum_origin == NULL || e->undo == NULL)
+	e->unchecked = dp_alloc(colours * sizeof *e->unchecked);
+	e->is_unchecked = dp_alloc(colours * sizeof *e->is_unchecked);
+	if (e->in_tx == NULL || e->sum_units == NULL || e->sum_origin == NULL || e->undo == NULL ||
+	    e->unchecked == NULL || e->is_unchecked == NULL)
 		return dp_fail(fault, DP_NO_MEMORY, "out of memory");
 	DP_TRY(dp_holders_init(&e->holders, e->utxo, fault));
 	for (uint32_t i = 0; e->utxo && i < e->seed_count; i++)
 		if (e->seed[i].seed->has_outpoint)
-			DP_TRY(dp_holders_watch(&e->holders,
-			                        dp_outpoint_key(&e->seed[i].seed->outpoint),
-			                        fault));
+			DP_TRY(dp_holders_watch(
+			    &e->holders, dp_outpoint_key(&e->seed[i].seed->outpoint), fault));
 	dp_state_init(e);
 	return DP_OK;
 }
@@ -138,6 +150,7 @@ dp_code dp_engine_new(dp_engine **ret_engine, const dp_engine_options *options,
 	e->options = *options;
 	e->policy = options->policy;
 	e->utxo = options->chain->kind == DP_CHAIN_UTXO;
+	e->native = dp_asset_native(options->chain);
 	dp_code code = make(e, cases, case_count, fault);
 	if (code != DP_OK) {
 		dp_engine_free(e);
@@ -168,20 +181,38 @@ void dp_engine_free(dp_engine *e)
 	dp_parcels_done(&e->in);
 	dp_parcels_done(&e->out);
 	dp_free(e->dirty.bytes);
+	dp_txset_done(&e->seed_txs);
+	dp_txset_done(&e->link_txs);
 	dp_free(e->cases);
 	dp_free(e->colour);
 	dp_free(e->in_tx);
 	dp_free(e->sum_units);
 	dp_free(e->sum_origin);
+	dp_free(e->unchecked);
+	dp_free(e->is_unchecked);
 	dp_free(e->seed);
 	dp_free(e->link);
 	dp_free(e->stop);
 	dp_free(e->event);
 	dp_free(e->undo);
 	dp_free(e->slot_out);
+	dp_free(e->coin);
 	dp_free(e->slot);
 	dp_free(e->ahead);
 	dp_free(e);
+}
+
+dp_code dp_fail_seed(const dp_engine *e, const dp_seed_state *s, dp_fault *fault,
+                     const char *format, ...)
+{
+	char text[DP_FAULT_TEXT_MAX];
+	va_list args;
+	va_start(args, format);
+	(void)vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	dp_code code = dp_fail_at(fault, DP_BAD_CASE, s->seed->line, 0, "%s", text);
+	dp_fault_file(fault, e->cases[s->case_index]->incident);
+	return code;
 }
 
 //- seeds by position -----------------------------------------------------------------------------
@@ -212,16 +243,21 @@ static dp_code place_seeds(dp_engine *e, const dp_block *block, dp_fault *fault)
 		DP_TRY(dp_pool(e, &index, &s->seed->addr, s->seed->asset, 0, DP_NO_INDEX, fault));
 		dp_parcel p = {.units = s->seed->amount, .origin = s->seed->amount};
 		p.colour = s->colour;
+		s->done = true;
+		e->seeds_waiting--;
+		const dp_holder *r = &e->holders.record[index];
+		bool hub =
+		    (r->flags & DP_HOLDER_HUB) != 0; // swallows what is said to lie there, too
 		DP_TRY(dp_flow(e, DP_NO_INDEX, DP_NO_INDEX, DP_PARTY_THEFT,
-		               e->holders.record[index].no, s->seed->asset, &p, fault));
+		               hub ? dp_party_of_bucket(DP_BUCKET_UNRESOLVED) : (dp_party)r->no,
+		               s->seed->asset, &p, fault));
+		if (hub) continue;
 		dp_parcels_clear(&e->in);
 		if (e->policy->shape == DP_SHAPE_MARKS)
 			DP_TRY(dp_policy_put_clean(e->policy, &e->in, p.units, fault));
 		DP_TRY(e->policy->shape == DP_SHAPE_QUEUE ? dp_parcels_push(&e->in, &p, fault)
 		                                          : dp_bag_add(&e->in, &p, fault));
 		DP_TRY(dp_pool_put(e, index, &e->in, fault));
-		s->done = true;
-		e->seeds_waiting--;
 	}
 	return DP_OK;
 }
@@ -235,6 +271,82 @@ static bool hit(const dp_engine *e, const dp_block *b, uint32_t mv)
 	       (dst != 0 && dp_holders_maybe(&e->holders, dst));
 }
 
+// Where much is tainted, what a movement needs lies anywhere in three to five tables, each a cache
+// miss or two, and each says where the next one is. So they are asked for some movements ahead,
+// step by step. A movement takes about as long as one miss, so short distances are enough: from 10
+// to 24 movements measure alike, 48 are a tenth slower. All of it together makes applying to
+// 100,000 pools about twice as fast.
+enum { FETCH_FILTER = 16, FETCH_SLOT = 11, FETCH_RECORD = 7, FETCH_LIST = 4, FETCH_PARCELS = 2 };
+enum { FETCH_DENSE = 8 };   // movements since the last hit up to which it is worth it
+enum { FETCH_LIVE = 4096 }; // so many holders fit into a cache near by
+
+// How far each step has come in this block.
+typedef struct fetch {
+	uint32_t filter, slot, record, list, parcels;
+} fetch;
+
+// Sets a step to go on from `mv` if it is behind, and gives where it ends now.
+static inline uint32_t fetch_end(uint32_t *at, const dp_block *b, uint32_t mv, uint32_t distance)
+{
+	if (*at < mv) *at = mv;
+	return b->mv_count - mv < distance ? b->mv_count : mv + distance;
+}
+
+// Coins have one key a row (the other is 0) and one asset, so that no row
+// is needed for it.
+static inline dp_asset asset_of(const dp_engine *e, const dp_block *b, uint32_t i)
+{
+	return e->utxo ? e->native : b->mv[i].asset;
+}
+
+static void fetch_lists(const dp_engine *e, const dp_block *b, fetch *f, uint32_t mv)
+{
+	const dp_holders *h = &e->holders;
+	for (uint32_t end = fetch_end(&f->list, b, mv, FETCH_LIST); f->list < end; f->list++) {
+		dp_asset asset = asset_of(e, b, f->list);
+		uint64_t src = b->src_key[f->list], dst = b->dst_key[f->list];
+		if (src != 0) dp_holders_fetch_list(h, src, asset);
+		if (dst != 0 && !e->utxo) dp_holders_fetch_list(h, dst, asset);
+	}
+	for (uint32_t end = fetch_end(&f->parcels, b, mv, FETCH_PARCELS); f->parcels < end;
+	     f->parcels++) {
+		dp_asset asset = asset_of(e, b, f->parcels);
+		uint64_t src = b->src_key[f->parcels], dst = b->dst_key[f->parcels];
+		if (src != 0) dp_holders_fetch_parcels(h, src, asset);
+		if (dst != 0 && !e->utxo) dp_holders_fetch_parcels(h, dst, asset);
+	}
+}
+
+static void fetch_ahead(const dp_engine *e, const dp_block *b, fetch *f, uint32_t mv)
+{
+	const dp_holders *h = &e->holders;
+	for (uint32_t end = fetch_end(&f->filter, b, mv, FETCH_FILTER); f->filter < end;
+	     f->filter++) {
+		uint64_t src = b->src_key[f->filter], dst = b->dst_key[f->filter];
+		if (src != 0) dp_holders_fetch_filter(h, src);
+		if (dst != 0) dp_holders_fetch_filter(h, dst);
+		// The rows lie one behind the other, but the machine fetches ahead only within a
+		// page, and 28 rows fill one.
+		dp_fetch(&b->mv[f->filter]);
+		dp_fetch((const char *)&b->mv[f->filter] + 64);
+	}
+	for (uint32_t end = fetch_end(&f->slot, b, mv, FETCH_SLOT); f->slot < end; f->slot++) {
+		dp_asset asset = asset_of(e, b, f->slot);
+		uint64_t src = b->src_key[f->slot], dst = b->dst_key[f->slot];
+		if (src != 0) dp_holders_fetch_slot(h, src, asset);
+		if (dst != 0) dp_holders_fetch_slot(h, dst, asset);
+	}
+	for (uint32_t end = fetch_end(&f->record, b, mv, FETCH_RECORD); f->record < end;
+	     f->record++) {
+		dp_asset asset = asset_of(e, b, f->record);
+		uint64_t src = b->src_key[f->record], dst = b->dst_key[f->record];
+		if (src != 0) dp_holders_fetch_record(h, src, asset);
+		// A new coin has no record yet.
+		if (dst != 0 && !e->utxo) dp_holders_fetch_record(h, dst, asset);
+	}
+	if (h->content_count > h->free_content_count) fetch_lists(e, b, f, mv);
+}
+
 static dp_code apply_tx(dp_engine *e, uint32_t tx, dp_fault *fault)
 {
 	e->tx_index = tx;
@@ -242,25 +354,34 @@ static dp_code apply_tx(dp_engine *e, uint32_t tx, dp_fault *fault)
 	               : dp_apply_account_tx(e, &e->block->tx[tx], fault);
 }
 
-// Every transaction is looked at: while seeds or links wait for theirs, and where balances are kept.
+// Every transaction is looked at: while seeds or links wait for theirs, and where balances are
+// kept.
 static dp_code apply_each(dp_engine *e, const dp_block *b, dp_fault *fault)
 {
-	for (uint32_t t = 0; t < b->tx_count; t++) DP_TRY(apply_tx(e, t, fault));
+	fetch f = {0};
+	for (uint32_t t = 0; t < b->tx_count; t++) {
+		if (e->holders.live > FETCH_LIVE) fetch_ahead(e, b, &f, b->tx[t].mv_first);
+		DP_TRY(apply_tx(e, t, fault));
+	}
 	return DP_OK;
 }
 
 // The fast way: nothing but the two columns is read until a key may belong to a holder.
 static dp_code apply_hits(dp_engine *e, const dp_block *b, dp_fault *fault)
 {
-	uint32_t t = 0;
+	uint32_t t = 0, last_hit = 0;
+	fetch f = {0};
 	for (uint32_t mv = 0; mv < b->mv_count;) {
 		if (__builtin_expect(!hit(e, b, mv), 1)) {
 			mv++;
 			continue;
 		}
 		while (b->tx[t].mv_first + b->tx[t].mv_count <= mv) t++;
+		uint32_t next = b->tx[t].mv_first + b->tx[t].mv_count;
+		if (mv - last_hit < FETCH_DENSE) fetch_ahead(e, b, &f, mv);
 		DP_TRY(apply_tx(e, t, fault));
-		mv = b->tx[t].mv_first + b->tx[t].mv_count;
+		mv = next;
+		last_hit = next;
 	}
 	return DP_OK;
 }
@@ -305,6 +426,8 @@ dp_code dp_engine_apply(dp_engine *e, const dp_block *block, dp_fault *fault)
 	memset(e->in_tx, 0, ((size_t)e->colour_count + 1) * sizeof *e->in_tx);
 	memset(e->sum_units, 0, ((size_t)e->colour_count + 1) * sizeof *e->sum_units);
 	memset(e->sum_origin, 0, ((size_t)e->colour_count + 1) * sizeof *e->sum_origin);
+	memset(e->is_unchecked, 0, ((size_t)e->colour_count + 1) * sizeof *e->is_unchecked);
+	e->unchecked_count = 0;
 	e->event_count = 0;
 	dp_fault second;
 	dp_code undone = dp_undo_apply(e, &e->now.bytes, &e->now.balance_log, &second);
@@ -316,6 +439,11 @@ dp_code dp_engine_skip(dp_engine *e, const dp_block *block, dp_fault *fault)
 {
 	if (e->utxo || !e->options.track_openings) return DP_OK;
 	e->now.balance_log.size = 0;
+	dp_buffer *log = NULL;
+	for (uint32_t i = 0; i < e->undo_count; i++) {
+		dp_undo *u = &e->undo[(e->undo_first + i) % e->options.undo_blocks];
+		if (u->height == block->height && u->balance_log.size == 0) log = &u->balance_log;
+	}
 	for (uint32_t t = 0; t < block->tx_count; t++) {
 		const dp_tx *tx = &block->tx[t];
 		for (uint32_t i = tx->mv_first; i < tx->mv_first + tx->mv_count; i++) {
@@ -324,7 +452,13 @@ dp_code dp_engine_skip(dp_engine *e, const dp_block *block, dp_fault *fault)
 			if ((mv->flags & DP_MVF_FAILED) != 0 && mv->kind != DP_MV_FEE) continue;
 			DP_TRY(dp_balance_note(e, mv, false, false, fault));
 		}
-		e->now.balance_log.size = 0;
+		if (log == NULL) e->now.balance_log.size = 0;
+	}
+	if (log != NULL) {
+		// The block can be rolled back, and its balances with it.
+		dp_buffer swap = *log;
+		*log = e->now.balance_log;
+		e->now.balance_log = swap;
 	}
 	return DP_OK;
 }
@@ -430,11 +564,17 @@ uint32_t dp_engine_holder_count(const dp_engine *e)
 	return e->last_no;
 }
 
+uint64_t dp_engine_short_cuts(const dp_engine *e)
+{
+	return e->short_cuts;
+}
+
 uint64_t dp_engine_memory(const dp_engine *e)
 {
 	const dp_holders *h = &e->holders;
 	uint64_t bytes = h->record_count * sizeof *h->record + h->slot_count * sizeof *h->slot +
-	                 h->filter_words * sizeof *h->filter + h->content_count * sizeof *h->content;
+	                 h->filter_words * sizeof *h->filter +
+	                 h->content_count * sizeof *h->content;
 	for (uint32_t i = 0; i < h->content_count; i++)
 		bytes += h->content[i].cap * sizeof(dp_parcel);
 	return bytes;
@@ -455,28 +595,31 @@ const dp_seed *dp_engine_pending_seed(const dp_engine *e, uint32_t *ret_case_ind
 bool dp_engine_conserved(const dp_engine *e)
 {
 	if (!e->policy->conserving) return false;
-	dp_u256 *held = dp_alloc(((size_t)e->colour_count + 1) * sizeof *held);
-	if (held == NULL) return false;
+	// Scratch that is zero between calls: this question must not fail for want of memory.
+	dp_u256 *held = e->sum_origin;
+	bool right = true;
 	for (uint32_t i = 0; i < e->holders.record_count; i++) {
 		const dp_holder *r = &e->holders.record[i];
-		if (r->form == DP_FORM_ONE)
-			held[r->colour.v] =
-			    dp_u256_add(held[r->colour.v], dp_u256_of128(dp_holder_units(r)));
+		dp_u256 *sum = &held[r->form == DP_FORM_ONE ? r->colour.v : 0];
+		if (r->form == DP_FORM_ONE &&
+		    dp_u256_add_over(sum, *sum, dp_u256_of128(dp_holder_units(r))))
+			right = false;
 		if (r->form != DP_FORM_LIST) continue;
 		const dp_parcels *list = &e->holders.content[r->list];
 		for (uint32_t j = 0; j < list->count; j++) {
 			const dp_parcel *p = dp_parcels_at(list, j);
-			held[p->colour.v] = dp_u256_add(held[p->colour.v], p->origin);
+			if (dp_u256_add_over(&held[p->colour.v], held[p->colour.v], p->origin))
+				right = false;
 		}
 	}
-	bool right = true;
 	for (uint32_t i = 1; i <= e->colour_count; i++) {
 		const dp_colour_info *c = &e->colour[i];
 		dp_u256 sum = held[i];
 		right &= dp_u256_eq(sum, c->bucket[DP_BUCKET_HELD]);
-		for (int b = 1; b < DP_BUCKET_COUNT; b++) sum = dp_u256_add(sum, c->bucket[b]);
+		for (int b = 1; b < DP_BUCKET_COUNT; b++)
+			right &= !dp_u256_add_over(&sum, sum, c->bucket[b]);
 		right &= dp_u256_eq(sum, c->stolen);
 	}
-	dp_free(held);
+	memset(held, 0, ((size_t)e->colour_count + 1) * sizeof *held);
 	return right;
 }

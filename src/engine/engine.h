@@ -1,8 +1,8 @@
 // The engine: blocks in, in order; facts about stolen money out.
 //
 // Single-threaded and deterministic: state and events depend only on the options, the cases and
-// the sequence of blocks (I-1). Every block can be rolled back (I-3), to a stated depth. After every
-// transaction the books of every case add up (I-2).
+// the sequence of blocks (I-1). Every block can be rolled back (I-3), to a stated depth. After
+// every transaction the books of every case add up (I-2).
 //
 //   dp_engine_new ── dp_engine_apply(block) ── dp_engine_events ── ... ── dp_engine_free
 //                         │        ▲
@@ -27,18 +27,20 @@ typedef struct dp_engine_options {
 	const dp_policy *policy;
 	const dp_chain *chain;
 	// Account chains: keep the running balance of every pool seen, so that a pool's opening
-	// balance is known from the same source when taint first arrives. Costs about 50 ns a movement
-	// and 80 bytes a pool. Off: opening balances are what the case states, else 0.
+	// balance is known from the same source when taint first arrives. Costs about 50 ns a
+	// movement and 96 to 192 bytes a pool. Off: opening balances are what the case states, else
+	// 0.
 	bool track_openings;
-	bool assume_clean;     // UTXO: go on where an input's value is nowhere to be had
-	uint32_t undo_blocks;  // how many blocks can be rolled back; 0 = none
+	bool assume_clean;    // UTXO: go on where an input's value is nowhere to be had
+	uint32_t undo_blocks; // how many blocks can be rolled back; 0 = none
+	bool no_short_cuts;   // for tests: never take the short cuts of quick.c
 } dp_engine_options;
 
 // Who a flow goes from or to. Positive: a holder's number.
 typedef int64_t dp_party;
 enum {
-	DP_PARTY_TX = 0,     // the transaction itself (UTXO: inputs flow into it, outputs out of it)
-	DP_PARTY_THEFT = -1, // where a case's units come from
+	DP_PARTY_TX = 0, // the transaction itself (UTXO: inputs flow into it, outputs out of it)
+	DP_PARTY_THEFT = -1,  // where a case's units come from
 	DP_PARTY_BUCKET0 = -2 // bucket b is DP_PARTY_BUCKET0 - b
 };
 static inline dp_party dp_party_of_bucket(dp_bucket b)
@@ -80,8 +82,8 @@ typedef struct dp_event {
 // What a colour is.
 typedef struct dp_colour_info {
 	uint32_t case_index;
-	dp_asset asset;   // the stolen asset
-	dp_u256 stolen;   // so far
+	dp_asset asset; // the stolen asset
+	dp_u256 stolen; // so far
 	dp_u256 bucket[DP_BUCKET_COUNT];
 } dp_colour_info;
 
@@ -90,11 +92,16 @@ DP_MUST dp_code dp_engine_new(dp_engine **ret_engine, const dp_engine_options *o
                               const dp_case *const *cases, uint32_t case_count, dp_fault *fault);
 void dp_engine_free(dp_engine *e); // NULL is fine
 
-// Applies a block. Heights must rise. On failure the state is as before the block (I-3).
+// Applies a block. Heights must rise. On failure the state is as before the block (I-3); only after
+// DP_NO_MEMORY may it be half undone, and the engine is then only fit to be freed. A fault about a
+// seed has its line in the case file, and the incident's name for a file: the engine does not know
+// whence cases were read.
 DP_MUST dp_code dp_engine_apply(dp_engine *e, const dp_block *block, dp_fault *fault);
-// Only notes balances (track_openings): for blocks before the checkpoint of a resumed run.
+// Only notes balances (track_openings): for the blocks up to the checkpoint of a resumed run, in
+// order. Load the undo records first: those of blocks skipped then take the balances back as well.
 DP_MUST dp_code dp_engine_skip(dp_engine *e, const dp_block *block, dp_fault *fault);
-// Undoes the last block. DP_NOT_FOUND when it is out of reach.
+// Undoes the last block. DP_NOT_FOUND when it is out of reach. After any other failure (no memory,
+// a damaged record from a casebook) the engine is only fit to be freed.
 DP_MUST dp_code dp_engine_rollback(dp_engine *e, dp_fault *fault);
 
 // Events of the last block applied; valid until the next apply.
@@ -107,15 +114,16 @@ bool dp_engine_conserves(const dp_engine *e); // does its policy conserve?
 
 uint64_t dp_engine_height(const dp_engine *e); // of the last block; valid when blocks > 0
 int64_t dp_engine_time(const dp_engine *e);
-const uint8_t *dp_engine_hash(const dp_engine *e); // 32 bytes
-uint64_t dp_engine_blocks(const dp_engine *e);     // applied so far
-uint32_t dp_engine_undo_depth(const dp_engine *e); // blocks that can be rolled back
+const uint8_t *dp_engine_hash(const dp_engine *e);   // 32 bytes
+uint64_t dp_engine_blocks(const dp_engine *e);       // applied so far
+uint32_t dp_engine_undo_depth(const dp_engine *e);   // blocks that can be rolled back
 uint32_t dp_engine_colour_count(const dp_engine *e); // colours are 1..count
 const dp_colour_info *dp_engine_colour(const dp_engine *e, dp_colour c);
 // Cases in the engine's order, which is that of the thefts; case_index above means this.
 const dp_case *dp_engine_case(const dp_engine *e, uint32_t index);
 uint32_t dp_engine_holder_count(const dp_engine *e); // holders numbered so far
 uint64_t dp_engine_memory(const dp_engine *e);       // bytes of state, for benches
+uint64_t dp_engine_short_cuts(const dp_engine *e); // taken so far (quick.c), for tests and benches
 
 // Seeds whose transaction, outpoint or time the source has not reached: the first such seed, or
 // NULL.
@@ -154,7 +162,9 @@ void dp_engine_saved(dp_engine *e);
 // Books: counters, buckets, seeds, links, position. *ret_bytes belongs to the caller (dp_free).
 DP_MUST dp_code dp_engine_books_save(const dp_engine *e, uint8_t **ret_bytes, size_t *ret_size,
                                      dp_fault *fault);
-// Into a fresh engine made with the same options and cases; then each holder.
+// Into a fresh engine made with the same options and cases; then each holder, then undo records.
+// Damaged bytes are refused with DP_BAD_BYTES; the engine is then only fit to be freed. Whether
+// the holders are all there and hold what the books say is told by dp_engine_conserved.
 DP_MUST dp_code dp_engine_books_load(dp_engine *e, const uint8_t *bytes, size_t size,
                                      dp_fault *fault);
 DP_MUST dp_code dp_engine_holder_load(dp_engine *e, const dp_holder_view *view, dp_fault *fault);

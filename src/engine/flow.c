@@ -11,15 +11,15 @@ enum { EVENTS_MAX = 1 << 27 };
 const char *dp_bucket_name(dp_bucket b)
 {
 	static const char *const names[DP_BUCKET_COUNT] = {
-	    "held", "service", "mixer",    "unresolved", "fee",
-	    "burnt", "dust",   "frozen", "returned",   "contested",
+	    "held",  "service", "mixer",  "unresolved", "fee",
+	    "burnt", "dust",    "frozen", "returned",   "contested",
 	};
 	DP_CHECK(b < DP_BUCKET_COUNT);
 	return names[b];
 }
 
-dp_code dp_emit(dp_engine *e, dp_event **ret_event, dp_event_kind kind, uint32_t mv,
-                dp_fault *fault)
+// The next event of the block, not yet written.
+static inline dp_code next_event(dp_engine *e, dp_event **ret_event, dp_fault *fault)
 {
 	if (__builtin_expect(e->event_count >= e->event_cap, 0)) {
 		void *items = e->event;
@@ -27,8 +27,23 @@ dp_code dp_emit(dp_engine *e, dp_event **ret_event, dp_event_kind kind, uint32_t
 		               (uint64_t)e->event_count + 1, EVENTS_MAX, fault));
 		e->event = items;
 	}
-	dp_event *ev = &e->event[e->event_count++];
-	*ev = (dp_event){.kind = (uint8_t)kind, .tx = e->tx_index, .mv = mv, .stop = DP_NO_INDEX};
+	*ret_event = &e->event[e->event_count++];
+	return DP_OK;
+}
+
+dp_code dp_emit(dp_engine *e, dp_event **ret_event, dp_event_kind kind, uint32_t mv,
+                dp_fault *fault)
+{
+	// Cleared in parts: more than 64 bytes at once gcc 12 clears with `rep stos`, 10 ns.
+	dp_event *ev;
+	DP_TRY(next_event(e, &ev, fault));
+	memset(ev, 0, offsetof(dp_event, units));
+	ev->units = DP_U256_ZERO;
+	ev->origin = DP_U256_ZERO;
+	ev->kind = (uint8_t)kind;
+	ev->tx = e->tx_index;
+	ev->mv = mv;
+	ev->stop = DP_NO_INDEX;
 	*ret_event = ev;
 	return DP_OK;
 }
@@ -44,6 +59,35 @@ static dp_u256 *book_of(dp_engine *e, dp_colour_info *c, dp_colour colour, dp_pa
 	return &c->bucket[bucket];
 }
 
+// Books origin units that went from one party to another. In line always: an amount passed to a
+// function in memory is written by limbs and read by pairs of limbs, and such a read waits until
+// the writes have reached the cache. That took a seventh of the time of applying coins.
+__attribute__((always_inline)) static inline dp_code book(dp_engine *e, dp_party src, dp_party dst,
+                                                          dp_colour colour, dp_u256 origin,
+                                                          dp_fault *fault)
+{
+	// From holder to holder nothing changes in the books.
+	if (src > 0 && dst > 0) return DP_OK;
+	if (!e->books_saved) DP_TRY(dp_touch_books(e, fault));
+	dp_colour_info *c = &e->colour[colour.v];
+	if (!e->is_unchecked[colour.v]) {
+		e->is_unchecked[colour.v] = true;
+		e->unchecked[e->unchecked_count++] = colour.v;
+	}
+	if (!e->policy->conserving) {
+		if (src == DP_PARTY_THEFT) c->stolen = dp_u256_add(c->stolen, origin);
+		return DP_OK;
+	}
+	dp_u256 *from = book_of(e, c, colour, src), *to = book_of(e, c, colour, dst);
+	if (from == NULL)
+		c->stolen = dp_u256_add(c->stolen, origin);
+	else
+		*from = dp_u256_sub(*from, origin);
+	DP_CHECK(to != NULL);
+	*to = dp_u256_add(*to, origin);
+	return DP_OK;
+}
+
 dp_code dp_flow(dp_engine *e, uint32_t mv, uint32_t stop, dp_party src, dp_party dst,
                 dp_asset asset, const dp_parcel *parcel, dp_fault *fault)
 {
@@ -57,21 +101,36 @@ dp_code dp_flow(dp_engine *e, uint32_t mv, uint32_t stop, dp_party src, dp_party
 	ev->colour = parcel->colour;
 	ev->units = parcel->units;
 	ev->origin = parcel->origin;
-	// From holder to holder nothing changes in the books.
-	if (src > 0 && dst > 0) return DP_OK;
-	DP_TRY(dp_touch_books(e, fault));
-	dp_colour_info *c = &e->colour[parcel->colour.v];
-	if (!e->policy->conserving) {
-		if (src == DP_PARTY_THEFT) c->stolen = dp_u256_add(c->stolen, parcel->origin);
-		return DP_OK;
-	}
-	dp_u256 *from = book_of(e, c, parcel->colour, src), *to = book_of(e, c, parcel->colour, dst);
-	if (from == NULL)
-		c->stolen = dp_u256_add(c->stolen, parcel->origin);
-	else
-		*from = dp_u256_sub(*from, parcel->origin);
-	DP_CHECK(to != NULL);
-	*to = dp_u256_add(*to, parcel->origin);
+	return book(e, src, dst, parcel->colour, parcel->origin, fault);
+}
+
+dp_code dp_book_even(dp_engine *e, dp_party src, dp_party dst, dp_colour colour, dp_u128 units,
+                     dp_fault *fault)
+{
+	return book(e, src, dst, colour, dp_u256_of128(units), fault);
+}
+
+dp_code dp_event_even(dp_engine *e, uint32_t mv, uint32_t stop, dp_party src, dp_party dst,
+                      dp_asset asset, dp_colour colour, dp_u128 units, dp_fault *fault)
+{
+	DP_CHECK(colour.v > 0 && colour.v <= e->colour_count);
+	if (!e->books_saved && (src <= 0 || dst <= 0)) DP_TRY(dp_touch_books(e, fault));
+	dp_event *ev;
+	DP_TRY(next_event(e, &ev, fault));
+	uint64_t low = (uint64_t)units, high = (uint64_t)(units >> 64);
+	memset(ev, 0, offsetof(dp_event, src)); // the gap before `src` too
+	ev->kind = DP_EV_FLOW;
+	ev->colour = colour;
+	ev->asset = asset;
+	ev->tx = e->tx_index;
+	ev->mv = mv;
+	ev->stop = stop;
+	ev->src = src;
+	ev->dst = dst;
+	ev->units.w[0] = ev->origin.w[0] = low;
+	ev->units.w[1] = ev->origin.w[1] = high;
+	ev->units.w[2] = ev->origin.w[2] = 0;
+	ev->units.w[3] = ev->origin.w[3] = 0;
 	return DP_OK;
 }
 
@@ -113,14 +172,31 @@ dp_code dp_flow_parcels(dp_engine *e, uint32_t mv, uint32_t stop, dp_party src, 
 	return code;
 }
 
-void dp_check_books(const dp_engine *e)
+// In 128 bits where that is enough, without a branch for each bucket: this is done after every
+// transaction that pays a fee.
+static dp_u256 sum_of_buckets(const dp_colour_info *c)
 {
-	if (!e->policy->conserving) return;
-	for (uint32_t i = 1; i <= e->colour_count; i++) {
+	dp_u128 sum = 0;
+	uint64_t high = 0;
+	for (int b = 0; b < DP_BUCKET_COUNT; b++) {
+		dp_u256 x = c->bucket[b];
+		high |= x.w[2] | x.w[3] | (x.w[1] >> 56); // 2^120 times ten still fit
+		sum += dp_u256_low128(x);
+	}
+	if (high == 0) return dp_u256_of128(sum);
+	dp_u256 wide = DP_U256_ZERO;
+	for (int b = 0; b < DP_BUCKET_COUNT; b++) wide = dp_u256_add(wide, c->bucket[b]);
+	return wide;
+}
+
+void dp_check_books(dp_engine *e)
+{
+	while (e->unchecked_count > 0) {
+		uint16_t i = e->unchecked[--e->unchecked_count];
+		e->is_unchecked[i] = false;
+		if (!e->policy->conserving) continue;
 		const dp_colour_info *c = &e->colour[i];
-		dp_u256 sum = DP_U256_ZERO;
-		for (int b = 0; b < DP_BUCKET_COUNT; b++) sum = dp_u256_add(sum, c->bucket[b]);
-		DP_INVARIANT("I-2", dp_u256_eq(sum, c->stolen));
+		DP_INVARIANT("I-2", dp_u256_eq(sum_of_buckets(c), c->stolen));
 		DP_INVARIANT("I-2", dp_u256_is_zero(e->in_tx[i]));
 	}
 }
@@ -130,9 +206,8 @@ static int by_addr(const void *a, const void *b)
 	return memcmp(a, b, sizeof(dp_addr));
 }
 
-const dp_stop_state *dp_stop_of(const dp_engine *e, const dp_addr *addr)
+const dp_stop_state *dp_stop_find(const dp_engine *e, const dp_addr *addr)
 {
 	_Static_assert(offsetof(dp_stop_state, addr) == 0, "compared by its first member");
-	if (e->stop_count == 0) return NULL;
 	return bsearch(addr, e->stop, e->stop_count, sizeof *e->stop, by_addr);
 }

@@ -9,8 +9,13 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "chain/key.h"
 
-enum { SLOTS_FIRST = 1024, FILTER_WORDS_FIRST = 1024, FILTER_KEYS_PER_WORD = 2 };
+enum { SLOTS_FIRST_BITS = 10, SLOTS_FIRST = 1 << SLOTS_FIRST_BITS };
+enum { FILTER_WORDS_FIRST = 1024, FILTER_KEYS_PER_WORD = 2 };
+// Lists of so few parcels keep their memory for the next holder: under a mixed stream holders
+// turn from one parcel to a list and back all the time.
+enum { CONTENT_KEPT_MAX = 4 };
 
 dp_code dp_holders_init(dp_holders *h, bool utxo, dp_fault *fault)
 {
@@ -22,6 +27,7 @@ dp_code dp_holders_init(dp_holders *h, bool utxo, dp_fault *fault)
 		return dp_fail(fault, DP_NO_MEMORY, "out of memory");
 	}
 	h->slot_count = SLOTS_FIRST;
+	h->slot_shift = 32 - SLOTS_FIRST_BITS;
 	h->filter_words = FILTER_WORDS_FIRST;
 	return DP_OK;
 }
@@ -40,32 +46,16 @@ void dp_holders_done(dp_holders *h)
 	*h = (dp_holders){0};
 }
 
-void dp_holder_id_of_addr(uint8_t ret_id[36], const dp_addr *addr)
-{
-	_Static_assert(sizeof *addr == 34, "an address and two zeros make an id");
-	memcpy(ret_id, addr, sizeof *addr);
-	ret_id[34] = 0;
-	ret_id[35] = 0;
-}
-
-void dp_holder_id_of_outpoint(uint8_t ret_id[36], const dp_outpoint *outpoint)
-{
-	memcpy(ret_id, outpoint->txid, 32);
-	for (int i = 0; i < 4; i++) ret_id[32 + i] = (uint8_t)(outpoint->vout >> (8 * i));
-}
-
 uint64_t dp_holder_key(const dp_holders *h, const uint8_t id[36])
 {
 	if (!h->utxo) {
-		dp_addr addr;
-		memcpy(&addr, id, sizeof addr);
-		return dp_addr_key(&addr);
+		// An address is bytes only, so it may lie anywhere.
+		const void *bytes = id;
+		return dp_addr_key(bytes);
 	}
-	dp_outpoint o;
-	memcpy(o.txid, id, 32);
-	o.vout = (uint32_t)id[32] | (uint32_t)id[33] << 8 | (uint32_t)id[34] << 16 |
-	         (uint32_t)id[35] << 24;
-	return dp_outpoint_key(&o);
+	uint32_t vout = (uint32_t)id[32] | (uint32_t)id[33] << 8 | (uint32_t)id[34] << 16 |
+	                (uint32_t)id[35] << 24;
+	return dp_outpoint_key_inline(id, vout);
 }
 
 //- filter ----------------------------------------------------------------------------------------
@@ -90,9 +80,10 @@ static dp_code filter_rebuild(dp_holders *h, dp_fault *fault)
 	h->filter = filter;
 	h->filter_words = words;
 	h->filter_keys = 0;
-	for (uint64_t i = 0; i < h->slot_count; i++)
-		if (h->slot[i].index != 0)
-			filter_set(h, dp_holder_key(h, h->record[h->slot[i].index - 1].id));
+	// In the order of records, not of slots: that is from end to end through memory.
+	for (uint32_t i = 0; i < h->record_count; i++)
+		if (h->record[i].form != DP_FORM_FREE)
+			filter_set(h, dp_holder_key(h, h->record[i].id));
 	for (uint32_t i = 0; i < h->watched_count; i++) filter_set(h, h->watched[i]);
 	return DP_OK;
 }
@@ -118,46 +109,62 @@ dp_code dp_holders_watch(dp_holders *h, uint64_t key, dp_fault *fault)
 
 //- table -----------------------------------------------------------------------------------------
 
-static uint64_t mixed_key_of(const dp_holders *h, const dp_holder *r)
+// The bits in which 8 (4) bytes of two identities differ.
+static inline uint64_t unlike64(const uint8_t *a, const uint8_t *b)
 {
-	return dp_holder_mix(dp_holder_key(h, r->id), r->asset);
+	uint64_t x, y;
+	memcpy(&x, a, sizeof x);
+	memcpy(&y, b, sizeof y);
+	return x ^ y;
+}
+
+static inline uint64_t unlike32(const uint8_t *a, const uint8_t *b)
+{
+	uint32_t x, y;
+	memcpy(&x, a, sizeof x);
+	memcpy(&y, b, sizeof y);
+	return x ^ y;
+}
+
+static inline bool same_id(const uint8_t a[36], const uint8_t b[36])
+{
+	return (unlike64(a, b) | unlike64(a + 8, b + 8) | unlike64(a + 16, b + 16) |
+	        unlike64(a + 24, b + 24) | unlike32(a + 32, b + 32)) == 0;
 }
 
 uint32_t dp_holders_find(const dp_holders *h, uint64_t key, const uint8_t id[36], dp_asset asset)
 {
 	DP_CHECK(h->slot_count > 0);
-	uint64_t mixed = dp_holder_mix(key, asset);
-	uint32_t tag = (uint32_t)(mixed >> 32);
-	for (uint64_t at = mixed & (h->slot_count - 1);; at = (at + 1) & (h->slot_count - 1)) {
+	uint32_t tag = dp_holder_tag(key, asset);
+	for (uint64_t at = tag >> h->slot_shift;; at = (at + 1) & (h->slot_count - 1)) {
 		struct dp_holder_slot s = h->slot[at];
 		if (s.index == 0) return DP_HOLDER_NONE;
 		if (s.tag != tag) continue;
 		const dp_holder *r = &h->record[s.index - 1];
-		if (r->asset.v == asset.v && memcmp(r->id, id, 36) == 0) return s.index - 1;
+		if (r->asset.v == asset.v && same_id(r->id, id)) return s.index - 1;
 	}
 }
 
-static void slot_put(struct dp_holder_slot *slot, uint64_t slot_count, uint64_t mixed,
-                     uint32_t index)
+static void slot_put(dp_holders *h, struct dp_holder_slot entry)
 {
-	uint64_t at = mixed & (slot_count - 1);
-	while (slot[at].index != 0) at = (at + 1) & (slot_count - 1);
-	slot[at] = (struct dp_holder_slot){index + 1, (uint32_t)(mixed >> 32)};
+	uint64_t at = entry.tag >> h->slot_shift;
+	while (h->slot[at].index != 0) at = (at + 1) & (h->slot_count - 1);
+	h->slot[at] = entry;
 }
 
 static dp_code slots_grow(dp_holders *h, dp_fault *fault)
 {
-	uint64_t count = h->slot_count * 2;
-	struct dp_holder_slot *slot = dp_alloc(count * sizeof *slot);
+	uint64_t count = h->slot_count;
+	DP_CHECK(h->slot_shift > 0);
+	struct dp_holder_slot *old = h->slot;
+	struct dp_holder_slot *slot = dp_alloc(count * 2 * sizeof *slot);
 	if (slot == NULL) return dp_fail(fault, DP_NO_MEMORY, "out of memory");
-	for (uint64_t i = 0; i < h->slot_count; i++) {
-		uint32_t index = h->slot[i].index;
-		if (index != 0)
-			slot_put(slot, count, mixed_key_of(h, &h->record[index - 1]), index - 1);
-	}
-	dp_free(h->slot);
 	h->slot = slot;
-	h->slot_count = count;
+	h->slot_count = count * 2;
+	h->slot_shift--;
+	for (uint64_t i = 0; i < count; i++)
+		if (old[i].index != 0) slot_put(h, old[i]);
+	dp_free(old);
 	return DP_OK;
 }
 
@@ -165,7 +172,8 @@ static dp_code link_record(dp_holders *h, uint32_t index, uint64_t key, dp_fault
 {
 	if ((uint64_t)(h->live + 1) * 4 > h->slot_count * 3) DP_TRY(slots_grow(h, fault));
 	DP_TRY(filter_add(h, key, fault));
-	slot_put(h->slot, h->slot_count, dp_holder_mix(key, h->record[index].asset), index);
+	uint32_t tag = dp_holder_tag(key, h->record[index].asset);
+	slot_put(h, (struct dp_holder_slot){index + 1, tag});
 	h->live++;
 	return DP_OK;
 }
@@ -203,18 +211,17 @@ dp_code dp_holders_add(dp_holders *h, uint32_t *ret_index, uint64_t key, const u
 	return DP_OK;
 }
 
-void dp_holders_unlink(dp_holders *h, uint32_t index)
+void dp_holders_unlink(dp_holders *h, uint32_t index, uint64_t key)
 {
 	uint64_t mask = h->slot_count - 1;
-	uint64_t at = mixed_key_of(h, &h->record[index]) & mask;
+	uint64_t at = dp_holder_tag(key, h->record[index].asset) >> h->slot_shift;
 	while (h->slot[at].index != index + 1) {
 		DP_CHECK(h->slot[at].index != 0);
 		at = (at + 1) & mask;
 	}
 	// Close the gap: a later slot moves here when its home is not behind the gap.
 	for (uint64_t next = (at + 1) & mask; h->slot[next].index != 0; next = (next + 1) & mask) {
-		const dp_holder *r = &h->record[h->slot[next].index - 1];
-		uint64_t home = mixed_key_of(h, r) & mask;
+		uint64_t home = h->slot[next].tag >> h->slot_shift;
 		if (((next - home) & mask) >= ((next - at) & mask)) {
 			h->slot[at] = h->slot[next];
 			at = next;
@@ -235,7 +242,8 @@ dp_code dp_holders_relink(dp_holders *h, uint32_t index, dp_fault *fault)
 
 static void content_release(dp_holders *h, uint32_t list)
 {
-	dp_parcels_done(&h->content[list]);
+	if (h->content[list].cap > CONTENT_KEPT_MAX) dp_parcels_done(&h->content[list]);
+	dp_parcels_clear(&h->content[list]);
 	void *items = h->free_content;
 	// When even this small list cannot grow the entry is merely not reused.
 	if (dp_grow(&items, &h->free_content_cap, sizeof(uint32_t),
@@ -252,8 +260,8 @@ static dp_code content_new(dp_holders *h, uint32_t *ret_list, dp_fault *fault)
 		return DP_OK;
 	}
 	void *items = h->content;
-	DP_TRY(dp_grow(&items, &h->content_cap, sizeof *h->content,
-	               (uint64_t)h->content_count + 1, DP_HOLDERS_MAX, fault));
+	DP_TRY(dp_grow(&items, &h->content_cap, sizeof *h->content, (uint64_t)h->content_count + 1,
+	               DP_HOLDERS_MAX, fault));
 	h->content = items;
 	h->content[h->content_count] = (dp_parcels){0};
 	*ret_list = h->content_count++;
@@ -266,7 +274,9 @@ void dp_holders_release(dp_holders *h, uint32_t index)
 	if (r->form == DP_FORM_LIST) content_release(h, r->list);
 	r->form = DP_FORM_FREE;
 	void *items = h->free_record;
-	if (dp_grow(&items, &h->free_cap, sizeof(uint32_t), (uint64_t)h->free_count + 1,
+	// Nearly always there is room; the call alone showed in the profile.
+	if (h->free_count >= h->free_cap &&
+	    dp_grow(&items, &h->free_cap, sizeof(uint32_t), (uint64_t)h->free_count + 1,
 	            DP_HOLDERS_MAX, NULL) != DP_OK)
 		return;
 	h->free_record = items;
@@ -298,13 +308,12 @@ dp_code dp_holders_store(dp_holders *h, uint32_t index, dp_parcels *list, dp_fau
 	dp_holder *r = &h->record[index];
 	DP_CHECK(r->form != DP_FORM_FREE);
 	const dp_parcel *one = list->count == 1 ? dp_parcels_at(list, 0) : NULL;
-	if (list->count == 0 || (one != NULL && one->colour.v != 0 &&
-	                         dp_u256_eq(one->units, one->origin) &&
-	                         dp_u256_fits128(one->units))) {
+	if (list->count == 0 ||
+	    (one != NULL && one->colour.v != 0 && dp_u256_eq(one->units, one->origin) &&
+	     dp_u256_fits128(one->units))) {
 		dp_parcel value = one != NULL ? *one : (dp_parcel){0};
 		if (r->form == DP_FORM_LIST) content_release(h, r->list);
 		r->form = one != NULL ? DP_FORM_ONE : DP_FORM_EMPTY;
-		r->list = 0;
 		r->colour = value.colour;
 		dp_holder_set_units(r, dp_u256_low128(value.units));
 		return DP_OK;
@@ -321,8 +330,8 @@ dp_code dp_holders_store(dp_holders *h, uint32_t index, dp_parcels *list, dp_fau
 		return code;
 	}
 	r->form = DP_FORM_LIST;
-	r->list = at;
 	r->colour = DP_CLEAN;
 	dp_holder_set_units(r, 0);
+	r->list = at;
 	return DP_OK;
 }

@@ -30,8 +30,8 @@ static int by_pool(const struct outflow *x, const struct outflow *y)
 	return (x->mv->asset.v > y->mv->asset.v) - (x->mv->asset.v < y->mv->asset.v);
 }
 
-// Lowest amount first, then lowest index: tilo's order, and tiho's from behind. Fees stand last, and
-// rank last under both.
+// Lowest amount first, then lowest index: tilo's order, and tiho's from behind. Fees stand last,
+// and rank last under both.
 static int by_pool_and_amount(const void *a, const void *b)
 {
 	const struct outflow *x = a, *y = b;
@@ -82,6 +82,7 @@ static void rank_pool(dp_engine *e, struct outflow *o, uint32_t n, dp_u256 *tree
 dp_code dp_rank(dp_engine *e, const dp_tx *tx, dp_fault *fault)
 {
 	DP_CHECK(e->policy->ranks_outflows);
+	e->ranked = true;
 	void *items = e->ahead;
 	DP_TRY(dp_grow(&items, &e->ahead_cap, sizeof *e->ahead, (uint64_t)tx->mv_count + 1,
 	               DP_BLOCK_MV_MAX, fault));

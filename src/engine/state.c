@@ -1,5 +1,5 @@
-// The engine's state as bytes: for undo records and casebooks. Little-endian, amounts as one byte of
-// length and that many bytes.
+// The engine's state as bytes: for undo records and casebooks. Little-endian, amounts as one byte
+// of length and that many bytes.
 //
 // Holder   u32 no, id[36], u16 asset, u16 hop, u32 moves, u8 hub, u32 parcels,
 //          then each parcel: u16 colour, units, origin
@@ -9,8 +9,10 @@
 //          u32 seeds, each: u8 done, arrived
 //          u32 links, each: u32 seen, u8 done, delivered, u32 parcels, each as above
 //
-// Assets are stored by number. A program with another list of assets would read them wrongly, so the
-// list's fingerprint is stored and compared.
+// Assets are stored by number. A program with another list of assets would read them wrongly, so
+// the list's fingerprint is stored and compared.
+#include <endian.h>
+#include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
 
@@ -20,6 +22,7 @@
 #include "engine/private.h"
 
 enum { BOOKS_MAGIC = 0x31425044 };
+enum { HOLDER_SIZE = 4 + 36 + 2 + 2 + 4 + 1 + 4, PARCEL_SIZE_MAX = 2 + 33 + 33 };
 
 static uint64_t asset_fingerprint(void)
 {
@@ -63,6 +66,59 @@ static dp_parcel parcel_read(dp_bytes *r)
 
 //- holders ---------------------------------------------------------------------------------------
 
+// Writing into room that is there already.
+static inline uint8_t *put_u16(uint8_t *p, uint16_t v)
+{
+	v = htole16(v);
+	memcpy(p, &v, sizeof v);
+	return p + sizeof v;
+}
+
+static inline uint8_t *put_u32(uint8_t *p, uint32_t v)
+{
+	v = htole32(v);
+	memcpy(p, &v, sizeof v);
+	return p + sizeof v;
+}
+
+// Without a branch on whether there is a second limb: wei amounts have one as often as not, and a
+// wrong guess costs more than all the rest of writing a holder.
+static inline uint32_t bytes_used(dp_u256 v)
+{
+	uint32_t below = 0;
+	uint64_t low = v.w[0], high = v.w[1];
+	if (__builtin_expect(!dp_u256_fits128(v), 0)) {
+		below = 16;
+		low = v.w[2];
+		high = v.w[3];
+	}
+	uint64_t use_high = (uint64_t)0 - (high != 0);
+	uint64_t top = (high & use_high) | (low & ~use_high);
+	uint32_t bits = 64 - (uint32_t)__builtin_clzll(top | 1);
+	return below + (uint32_t)(use_high & 8) + (bits + 7) / 8 * (top != 0);
+}
+
+// All 32 bytes are written, those that count are kept: the next field goes over the rest.
+static inline uint8_t *put_amount(uint8_t *p, dp_u256 v)
+{
+	uint32_t n = bytes_used(v);
+	*p++ = (uint8_t)n;
+	for (uint32_t i = 0; i < 4; i++) v.w[i] = htole64(v.w[i]);
+	memcpy(p, v.w, sizeof v.w);
+	return p + n;
+}
+
+// The same for an inline parcel.
+static inline uint8_t *put_amount128(uint8_t *p, dp_u128 v)
+{
+	uint32_t n = bytes_used(dp_u256_of128(v));
+	uint64_t low = htole64((uint64_t)v), high = htole64((uint64_t)(v >> 64));
+	*p++ = (uint8_t)n;
+	memcpy(p, &low, sizeof low);
+	memcpy(p + sizeof low, &high, sizeof high);
+	return p + n;
+}
+
 static dp_code parcels_write(dp_buffer *b, const dp_parcel *p, uint32_t count, dp_fault *fault)
 {
 	DP_TRY(dp_buffer_u32(b, count, fault));
@@ -90,16 +146,33 @@ static const dp_parcel *parcels_of(const dp_engine *e, const dp_holder *r, dp_pa
 dp_code dp_holder_write(const dp_engine *e, dp_buffer *b, uint32_t index, dp_fault *fault)
 {
 	const dp_holder *r = &e->holders.record[index];
-	DP_TRY(dp_buffer_u32(b, r->no, fault));
-	DP_TRY(dp_buffer_put(b, r->id, 36, fault));
-	DP_TRY(dp_buffer_u16(b, r->asset.v, fault));
-	DP_TRY(dp_buffer_u16(b, r->hop, fault));
-	DP_TRY(dp_buffer_u32(b, r->moves, fault));
-	DP_TRY(dp_buffer_u8(b, (r->flags & DP_HOLDER_HUB) != 0, fault));
-	dp_parcel one;
-	uint32_t count;
-	const dp_parcel *p = parcels_of(e, r, &one, &count);
-	return parcels_write(b, p, count, fault);
+	const dp_parcels *list = r->form == DP_FORM_LIST ? &e->holders.content[r->list] : NULL;
+	uint32_t count = list != NULL ? list->count : r->form == DP_FORM_ONE;
+	DP_TRY(dp_buffer_room(b, 5 + HOLDER_SIZE + (size_t)count * PARCEL_SIZE_MAX + 32, fault));
+	uint8_t *head = b->bytes + b->size;
+	*head = 'O';
+	uint8_t *p = put_u32(head + 5, r->no);
+	memcpy(p, r->id, 36);
+	p = put_u16(p + 36, r->asset.v);
+	p = put_u16(p, r->hop);
+	p = put_u32(p, r->moves);
+	*p++ = (r->flags & DP_HOLDER_HUB) != 0;
+	p = put_u32(p, count);
+	if (r->form == DP_FORM_ONE) {
+		p = put_u16(p, r->colour.v);
+		p = put_amount128(p, dp_holder_units(r));
+		p = put_amount128(p, dp_holder_units(r));
+	}
+	for (uint32_t i = 0; list != NULL && i < count; i++) {
+		const dp_parcel *parcel = dp_parcels_at(list, i);
+		p = put_u16(p, parcel->colour.v);
+		p = put_amount(p, parcel->units);
+		p = put_amount(p, parcel->origin);
+	}
+	(void)put_u32(head + 1, (uint32_t)(p - head - 5));
+	b->size = (uint64_t)(p - b->bytes);
+	DP_CHECK(b->size <= b->cap);
+	return DP_OK;
 }
 
 static dp_code parcels_load(dp_engine *e, dp_parcels *list, dp_bytes *r, uint32_t count,
@@ -127,6 +200,39 @@ static dp_code parcels_load(dp_engine *e, dp_parcels *list, dp_bytes *r, uint32_
 	return DP_OK;
 }
 
+// Bytes from a casebook may have been changed by anybody: what later code relies on is checked
+// here, so that a damaged state is refused and never makes an assertion fail (I-7).
+static bool content_is_sound(const dp_engine *e, const dp_parcels *list)
+{
+	dp_u256 total = DP_U256_ZERO;
+	bool marks = e->policy->shape == DP_SHAPE_MARKS;
+	for (uint32_t i = 0; i < list->count; i++) {
+		const dp_parcel *p = dp_parcels_at(list, i);
+		if (marks && i > 0) {
+			const dp_u256 all = dp_parcels_at(list, 0)->units;
+			if (!dp_u256_eq(p->units, all) || !dp_u256_eq(p->origin, all)) return false;
+		} else if (dp_u256_add_over(&total, total, p->units)) {
+			return false;
+		}
+		if (marks && i == 0 && p->colour.v != 0) return false;
+		if (!marks && dp_u256_is_zero(p->units)) return false;
+		if (e->policy->shape != DP_SHAPE_QUEUE && i > 0 &&
+		    p->colour.v <= dp_parcels_at(list, i - 1)->colour.v)
+			return false;
+	}
+	return dp_total_fits(total);
+}
+
+// On account chains an identity is an address and two zeros; a coin's may be anything.
+bool dp_id_is_sound(const dp_engine *e, const uint8_t id[36])
+{
+	if (e->utxo) return true;
+	if (id[0] == DP_ADDR_NONE || id[0] >= DP_ADDR_KIND_COUNT || id[1] > 32) return false;
+	for (int i = 2 + id[1]; i < 36; i++)
+		if (id[i] != 0) return false;
+	return true;
+}
+
 // Puts a holder (back) as stored, over the one of the same identity or as a new record.
 dp_code dp_holder_read(dp_engine *e, const uint8_t *bytes, size_t size, dp_fault *fault)
 {
@@ -138,11 +244,12 @@ dp_code dp_holder_read(dp_engine *e, const uint8_t *bytes, size_t size, dp_fault
 	uint32_t moves = dp_bytes_u32le(&r);
 	bool hub = dp_bytes_u8(&r) != 0;
 	uint32_t count = dp_bytes_u32le(&r);
-	if (r.failed || no == 0 || asset.v == 0 || asset.v > dp_asset_count() ||
-	    count > DP_PARCELS_MAX)
+	if (r.failed || no == 0 || no > e->last_no || asset.v == 0 || asset.v > dp_asset_count() ||
+	    count > DP_PARCELS_MAX || !dp_id_is_sound(e, id))
 		return dp_fail(fault, DP_BAD_BYTES, "a stored holder is damaged");
 	DP_TRY(parcels_load(e, &e->scratch_b, &r, count, fault));
-	if (r.at != r.size) return dp_fail(fault, DP_BAD_BYTES, "a stored holder is damaged");
+	if (r.at != r.size || !content_is_sound(e, &e->scratch_b))
+		return dp_fail(fault, DP_BAD_BYTES, "a stored holder is damaged");
 	uint64_t key = dp_holder_key(&e->holders, id);
 	uint32_t index = dp_holders_find(&e->holders, key, id, asset);
 	if (index == DP_HOLDER_NONE)
@@ -218,14 +325,24 @@ dp_code dp_books_read(dp_engine *e, const uint8_t *bytes, size_t size, dp_fault 
 	DP_TRY(books_head(e, &r, fault));
 	if (dp_bytes_u32le(&r) != e->colour_count) return dp_fail(fault, DP_BAD_BYTES, "%s", other);
 	for (uint32_t i = 1; i <= e->colour_count; i++) {
+		dp_u256 sum = DP_U256_ZERO;
 		e->colour[i].stolen = amount_read(&r);
-		for (int k = 0; k < DP_BUCKET_COUNT; k++) e->colour[i].bucket[k] = amount_read(&r);
+		for (int k = 0; k < DP_BUCKET_COUNT; k++) {
+			e->colour[i].bucket[k] = amount_read(&r);
+			if (dp_u256_add_over(&sum, sum, e->colour[i].bucket[k])) r.failed = true;
+		}
+		if (e->policy->conserving && !dp_u256_eq(sum, e->colour[i].stolen)) r.failed = true;
+		if (!dp_total_fits(e->colour[i].stolen)) r.failed = true;
 	}
 	if (dp_bytes_u32le(&r) != e->seed_count) return dp_fail(fault, DP_BAD_BYTES, "%s", other);
 	e->seeds_waiting = 0;
 	for (uint32_t i = 0; i < e->seed_count; i++) {
 		e->seed[i].done = dp_bytes_u8(&r) != 0;
 		e->seed[i].arrived = amount_read(&r);
+		if (!dp_total_fits(e->seed[i].arrived) ||
+		    (e->seed[i].seed->has_amount &&
+		     dp_u256_lt(e->seed[i].seed->amount, e->seed[i].arrived)))
+			r.failed = true;
 		e->seeds_waiting += e->seed[i].done ? 0 : 1;
 	}
 	if (dp_bytes_u32le(&r) != e->link_count) return dp_fail(fault, DP_BAD_BYTES, "%s", other);
@@ -237,9 +354,11 @@ dp_code dp_books_read(dp_engine *e, const uint8_t *bytes, size_t size, dp_fault 
 		uint32_t count = dp_bytes_u32le(&r);
 		if (count > DP_PARCELS_MAX) r.failed = true;
 		DP_TRY(parcels_load(e, &l->inside, &r, r.failed ? 0 : count, fault));
+		if (!content_is_sound(e, &l->inside) || dp_u256_lt(l->claim->amount, l->delivered))
+			r.failed = true;
 	}
 	if (r.failed || r.at != r.size)
-		return dp_fail(fault, DP_BAD_BYTES, "a stored state is cut short or too long");
+		return dp_fail(fault, DP_BAD_BYTES, "a stored state is damaged or cut short");
 	return DP_OK;
 }
 
@@ -306,15 +425,21 @@ static dp_code visit_gone(dp_engine *e,
 	return DP_OK;
 }
 
+static int by_number(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+	return (*x > *y) - (*x < *y);
+}
+
 dp_code dp_engine_visit(dp_engine *e, bool changed_only,
                         dp_code (*visit)(void *context, const dp_holder_view *view,
                                          dp_fault *fault),
                         void *context, dp_fault *fault)
 {
 	if (changed_only) DP_TRY(visit_gone(e, visit, context, fault));
-	uint32_t *by_no = NULL;
+	uint64_t *by_no = NULL, count = 0; // number in the high half, record in the low
 	if (!changed_only) {
-		by_no = dp_alloc(((size_t)e->last_no + 1) * sizeof *by_no);
+		by_no = dp_alloc(((size_t)e->holders.live + 1) * sizeof *by_no);
 		if (by_no == NULL) return dp_fail(fault, DP_NO_MEMORY, "out of memory");
 	}
 	dp_code code = DP_OK;
@@ -322,17 +447,18 @@ dp_code dp_engine_visit(dp_engine *e, bool changed_only,
 	for (uint32_t i = 0; i < e->holders.record_count && code == DP_OK; i++) {
 		const dp_holder *r = &e->holders.record[i];
 		if (r->form == DP_FORM_FREE) continue;
-		DP_CHECK(r->no > 0 && r->no <= e->last_no);
+		DP_CHECK(r->no > 0);
 		if (!changed_only) {
-			by_no[r->no] = i + 1;
+			DP_CHECK(count < e->holders.live);
+			by_no[count++] = (uint64_t)r->no << 32 | i;
 		} else if ((r->flags & DP_HOLDER_DIRTY) != 0) {
 			dp_holder_view v = view_of(e, r, &one);
 			code = visit(context, &v, fault);
 		}
 	}
-	for (uint32_t no = 1; by_no != NULL && no <= e->last_no && code == DP_OK; no++) {
-		if (by_no[no] == 0) continue;
-		dp_holder_view v = view_of(e, &e->holders.record[by_no[no] - 1], &one);
+	if (count > 1) qsort(by_no, count, sizeof *by_no, by_number);
+	for (uint64_t i = 0; i < count && code == DP_OK; i++) {
+		dp_holder_view v = view_of(e, &e->holders.record[(uint32_t)by_no[i]], &one);
 		code = visit(context, &v, fault);
 	}
 	dp_free(by_no);

@@ -3,10 +3,11 @@
 // plain string of bytes, so that a casebook can keep it and another process can roll back.
 //
 //   record   entries...
-//   entry    u8 'P'  u64 height  u64 blocks  u64 time  hash[32]   where the engine was; always first
+//   entry    u8 'P'  u64 height  u64 blocks  u64 time  hash[32]   where the engine was: first
 //            u8 'B'  u32 size  books as they were before the block
 //            u8 'N'  id[36]  u16 asset                  the holder was new: remove it
 //            u8 'O'  u32 size  holder as it was (see state.c)
+#include <endian.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -16,13 +17,19 @@
 
 //- buffers ---------------------------------------------------------------------------------------
 
+dp_code dp_buffer_room(dp_buffer *b, size_t n, dp_fault *fault)
+{
+	if (__builtin_expect(b->cap - b->size >= n, 1)) return DP_OK;
+	void *items = b->bytes;
+	DP_TRY(dp_grow(&items, &b->cap, 1, b->size + n, DP_BUFFER_MAX, fault));
+	b->bytes = items;
+	return DP_OK;
+}
+
 dp_code dp_buffer_put(dp_buffer *b, const void *bytes, size_t n, dp_fault *fault)
 {
-	if (b->cap - b->size < n) {
-		void *items = b->bytes;
-		DP_TRY(dp_grow(&items, &b->cap, 1, b->size + n, DP_BUFFER_MAX, fault));
-		b->bytes = items;
-	}
+	if (n == 0) return DP_OK; // nothing may come from nowhere: an empty undo record
+	DP_TRY(dp_buffer_room(b, n, fault));
 	memcpy(b->bytes + b->size, bytes, n);
 	b->size += n;
 	return DP_OK;
@@ -106,25 +113,18 @@ dp_code dp_touch_books(dp_engine *e, dp_fault *fault)
 
 static dp_code note_gone(dp_engine *e, uint32_t no, dp_fault *fault)
 {
-	return dp_buffer_u32(&e->dirty, no, fault);
+	DP_TRY(dp_buffer_room(&e->dirty, sizeof no, fault));
+	no = htole32(no);
+	memcpy(e->dirty.bytes + e->dirty.size, &no, sizeof no);
+	e->dirty.size += sizeof no;
+	return DP_OK;
 }
 
-dp_code dp_touch(dp_engine *e, uint32_t index, dp_fault *fault)
+dp_code dp_touch_first(dp_engine *e, uint32_t index, dp_fault *fault)
 {
 	dp_holder *r = &e->holders.record[index];
-	DP_CHECK(r->form != DP_FORM_FREE);
-	if (r->epoch == e->epoch) return DP_OK;
-	dp_buffer *b = &e->now.bytes;
-	uint64_t before = b->size;
-	dp_code code = dp_buffer_u8(b, 'O', fault);
-	if (code == DP_OK) code = dp_buffer_u32(b, 0, fault);
-	if (code == DP_OK) code = dp_holder_write(e, b, index, fault);
-	if (code != DP_OK) {
-		b->size = before;
-		return code;
-	}
-	uint64_t size = b->size - before - 5;
-	for (int i = 0; i < 4; i++) b->bytes[before + 1 + (uint64_t)i] = (uint8_t)(size >> (8 * i));
+	DP_CHECK(r->form != DP_FORM_FREE && r->epoch != e->epoch);
+	DP_TRY(dp_holder_write(e, &e->now.bytes, index, fault));
 	r->epoch = e->epoch;
 	r->flags |= DP_HOLDER_DIRTY;
 	return DP_OK;
@@ -135,16 +135,15 @@ dp_code dp_create(dp_engine *e, uint32_t *ret_index, uint64_t key, const uint8_t
 {
 	DP_TRY(dp_touch_books(e, fault)); // last_no
 	dp_buffer *b = &e->now.bytes;
-	uint64_t before = b->size;
-	DP_TRY(dp_buffer_u8(b, 'N', fault));
-	dp_code code = dp_buffer_put(b, id, 36, fault);
-	if (code == DP_OK) code = dp_buffer_u16(b, asset.v, fault);
-	uint32_t index = 0;
-	if (code == DP_OK) code = dp_holders_add(&e->holders, &index, key, id, asset, fault);
-	if (code != DP_OK) {
-		b->size = before;
-		return code;
-	}
+	DP_TRY(dp_buffer_room(b, NEW_SIZE, fault));
+	uint32_t index;
+	DP_TRY(dp_holders_add(&e->holders, &index, key, id, asset, fault));
+	uint8_t *p = b->bytes + b->size;
+	*p = 'N';
+	memcpy(p + 1, id, 36);
+	p[37] = (uint8_t)asset.v;
+	p[38] = (uint8_t)(asset.v >> 8);
+	b->size += NEW_SIZE;
 	dp_holder *r = &e->holders.record[index];
 	r->no = ++e->last_no;
 	r->hop = hop > UINT16_MAX ? UINT16_MAX : (uint16_t)hop;
@@ -159,11 +158,11 @@ dp_code dp_create(dp_engine *e, uint32_t *ret_index, uint64_t key, const uint8_t
 	return DP_OK;
 }
 
-dp_code dp_destroy(dp_engine *e, uint32_t index, dp_fault *fault)
+dp_code dp_destroy(dp_engine *e, uint32_t index, uint64_t key, dp_fault *fault)
 {
 	DP_TRY(dp_touch(e, index, fault));
 	DP_TRY(note_gone(e, e->holders.record[index].no, fault));
-	dp_holders_unlink(&e->holders, index);
+	dp_holders_unlink(&e->holders, index, key);
 	dp_holders_release(&e->holders, index);
 	return DP_OK;
 }
@@ -199,11 +198,13 @@ static uint32_t get_u32(const uint8_t *p)
 static dp_code remove_new(dp_engine *e, const uint8_t *p, dp_fault *fault)
 {
 	dp_asset asset = {(uint16_t)(p[36] | p[37] << 8)};
-	uint32_t index = dp_holders_find(&e->holders, dp_holder_key(&e->holders, p), p, asset);
+	if (!dp_id_is_sound(e, p)) return dp_fail(fault, DP_BAD_BYTES, "an undo record is damaged");
+	uint64_t key = dp_holder_key(&e->holders, p);
+	uint32_t index = dp_holders_find(&e->holders, key, p, asset);
 	// Made and spent within the block: nothing is left of it.
 	if (index == DP_HOLDER_NONE) return DP_OK;
 	DP_TRY(note_gone(e, e->holders.record[index].no, fault));
-	dp_holders_unlink(&e->holders, index);
+	dp_holders_unlink(&e->holders, index, key);
 	dp_holders_release(&e->holders, index);
 	return DP_OK;
 }
@@ -217,8 +218,8 @@ static void restore_position(dp_engine *e, const uint8_t *p)
 	memcpy(e->hash, dp_bytes_take(&r, 32), 32);
 }
 
-// Entries are undone from the last to the first; they can only be read forwards, so their places are
-// noted first.
+// Entries are undone from the last to the first; they can only be read forwards, so their places
+// are noted first.
 static dp_code entry_places(const dp_buffer *record, uint64_t **ret_at, uint64_t *ret_count,
                             dp_fault *fault)
 {

@@ -6,15 +6,9 @@
 #include "base/mem.h"
 #include "engine/private.h"
 
-struct shape {
-	uint32_t inputs, outputs;
-	const dp_movement *in, *out;
-	uint32_t in_index, out_index; // of the first, in the block
-};
-
-static struct shape shape_of(const dp_engine *e, const dp_tx *tx)
+static dp_utxo_shape shape_of(const dp_engine *e, const dp_tx *tx)
 {
-	struct shape s = {.in_index = tx->mv_first};
+	dp_utxo_shape s = {.in_index = tx->mv_first};
 	uint32_t end = tx->mv_first + tx->mv_count;
 	uint32_t i = tx->mv_first;
 	while (i < end && e->block->mv[i].kind == DP_MV_INPUT) i++;
@@ -31,7 +25,7 @@ static uint32_t find_coin(const dp_engine *e, const dp_outpoint *o, uint64_t key
 	if (!dp_holders_maybe(&e->holders, key)) return DP_HOLDER_NONE;
 	uint8_t id[36];
 	dp_holder_id_of_outpoint(id, o);
-	return dp_holders_find(&e->holders, key, id, dp_asset_native(e->options.chain));
+	return dp_holders_find(&e->holders, key, id, e->native);
 }
 
 //- seeds -----------------------------------------------------------------------------------------
@@ -58,16 +52,25 @@ static dp_code paint_coin(dp_engine *e, uint32_t index, dp_seed_state *s, dp_u25
 	               fault);
 }
 
+static dp_code too_large(const dp_engine *e, dp_fault *fault)
+{
+	return dp_fail(fault, DP_BAD_BYTES,
+	               "block %llu, transaction %u: a coin of 2^222 base units or more: the source "
+	               "is damaged",
+	               (unsigned long long)e->block->height, e->tx_index);
+}
+
 // The coin of a seed, as a clean holder where it is not followed yet.
 static dp_code seed_coin(dp_engine *e, uint32_t *ret_index, const dp_outpoint *o, dp_u256 value,
                          uint32_t mv, dp_fault *fault)
 {
 	uint64_t key = dp_outpoint_key(o);
 	uint32_t index = find_coin(e, o, key);
+	if (!dp_units_fit(value)) return too_large(e, fault);
 	if (index == DP_HOLDER_NONE) {
 		uint8_t id[36];
 		dp_holder_id_of_outpoint(id, o);
-		dp_asset asset = dp_asset_native(e->options.chain);
+		dp_asset asset = e->native;
 		DP_TRY(dp_create(e, &index, key, id, asset, 0, mv, fault));
 		dp_parcels_clear(&e->scratch_a);
 		DP_TRY(dp_policy_put_clean(e->policy, &e->scratch_a, value, fault));
@@ -86,41 +89,42 @@ static dp_code seed_done(dp_engine *e, dp_seed_state *s, dp_fault *fault)
 	return DP_OK;
 }
 
-static dp_code too_much(const dp_seed_state *s, dp_u256 value, dp_fault *fault)
+static dp_code too_much(const dp_engine *e, const dp_seed_state *s, dp_u256 value, dp_fault *fault)
 {
 	char want[DP_U256_DEC_MAX], have[DP_U256_DEC_MAX];
 	const dp_asset_info *a = dp_asset_info_of(s->seed->asset);
 	dp_u256_format(want, s->seed->amount, a->decimals);
 	dp_u256_format(have, value, a->decimals);
-	return dp_fail_at(fault, DP_BAD_CASE, s->seed->line, 0,
-	                  "the seed names %s %s but the output holds only %s: correct the amount "
-	                  "or leave it out for the whole output",
-	                  want, a->symbol, have);
+	return dp_fail_seed(e, s, fault,
+	                    "the seed names %s %s but the output holds only %s: correct the amount "
+	                    "or leave it out for the whole output",
+	                    want, a->symbol, have);
 }
 
 // A seed whose coin was made before the source began: it is known once it is spent.
 static dp_code seed_from_input(dp_engine *e, const dp_movement *in, uint32_t mv, dp_fault *fault)
 {
-	for (uint32_t i = 0; e->seeds_waiting > 0 && i < e->seed_count; i++) {
-		dp_seed_state *s = &e->seed[i];
+	uint32_t count;
+	const dp_txset_entry *named = dp_txset_find(&e->seed_txs, in->spent.txid, &count);
+	for (uint32_t i = 0; i < count; i++) {
+		dp_seed_state *s = &e->seed[named[i].index];
 		const dp_seed *seed = s->seed;
 		if (s->done || !seed->has_outpoint ||
 		    memcmp(&seed->outpoint, &in->spent, sizeof in->spent) != 0)
 			continue;
 		if ((seed->has_height && e->block->height < seed->height) ||
 		    (seed->has_time && e->block->time < seed->time))
-			return dp_fail_at(fault, DP_BAD_CASE, seed->line, 0,
-			                  "the seed was already spent in block %llu, before the "
-			                  "theft: check the outpoint or the time",
-			                  (unsigned long long)e->block->height);
+			return dp_fail_seed(e, s, fault,
+			                    "the seed was already spent in block %llu, before the "
+			                    "theft: check the outpoint or the time",
+			                    (unsigned long long)e->block->height);
 		if ((in->flags & DP_MVF_VALUE_UNKNOWN) != 0 && !seed->has_amount)
-			return dp_fail_at(fault, DP_BAD_CASE, seed->line, 0,
-			                  "the source does not say how much the seed's output "
-			                  "held: give its amount, or a source that knows");
-		dp_u256 value =
-		    (in->flags & DP_MVF_VALUE_UNKNOWN) != 0 ? seed->amount : in->amount;
+			return dp_fail_seed(e, s, fault,
+			                    "the source does not say how much the seed's output "
+			                    "held: give its amount, or a source that knows");
+		dp_u256 value = (in->flags & DP_MVF_VALUE_UNKNOWN) != 0 ? seed->amount : in->amount;
 		dp_u256 units = seed->has_amount ? seed->amount : value;
-		if (dp_u256_lt(value, units)) return too_much(s, value, fault);
+		if (dp_u256_lt(value, units)) return too_much(e, s, value, fault);
 		uint32_t index;
 		DP_TRY(seed_coin(e, &index, &in->spent, value, mv, fault));
 		DP_TRY(paint_coin(e, index, s, units, mv, fault));
@@ -130,15 +134,15 @@ static dp_code seed_from_input(dp_engine *e, const dp_movement *in, uint32_t mv,
 }
 
 // One seed that names outputs of this transaction, after the transaction was applied.
-static dp_code seed_from_outputs(dp_engine *e, const dp_tx *tx, const struct shape *sh,
+static dp_code seed_from_outputs(dp_engine *e, const dp_tx *tx, const dp_utxo_shape *sh,
                                  dp_seed_state *s, dp_fault *fault)
 {
 	const dp_seed *seed = s->seed;
 	dp_u256 left = seed->amount, found = DP_U256_ZERO;
 	if (seed->has_outpoint && seed->outpoint.vout >= sh->outputs)
-		return dp_fail_at(fault, DP_BAD_CASE, seed->line, 0,
-		                  "the seed names output %u but its transaction has only %u",
-		                  seed->outpoint.vout, sh->outputs);
+		return dp_fail_seed(e, s, fault,
+		                    "the seed names output %u but its transaction has only %u",
+		                    seed->outpoint.vout, sh->outputs);
 	for (uint32_t j = 0; j < sh->outputs; j++) {
 		const dp_movement *out = &sh->out[j];
 		if (seed->has_outpoint ? j != seed->outpoint.vout
@@ -155,21 +159,21 @@ static dp_code seed_from_outputs(dp_engine *e, const dp_tx *tx, const struct sha
 		DP_TRY(paint_coin(e, index, s, units, sh->out_index + j, fault));
 	}
 	if (dp_u256_is_zero(found))
-		return dp_fail_at(fault, DP_BAD_CASE, seed->line, 0,
-		                  "no output of the seed's transaction pays that address with a "
-		                  "value: check the address");
-	if (seed->has_amount && !dp_u256_is_zero(left)) return too_much(s, found, fault);
+		return dp_fail_seed(e, s, fault,
+		                    "no output of the seed's transaction pays that address with a "
+		                    "value: check the address");
+	if (seed->has_amount && !dp_u256_is_zero(left)) return too_much(e, s, found, fault);
 	return seed_done(e, s, fault);
 }
 
-static dp_code seeds_after(dp_engine *e, const dp_tx *tx, const struct shape *sh, dp_fault *fault)
+static dp_code seeds_after(dp_engine *e, const dp_tx *tx, const dp_utxo_shape *sh, dp_fault *fault)
 {
-	for (uint32_t i = 0; e->seeds_waiting > 0 && i < e->seed_count; i++) {
-		dp_seed_state *s = &e->seed[i];
-		if (s->done) continue;
-		const uint8_t *named = s->seed->has_outpoint ? s->seed->outpoint.txid : s->seed->tx;
-		if (memcmp(named, tx->id, 32) == 0)
-			DP_TRY(seed_from_outputs(e, tx, sh, s, fault));
+	if (e->seeds_waiting == 0) return DP_OK;
+	uint32_t count;
+	const dp_txset_entry *named = dp_txset_find(&e->seed_txs, tx->id, &count);
+	for (uint32_t i = 0; i < count; i++) {
+		dp_seed_state *s = &e->seed[named[i].index];
+		if (!s->done) DP_TRY(seed_from_outputs(e, tx, sh, s, fault));
 	}
 	return DP_OK;
 }
@@ -177,7 +181,7 @@ static dp_code seeds_after(dp_engine *e, const dp_tx *tx, const struct shape *sh
 //- inputs ----------------------------------------------------------------------------------------
 
 // Values that nobody knows: an error that says which, or what the outputs need beyond the known.
-static dp_code unknown_value(dp_engine *e, const dp_tx *tx, const struct shape *sh, uint32_t at,
+static dp_code unknown_value(dp_engine *e, const dp_tx *tx, const dp_utxo_shape *sh, uint32_t at,
                              dp_u256 *ret_value, dp_fault *fault)
 {
 	char txid[DP_TXID_TEXT_MAX], spent[DP_OUTPOINT_TEXT_MAX];
@@ -213,14 +217,20 @@ static dp_code unknown_value(dp_engine *e, const dp_tx *tx, const struct shape *
 	return DP_OK;
 }
 
+dp_code dp_spends_twice(const dp_engine *e, dp_fault *fault)
+{
+	return dp_fail(fault, DP_BAD_BYTES, "block %llu: transaction %u spends one coin twice",
+	               (unsigned long long)e->block->height, e->tx_index);
+}
+
 // Puts the content of input `at` into e->in. Coins are not taken out of the table yet: an unknown
 // value needs to see all of them.
-static dp_code gather_input(dp_engine *e, const dp_tx *tx, const struct shape *sh, uint32_t at,
+static dp_code gather_input(dp_engine *e, const dp_tx *tx, const dp_utxo_shape *sh, uint32_t at,
                             uint32_t *ret_hop, dp_fault *fault)
 {
 	const dp_movement *in = &sh->in[at];
 	uint32_t mv = sh->in_index + at;
-	uint32_t coin = find_coin(e, &in->spent, e->block->src_key[mv]);
+	uint32_t coin = e->coin[at];
 	if (coin == DP_HOLDER_NONE) {
 		dp_u256 value = in->amount;
 		if ((in->flags & DP_MVF_VALUE_UNKNOWN) != 0)
@@ -228,10 +238,7 @@ static dp_code gather_input(dp_engine *e, const dp_tx *tx, const struct shape *s
 		return dp_policy_put_clean(e->policy, &e->in, value, fault);
 	}
 	dp_holder *r = &e->holders.record[coin];
-	if (r->moves != 0)
-		return dp_fail(fault, DP_BAD_BYTES,
-		               "block %llu: transaction %u spends one coin twice",
-		               (unsigned long long)e->block->height, e->tx_index);
+	if (r->moves != 0) return dp_spends_twice(e, fault);
 	DP_TRY(dp_touch(e, coin, fault));
 	r->moves = 1;
 	if (r->hop < *ret_hop) *ret_hop = r->hop;
@@ -249,13 +256,12 @@ static dp_code gather_input(dp_engine *e, const dp_tx *tx, const struct shape *s
 	return dp_policy_put(e->policy, &e->in, &e->scratch_b, fault);
 }
 
-static dp_code spend_inputs(dp_engine *e, const struct shape *sh, dp_fault *fault)
+static dp_code spend_inputs(dp_engine *e, const dp_utxo_shape *sh, dp_fault *fault)
 {
-	for (uint32_t i = 0; i < sh->inputs; i++) {
-		uint32_t mv = sh->in_index + i;
-		uint32_t coin = find_coin(e, &sh->in[i].spent, e->block->src_key[mv]);
-		if (coin != DP_HOLDER_NONE) DP_TRY(dp_destroy(e, coin, fault));
-	}
+	for (uint32_t i = 0; i < sh->inputs; i++)
+		if (e->coin[i] != DP_HOLDER_NONE)
+			DP_TRY(
+			    dp_destroy(e, e->coin[i], e->block->src_key[sh->in_index + i], fault));
 	return DP_OK;
 }
 
@@ -273,11 +279,10 @@ static dp_code bury_duplicate(dp_engine *e, const dp_outpoint *o, uint64_t key, 
 	dp_holder *r = &e->holders.record[old];
 	DP_TRY(dp_flow_parcels(e, mv, DP_NO_INDEX, r->no, dp_party_of_bucket(DP_BUCKET_BURNT),
 	                       r->asset, list, fault));
-	return dp_destroy(e, old, fault);
+	return dp_destroy(e, old, key, fault);
 }
 
-// Which bucket an output's taint goes to at once; HELD when it is a coin to follow.
-static dp_bucket output_bucket(const dp_engine *e, const dp_movement *out, uint32_t *ret_stop)
+dp_bucket dp_output_bucket(const dp_engine *e, const dp_movement *out, uint32_t *ret_stop)
 {
 	*ret_stop = DP_NO_INDEX;
 	if (out->to.kind == DP_ADDR_NULLDATA) return DP_BUCKET_BURNT;
@@ -288,8 +293,8 @@ static dp_bucket output_bucket(const dp_engine *e, const dp_movement *out, uint3
 }
 
 // Moves parcels that are below their case's dust limit from `list` to the dust bucket.
-static dp_code dust_out(dp_engine *e, dp_parcels *list, dp_u256 value, uint32_t mv,
-                        dp_asset asset, dp_fault *fault)
+static dp_code dust_out(dp_engine *e, dp_parcels *list, dp_u256 value, uint32_t mv, dp_asset asset,
+                        dp_fault *fault)
 {
 	bool any = false;
 	for (uint32_t i = 0; i < list->count; i++) {
@@ -297,8 +302,8 @@ static dp_code dust_out(dp_engine *e, dp_parcels *list, dp_u256 value, uint32_t 
 		if (p->colour.v == 0) continue;
 		const dp_case *c = e->cases[e->colour[p->colour.v].case_index];
 		if (dp_u256_cmp(value, c->dust_limit) > 0) continue;
-		DP_TRY(dp_flow(e, mv, DP_NO_INDEX, DP_PARTY_TX,
-		               dp_party_of_bucket(DP_BUCKET_DUST), asset, p, fault));
+		DP_TRY(dp_flow(e, mv, DP_NO_INDEX, DP_PARTY_TX, dp_party_of_bucket(DP_BUCKET_DUST),
+		               asset, p, fault));
 		p->colour = DP_CLEAN;
 		p->origin = DP_U256_ZERO;
 		any = true;
@@ -318,27 +323,27 @@ static dp_code dust_out(dp_engine *e, dp_parcels *list, dp_u256 value, uint32_t 
 	return dp_parcels_copy(list, &e->scratch_b, fault);
 }
 
-static dp_code make_output(dp_engine *e, const dp_tx *tx, const struct shape *sh, uint32_t j,
+static dp_code make_output(dp_engine *e, const dp_tx *tx, const dp_utxo_shape *sh, uint32_t j,
                            uint32_t hop, dp_fault *fault)
 {
 	dp_parcels *list = &e->slot_out[j];
 	const dp_movement *out = &sh->out[j];
 	uint32_t mv = sh->out_index + j;
-	dp_asset asset = dp_asset_native(e->options.chain);
+	dp_asset asset = e->native;
 	dp_outpoint o = {.vout = j};
 	memcpy(o.txid, tx->id, 32);
 	uint64_t key = e->block->dst_key[mv];
 	if (dp_holders_maybe(&e->holders, key)) DP_TRY(bury_duplicate(e, &o, key, mv, fault));
 	if (!dp_has_taint(list)) return DP_OK;
 	uint32_t stop;
-	dp_bucket bucket = output_bucket(e, out, &stop);
+	dp_bucket bucket = dp_output_bucket(e, out, &stop);
 	if (bucket == DP_BUCKET_HELD) {
 		DP_TRY(dust_out(e, list, out->amount, mv, asset, fault));
 		if (!dp_has_taint(list)) return DP_OK;
 	}
 	if (bucket != DP_BUCKET_HELD)
-		return dp_flow_parcels(e, mv, stop, DP_PARTY_TX, dp_party_of_bucket(bucket),
-		                       asset, list, fault);
+		return dp_flow_parcels(e, mv, stop, DP_PARTY_TX, dp_party_of_bucket(bucket), asset,
+		                       list, fault);
 	uint8_t id[36];
 	dp_holder_id_of_outpoint(id, &o);
 	uint32_t index;
@@ -349,19 +354,19 @@ static dp_code make_output(dp_engine *e, const dp_tx *tx, const struct shape *sh
 }
 
 // Sizes e->slot and e->slot_out for the outputs and the fee, and fills the slots.
-static dp_code make_slots(dp_engine *e, const struct shape *sh, dp_u256 total, dp_fault *fault)
+static dp_code make_slots(dp_engine *e, const dp_utxo_shape *sh, dp_u256 total, dp_fault *fault)
 {
 	uint64_t need = (uint64_t)sh->outputs + 1;
 	if (need > e->slot_cap) {
 		uint64_t cap_a = e->slot_cap, cap_b = e->slot_cap;
 		void *slots = e->slot, *lists = e->slot_out;
-		dp_code code = dp_grow(&slots, &cap_a, sizeof *e->slot, need, DP_BLOCK_MV_MAX, fault);
+		dp_code code =
+		    dp_grow(&slots, &cap_a, sizeof *e->slot, need, DP_BLOCK_MV_MAX, fault);
 		e->slot = slots;
 		if (code != DP_OK) return code;
 		DP_TRY(dp_grow(&lists, &cap_b, sizeof *e->slot_out, need, DP_BLOCK_MV_MAX, fault));
 		e->slot_out = lists;
-		memset(&e->slot_out[e->slot_cap], 0,
-		       (cap_b - e->slot_cap) * sizeof *e->slot_out);
+		memset(&e->slot_out[e->slot_cap], 0, (cap_b - e->slot_cap) * sizeof *e->slot_out);
 		e->slot_cap = cap_b;
 	}
 	dp_u256 sum = DP_U256_ZERO;
@@ -383,33 +388,51 @@ static dp_code make_slots(dp_engine *e, const struct shape *sh, dp_u256 total, d
 	return DP_OK;
 }
 
-static dp_code spend(dp_engine *e, const dp_tx *tx, const struct shape *sh, dp_fault *fault)
+static dp_code spend(dp_engine *e, const dp_tx *tx, const dp_utxo_shape *sh, dp_fault *fault)
 {
+	bool done;
+	DP_TRY(dp_quick_spend(e, &done, tx, sh, fault));
+	if (done) return DP_OK;
 	uint32_t hop = UINT16_MAX;
-	dp_parcels_clear(&e->in);
 	for (uint32_t i = 0; i < sh->inputs; i++)
-		DP_TRY(gather_input(e, tx, sh, i, &hop, fault));
+		if (!dp_units_fit(sh->in[i].amount)) return too_large(e, fault);
+	for (uint32_t j = 0; j < sh->outputs; j++)
+		if (!dp_units_fit(sh->out[j].amount)) return too_large(e, fault);
+	dp_parcels_clear(&e->in);
+	for (uint32_t i = 0; i < sh->inputs; i++) DP_TRY(gather_input(e, tx, sh, i, &hop, fault));
 	DP_TRY(spend_inputs(e, sh, fault));
 	DP_TRY(make_slots(e, sh, dp_policy_total(e->policy, &e->in), fault));
 	DP_TRY(e->policy->split(&e->in, e->slot_out, e->slot, sh->outputs + 1, fault));
-	for (uint32_t j = 0; j < sh->outputs; j++)
-		DP_TRY(make_output(e, tx, sh, j, hop, fault));
+	for (uint32_t j = 0; j < sh->outputs; j++) DP_TRY(make_output(e, tx, sh, j, hop, fault));
 	return dp_flow_parcels(e, DP_NO_INDEX, DP_NO_INDEX, DP_PARTY_TX,
-	                       dp_party_of_bucket(DP_BUCKET_FEE),
-	                       dp_asset_native(e->options.chain), &e->slot_out[sh->outputs], fault);
+	                       dp_party_of_bucket(DP_BUCKET_FEE), e->native,
+	                       &e->slot_out[sh->outputs], fault);
+}
+
+// Fills e->coin, which stays right until the inputs are spent.
+static dp_code find_inputs(dp_engine *e, const dp_utxo_shape *sh, bool *ret_any, dp_fault *fault)
+{
+	void *items = e->coin;
+	DP_TRY(dp_grow(&items, &e->coin_cap, sizeof *e->coin, (uint64_t)sh->inputs + 1,
+	               DP_BLOCK_MV_MAX + 1, fault));
+	e->coin = items;
+	bool any = false;
+	for (uint32_t i = 0; i < sh->inputs; i++) {
+		e->coin[i] = find_coin(e, &sh->in[i].spent, e->block->src_key[sh->in_index + i]);
+		any |= e->coin[i] != DP_HOLDER_NONE;
+	}
+	*ret_any = any;
+	return DP_OK;
 }
 
 dp_code dp_apply_utxo_tx(dp_engine *e, const dp_tx *tx, dp_fault *fault)
 {
 	DP_CHECK(e->utxo);
-	struct shape sh = shape_of(e, tx);
+	dp_utxo_shape sh = shape_of(e, tx);
 	bool tainted = false;
-	for (uint32_t i = 0; i < sh.inputs; i++) {
-		if (e->seeds_waiting > 0)
-			DP_TRY(seed_from_input(e, &sh.in[i], sh.in_index + i, fault));
-		tainted |= find_coin(e, &sh.in[i].spent, e->block->src_key[sh.in_index + i]) !=
-		           DP_HOLDER_NONE;
-	}
+	for (uint32_t i = 0; e->seeds_waiting > 0 && i < sh.inputs; i++)
+		DP_TRY(seed_from_input(e, &sh.in[i], sh.in_index + i, fault));
+	DP_TRY(find_inputs(e, &sh, &tainted, fault));
 	if (tainted) {
 		DP_TRY(spend(e, tx, &sh, fault));
 	} else {

@@ -15,8 +15,8 @@ DP_MUST dp_code dp_bag_draw_share(dp_parcels *bag, dp_parcels *out, dp_u256 tain
 
 // Draws `tainted` tainted units colour by colour (the earlier theft first), passing over the first
 // `skip` of them.
-DP_MUST dp_code dp_bag_draw_ordered(dp_parcels *bag, dp_parcels *out, dp_u256 tainted,
-                                    dp_u256 skip, dp_fault *fault);
+DP_MUST dp_code dp_bag_draw_ordered(dp_parcels *bag, dp_parcels *out, dp_u256 tainted, dp_u256 skip,
+                                    dp_fault *fault);
 
 // Draws `clean` clean units (there must be so many).
 DP_MUST dp_code dp_bag_draw_clean(dp_parcels *bag, dp_parcels *out, dp_u256 clean, dp_fault *fault);

@@ -1,7 +1,7 @@
 // First in, first out: the units that came first leave first. The literal rule of Clayton's Case
 // (Devaynes v Noble, 1816) for a running account, and of Anderson, Shumailov and others for
-// Bitcoin ("Tracing stolen bitcoin", 2018): write the inputs' units in input order as runs, cut them by
-// the output values in index order, what is left is the fee. Lossless, and reversible.
+// Bitcoin ("Tracing stolen bitcoin", 2018): write the inputs' units in input order as runs, cut
+// them by the output values in index order, what is left is the fee. Lossless, and reversible.
 #include "base/check.h"
 #include "taint/policy.h"
 
@@ -9,8 +9,7 @@ static dp_code split(dp_parcels *in, dp_parcels *out, const dp_u256 *slot, uint3
                      dp_fault *fault)
 {
 	DP_CHECK(n > 0);
-	for (uint32_t j = 0; j < n; j++)
-		DP_TRY(dp_parcels_take_front(in, &out[j], slot[j], fault));
+	for (uint32_t j = 0; j < n; j++) DP_TRY(dp_parcels_take_front(in, &out[j], slot[j], fault));
 	DP_INVARIANT("I-2", in->count == 0);
 	return DP_OK;
 }

@@ -10,8 +10,7 @@ static dp_code split(dp_parcels *in, dp_parcels *out, const dp_u256 *slot, uint3
                      dp_fault *fault)
 {
 	DP_CHECK(n > 0);
-	for (uint32_t j = 0; j < n; j++)
-		DP_TRY(dp_parcels_take_back(in, &out[j], slot[j], fault));
+	for (uint32_t j = 0; j < n; j++) DP_TRY(dp_parcels_take_back(in, &out[j], slot[j], fault));
 	DP_INVARIANT("I-2", in->count == 0);
 	return DP_OK;
 }

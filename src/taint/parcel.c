@@ -33,6 +33,19 @@ dp_u256 dp_parcels_tainted(const dp_parcels *p)
 	return sum;
 }
 
+// The first memory of a list: no more than it needs, and most holders that need a list at all need
+// two parcels.
+static dp_code first_room(dp_parcels *p, uint64_t count, dp_fault *fault)
+{
+	DP_CHECK(p->cap == 0 && count <= 2 * (uint64_t)DP_PARCELS_MAX);
+	uint64_t cap = count < 2 ? 2 : count;
+	void *items = dp_alloc(cap * sizeof *p->item);
+	if (items == NULL) return dp_fail(fault, DP_NO_MEMORY, "out of memory");
+	p->item = items;
+	p->cap = cap;
+	return DP_OK;
+}
+
 // Makes room for one more behind the last.
 static dp_code reserve(dp_parcels *p, dp_fault *fault)
 {
@@ -43,17 +56,11 @@ static dp_code reserve(dp_parcels *p, dp_fault *fault)
 		p->first = 0;
 		return DP_OK;
 	}
+	if (p->cap == 0) return first_room(p, 2, fault);
 	void *items = p->item;
 	uint64_t cap = p->cap;
-	if (cap == 0) {
-		// Most holders that need a list at all need two parcels.
-		items = dp_alloc(2 * sizeof *p->item);
-		if (items == NULL) return dp_fail(fault, DP_NO_MEMORY, "out of memory");
-		cap = 2;
-	} else {
-		DP_TRY(dp_grow(&items, &cap, sizeof *p->item, (uint64_t)p->first + p->count + 1,
-		               2 * (uint64_t)DP_PARCELS_MAX, fault));
-	}
+	DP_TRY(dp_grow(&items, &cap, sizeof *p->item, (uint64_t)p->first + p->count + 1,
+	               2 * (uint64_t)DP_PARCELS_MAX, fault));
 	p->item = items;
 	p->cap = cap;
 	return DP_OK;
@@ -83,7 +90,8 @@ dp_code dp_parcels_push(dp_parcels *p, const dp_parcel *parcel, dp_fault *fault)
 		}
 	}
 	if (p->count >= DP_PARCELS_MAX)
-		return dp_fail(fault, DP_LIMIT, "a holder has more than %d parcels", DP_PARCELS_MAX);
+		return dp_fail(fault, DP_LIMIT, "a holder has more than %d parcels",
+		               DP_PARCELS_MAX);
 	dp_parcel copy = *parcel; // `parcel` may point into p->item, which may move
 	DP_TRY(reserve(p, fault));
 	p->item[p->first + p->count++] = copy;
@@ -95,6 +103,7 @@ dp_code dp_parcels_copy(dp_parcels *p, const dp_parcels *from, dp_fault *fault)
 	DP_CHECK(p != from);
 	if (p->count == 0 && from->count > 0) {
 		// Into an empty list: exactly as it stands, without a look at each parcel.
+		if (p->cap == 0) DP_TRY(first_room(p, from->count, fault));
 		void *items = p->item;
 		DP_TRY(dp_grow(&items, &p->cap, sizeof *p->item, from->count,
 		               2 * (uint64_t)DP_PARCELS_MAX, fault));

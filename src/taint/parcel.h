@@ -41,6 +41,19 @@ typedef struct dp_parcels {
 
 enum { DP_PARCELS_MAX = 1 << 20 }; // parcels in one holder
 
+// Amounts of 2^222 and more are refused where they come in: then the sum of 2^32 of them, which is
+// as many as one holder can see, stays below 2^254 and no sum in here can overflow (I-5). The
+// largest supply of a genuine coin is nearer to 2^100.
+static inline bool dp_units_fit(dp_u256 units)
+{
+	return units.w[3] >> 30 == 0;
+}
+// The same for the total of a holder.
+static inline bool dp_total_fits(dp_u256 total)
+{
+	return total.w[3] >> 62 == 0;
+}
+
 void dp_parcels_done(dp_parcels *p);
 static inline void dp_parcels_clear(dp_parcels *p)
 {

@@ -6,8 +6,8 @@
 #include "base/check.h"
 
 const dp_policy *const dp_policies[] = {
-    &dp_policy_fifo,   &dp_policy_lifo, &dp_policy_haircut,   &dp_policy_poison,
-    &dp_policy_tiho,   &dp_policy_tilo, &dp_policy_seniority, NULL,
+    &dp_policy_fifo, &dp_policy_lifo, &dp_policy_haircut,   &dp_policy_poison,
+    &dp_policy_tiho, &dp_policy_tilo, &dp_policy_seniority, NULL,
 };
 
 const dp_policy *dp_policy_find(const char *name)

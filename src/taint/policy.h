@@ -31,14 +31,14 @@ typedef struct dp_policy {
 	bool ranks_outflows;
 	bool ranks_descending;
 
-	// UTXO transaction. `in` (consumed) is the content of all inputs, put together by dp_policy_put in
-	// input order; slot[0..n-1] are the outputs' values in index order and slot[n-1] the fee.
-	// Their sum is the total of `in`. out[0..n-1] are empty lists.
+	// UTXO transaction. `in` (consumed) is the content of all inputs, put together by
+	// dp_policy_put in input order; slot[0..n-1] are the outputs' values in index order and
+	// slot[n-1] the fee. Their sum is the total of `in`. out[0..n-1] are empty lists.
 	dp_code (*split)(dp_parcels *in, dp_parcels *out, const dp_u256 *slot, uint32_t n,
 	                 dp_fault *fault);
 
-	// Account chain. Moves x units (x <= total) from `pool` to the empty `out`. `ahead` is the sum
-	// of those outflows of the same pool, later in the same transaction, that this policy
+	// Account chain. Moves x units (x <= total) from `pool` to the empty `out`. `ahead` is the
+	// sum of those outflows of the same pool, later in the same transaction, that this policy
 	// serves before this one (0 unless ranks_outflows).
 	dp_code (*take)(dp_parcels *pool, dp_parcels *out, dp_u256 x, dp_u256 ahead,
 	                dp_fault *fault);

@@ -37,15 +37,16 @@ al. for tiho/tilo, BlockSci for poison; the exact integer forms are this project
             first. tiho, tilo: an outflow leaves to the later outflows of the same pool in the same
             transaction that rank before it what they can take, and takes the rest up to its size;
             rank: tiho descending amount, ties later first; tilo ascending, ties earlier first;
-            fees last. It never takes less than what the clean units cannot fill. poison: a mark on
-            the pool; everything that leaves a marked pool is marked; the mark ends when the
-            balance has become 0. A coin or pool that holds one marked unit is marked whole.
+            fees last. What it leaves are the first tainted units in colour order. It never takes
+            less than what the clean units cannot fill (and then leaves none behind). poison: a
+            mark on the pool, for ever; everything that leaves a marked pool is marked, covered or
+            not. A coin or pool that holds one marked unit is marked whole.
   opening   a pool is followed from the moment taint first arrives. What it held then is clean, at
             the front: as the world states it, else what the movements so far showed (a running
             sum, never below 0).
   uncovered when a followed pool sends more than it holds, all it holds leaves (in its order), the
             rest is clean, comes after it, and is counted as uncovered for that pool.
-  order     where taint goes is decided in this order: link, fee, burnt, dust, stop, holder.
+  order     where taint goes is decided in this order: link, fee, burnt, stop, dust, holder.
             A fee's taint goes to bucket `fee`; nobody, 0x0 and 0x...dEaD (UTXO: OP_RETURN) are
             `burnt`; a coin or movement of value <= dust_limit books its taint as `dust`; a listed
             stop address books it to its own bucket, as an arrival. The units then move on clean.
@@ -59,8 +60,10 @@ al. for tiho/tilo, BlockSci for poison; the exact integer forms are this project
             `asset` are pushed to `to`: the new units are shared out over the captured runs (in
             their order; by colour where the policy has no order) by cumulative floors, and each
             run's origin moves over whole. Here it matters which runs count as one: neighbours
-            that are both clean, or of one colour and both with origin equal to units. A run that
-            gets no new unit stays unresolved.
+            that are both clean, or of one colour and both with origin equal to units. The origin
+            of a run that gets no new unit goes to the next run of its colour that gets one, else
+            to the last before it; where its colour gets none at all it is dust. Clean proceeds
+            count only in a pool that is followed: they are no movement that showed a balance.
   poison    reports reach, in units: books need not add up, nothing is contested.
 
 JSON IN
@@ -363,15 +366,17 @@ class Books:
         if self.policy == "poison":
             content.marks[colour] = content.value  # one stolen unit spoils the whole
             return content
-        first, rest = take_front(content, amount)
         coloured = []
-        for units, had, origin in first:
-            if had == CLEAN:
-                coloured.append((units, colour, units))
-            else:
+        for units, had, origin in content:
+            k = min(units, amount)
+            amount -= k
+            if had != CLEAN:  # stays in one piece: a claim that fails changes nothing
                 coloured.append((units, had, origin))
-                self.buckets[colour - 1]["contested"] += units
-        return self.normal(coloured + rest)
+                self.buckets[colour - 1]["contested"] += k
+            else:
+                coloured += [(k, colour, k)] if k else []
+                coloured += clean(units - k)
+        return self.normal(coloured)
 
     def fate(self, to, amount, is_fee=False):
         """Where the taint of a movement ends, or None: at a holder."""
@@ -379,9 +384,9 @@ class Books:
             return "fee"
         if to is None or to.lower() in (ZERO, DEAD):
             return "burnt"
-        if 0 < self.dust_limit and amount <= self.dust_limit:
-            return "dust"
-        return self.stops.get(to)
+        if to in self.stops:
+            return self.stops[to]
+        return "dust" if 0 < self.dust_limit and amount <= self.dust_limit else None
 
     def arrive(self, bucket, to, asset, tx, content):
         self.book(bucket, content)
@@ -604,14 +609,12 @@ class AccountModel(Books):
         if beyond:
             self.uncovered[key] = self.uncovered.get(key, 0) + beyond
         if self.policy == "poison":
-            content = Marked(amount, {c: amount - beyond for c in pool[1]})
+            content = Marked(amount, {c: amount for c in pool[1]})
             pool[0] -= amount - beyond
-            if pool[0] == 0:
-                pool[1] = set()
             return content
         if amount >= balance:
             self.pools[key] = []
-            return pool + clean(beyond)
+            return self.normal(pool + clean(beyond))
         content, self.pools[key] = self.take_part(pool, amount, move, later)
         return content
 
@@ -627,15 +630,21 @@ class AccountModel(Books):
         if self.policy == "haircut":
             shares = by_cumulative_floor(x, [colour_units(pool, c) for c in colours], balance)
             return take_balance(pool, dict(zip(colours, shares)), x - sum(shares))
+        behind = 0  # tainted units that are passed over
         if self.policy == "seniority":
             tainted = min(x, tainted_held)
         else:
             others = sum(int(m["amount"]) for m in later
                          if m["from"] == move["from"] and m["asset"] == move["asset"]
                          and self.ranks_before(m, move))
-            tainted = min(x, max(0, tainted_held - others))
-            tainted = max(tainted, x - clean_held)  # what is left to take must exist
-        return take_balance(pool, in_colour_order(pool, tainted), x - tainted)
+            behind = min(tainted_held, others)
+            tainted = min(x, tainted_held - behind)
+            if tainted < x - clean_held:  # what is left to take must exist
+                tainted, behind = x - clean_held, 0
+        passed = in_colour_order(pool, behind)
+        amounts = in_colour_order(pool, behind + tainted)
+        amounts = {c: amounts[c] - passed[c] for c in amounts}
+        return take_balance(pool, amounts, x - tainted)
 
     def ranks_before(self, later, move):
         """Does an outflow later in the transaction rank before this one?"""
@@ -654,21 +663,33 @@ class AccountModel(Books):
             for content in captured:
                 for colour, units in content.marks.items():
                     self.unbook("unresolved", colour, units)
-            self.put(key, Marked(amount, {c: amount for c in marks}), amount)
+            if marks or key in self.pools:
+                self.put(key, Marked(amount, {c: amount for c in marks}), amount)
             return
         runs = gathered(self.normal([run for content in captured for run in content]))
         if not runs:
-            self.put(key, clean(amount), amount)
+            if key in self.pools:
+                self.put(key, clean(amount), amount)
             return
         shares = by_cumulative_floor(amount, [units for units, _, _ in runs], total(runs))
-        content = []
+        content, owed = [], {}
         for new_units, (_, colour, origin) in zip(shares, runs):
-            if new_units == 0:
-                continue
-            content.append((new_units, colour, origin))
             if colour != CLEAN:
                 self.unbook("unresolved", colour, origin)
-        self.put(key, content, amount)
+            origin += owed.pop(colour, 0)
+            if new_units:
+                content.append((new_units, colour, origin))
+            elif origin:
+                owed[colour] = origin
+        for colour, origin in owed.items():
+            places = [i for i, run in enumerate(content) if run[1] == colour]
+            if places:
+                units, _, had = content[places[-1]]
+                content[places[-1]] = (units, colour, had + origin)
+            else:
+                self.buckets[colour - 1]["dust"] += origin
+        if tainted_parts(content) or key in self.pools:
+            self.put(key, content, amount)
 
     def holding(self):
         for key in sorted(self.pools):

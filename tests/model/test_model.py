@@ -417,12 +417,12 @@ class Accounts(unittest.TestCase):
                           [("native", "a1", "a3", 4)]], "fifo")
         self.assertEqual((held(result, "a1"), held(result, "a3")), (5, 1))
 
-    def test_poison_mark_ends_with_the_balance(self):
+    def test_poison_mark_outlives_the_balance(self):
         moves = [[("native", "a0", "a1", 6)], [("native", None, "a0", 5)],
-                 [("native", "a0", "a2", 5)]]
-        self.assertEqual(held(account(moves, "poison"), "a2"), 0)
-        moves[0] = [("native", "a0", "a1", 5)]
-        self.assertEqual(held(account(moves, "poison"), "a2"), 5)
+                 [("native", "a0", "a2", 7)]]
+        result = account(moves, "poison")
+        self.assertEqual((held(result, "a0"), held(result, "a2")), (0, 7))
+        self.assertEqual(result["uncovered"], [{"address": "a0", "asset": "s0", "amount": 2}])
 
     def test_fee_burn_dust_and_stop_book_and_the_units_move_on_clean(self):
         moves = [[("native", "a0", "a1", 1), ("native", "a0", None, 1), ("fee", "a0", "a9", 1),

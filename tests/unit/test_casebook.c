@@ -71,7 +71,7 @@ static dp_casebook *begin(struct world *w, dp_engine *e, bool want_resumed)
 {
 	dp_casebook *book;
 	dp_fault fault = {0};
-	bool resumed;
+	bool resumed = false;
 	dp_code code = dp_casebook_open(&book, w->path, true, &fault);
 	if (code == DP_OK)
 		code = dp_casebook_begin(book, e, &w->options, T_CHANCE_CASES, &resumed, &fault);
@@ -215,7 +215,7 @@ static void another_policy_is_refused(void **state)
 	w.options.policy = dp_policy_find("lifo");
 	e = fresh(&w);
 	dp_fault fault = {0};
-	bool resumed;
+	bool resumed = false;
 	assert_int_equal(dp_casebook_open(&book, w.path, false, &fault), DP_OK);
 	assert_int_equal(dp_casebook_begin(book, e, &w.options, T_CHANCE_CASES, &resumed, &fault),
 	                 DP_BAD_CASE);
@@ -233,7 +233,7 @@ static void a_second_writer_is_told_to_wait(void **state)
 	dp_engine *first = fresh(&w), *second = fresh(&w);
 	dp_casebook *one = begin(&w, first, false), *two;
 	dp_fault fault = {0};
-	bool resumed;
+	bool resumed = false;
 	assert_int_equal(dp_casebook_open(&two, w.path, false, &fault), DP_OK);
 	(void)sqlite3_busy_timeout(dp_casebook_db(two), 10);
 	assert_int_equal(
@@ -260,9 +260,14 @@ static void what_is_in_a_damaged_casebook_is_never_believed(void **state)
 {
 	(void)state;
 	static const char *const damage[] = {
-	    "update parcel set units='many'", "update parcel set colour=999",
-	    "update holder set ident=x'00'",  "update run set books=x'0102'",
-	    "update run set policy='nobody'", "update journal set undo=x'4f'",
+	    "update parcel set units='many'",
+	    "update parcel set colour=999",
+	    "update parcel set origin='3' where colour>0",
+	    "delete from parcel where colour>0",
+	    "update holder set ident=x'00'",
+	    "update run set books=x'0102'",
+	    "update run set policy='nobody'",
+	    "update journal set undo=x'4f'",
 	};
 	for (size_t i = 0; i < sizeof damage / sizeof *damage; i++) {
 		struct world w;
@@ -277,7 +282,7 @@ static void what_is_in_a_damaged_casebook_is_never_believed(void **state)
 		dp_engine_free(e);
 		e = fresh(&w);
 		dp_fault fault = {0};
-		bool resumed;
+		bool resumed = false;
 		assert_int_equal(dp_casebook_open(&book, w.path, false, &fault), DP_OK);
 		dp_code code =
 		    dp_casebook_begin(book, e, &w.options, T_CHANCE_CASES, &resumed, &fault);

@@ -80,11 +80,26 @@ static void try_hands_failures_on(void **state)
 	assert_int_equal(after, 1);
 }
 
+static void half_characters_and_latin_controls_are_no_text(void **state)
+{
+	(void)state;
+	dp_fault f;
+	dp_fail(&f, DP_IO, "%s", "gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x98\x80");
+	assert_string_equal(f.text, "gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x98\x80");
+	// A lone lead, a lone trail, U+009B (an escape to some terminals), overlong, surrogate,
+	// cut.
+	dp_fail(&f, DP_IO, "%s", "a\xf3) \x9b \xc2\x9bm \xc0\xaf \xed\xa0\x80 \xe2\x82");
+	assert_string_equal(f.text, "a?) ? ??m ?? ??? ??");
+	dp_fault_file(&f, "x\x1b[2J\xc2\x9b.csv");
+	assert_string_equal(f.file, "x?[2J??.csv");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_fault_says_where_and_what),
 	    cmocka_unit_test(nobody_has_to_listen),
+	    cmocka_unit_test(half_characters_and_latin_controls_are_no_text),
 	    cmocka_unit_test(long_texts_are_cut_and_terminals_are_safe),
 	    cmocka_unit_test(try_hands_failures_on),
 	};

@@ -9,8 +9,8 @@
 
 #include "base/nearest.h"
 
-static const char *const words[] = {"policy", "format", "until", "tags", "casebook", "quiet", "a",
-                                    NULL};
+static const char *const words[] = {"policy",   "format", "until", "tags",
+                                    "casebook", "quiet",  "a",     NULL};
 
 static const char *near(const char *text)
 {
@@ -23,9 +23,9 @@ static void slips_are_recognised(void **state)
 	assert_string_equal(near("polcy"), "policy");   // left out
 	assert_string_equal(near("poliicy"), "policy"); // typed twice
 	assert_string_equal(near("plolicy"), "policy");
-	assert_string_equal(near("foramt"), "format");  // swapped
+	assert_string_equal(near("foramt"), "format"); // swapped
 	assert_string_equal(near("quite"), "quiet");
-	assert_string_equal(near("POLICY"), "policy");  // case does not count
+	assert_string_equal(near("POLICY"), "policy"); // case does not count
 	assert_string_equal(near("casebok"), "casebook");
 	assert_string_equal(near("case-boook"), "casebook");
 	assert_string_equal(near("tag"), "tags");

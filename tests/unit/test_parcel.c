@@ -172,7 +172,8 @@ static void a_bag_has_one_parcel_a_colour_in_order(void **state)
 	is(&out, 0, 4, 3, 2);
 	// In order, passing over one unit: of colour 1 nothing, of colour 2 one.
 	dp_parcels_clear(&out);
-	assert_int_equal(dp_bag_draw_ordered(&b, &out, dp_u256_of(1), dp_u256_of(1), &fault), DP_OK);
+	assert_int_equal(dp_bag_draw_ordered(&b, &out, dp_u256_of(1), dp_u256_of(1), &fault),
+	                 DP_OK);
 	is(&out, 0, 1, 1, 2);
 	assert_int_equal(dp_bag_draw_clean(&b, &out, dp_u256_of(5), &fault), DP_OK);
 	is(&out, 0, 5, 0, 0);

@@ -16,7 +16,7 @@
 #include "support/ledger.h"
 #include "taint/policy.h"
 
-enum { IN_MAX = 11, OUT_MAX = 10, FEE = OUT_MAX };
+enum { IN_MAX = 11, OUT_MAX = 10 };
 
 struct vector {
 	const char *name;
@@ -160,7 +160,9 @@ static void write_ledger(const struct vector *v, t_ledger *l, char *yaml, size_t
 		t_out(l, 1, v->in[k][1]);
 		if (v->in[k][1] > 0)
 			n += (size_t)snprintf(yaml + n, size - n,
-			                      "  - {outpoint: '%02x%060u" "c0:1'}\n", 10 + k, 0);
+			                      "  - {outpoint: '%02x%060u"
+			                      "c0:1'}\n",
+			                      10 + k, 0);
 		t_begin_tx(l, 40 + k);
 		t_in(l, 10 + k, 0, v->in[k][0]);
 		t_in(l, 10 + k, 1, v->in[k][1]);
@@ -223,7 +225,8 @@ static void pool_pays(const char *name, uint64_t ahead, uint64_t clean, uint64_t
 	put(policy, &pool, 6, 0);
 	put(policy, &pool, 3, 1);
 	put(policy, &pool, 1, 2);
-	assert_int_equal(policy->take(&pool, &out, dp_u256_of(4), dp_u256_of(ahead), &fault), DP_OK);
+	assert_int_equal(policy->take(&pool, &out, dp_u256_of(4), dp_u256_of(ahead), &fault),
+	                 DP_OK);
 	assert_u256_is(dp_policy_total(policy, &out), 4);
 	assert_u256_is(dp_policy_total(policy, &pool), 6);
 	uint64_t got[3] = {0};
@@ -341,7 +344,8 @@ static void every_policy_is_in_the_table_and_explained(void **state)
 	int n = 0;
 	for (; dp_policies[n] != NULL; n++) {
 		assert_ptr_equal(dp_policy_find(dp_policies[n]->name), dp_policies[n]);
-		assert_true(strlen(dp_policies[n]->summary) > 20 && *dp_policies[n]->source != '\0');
+		assert_true(strlen(dp_policies[n]->summary) > 20 &&
+		            *dp_policies[n]->source != '\0');
 	}
 	assert_int_equal(n, 7);
 	assert_null(dp_policy_find("FIFO"));

@@ -1,5 +1,5 @@
-// Amounts against GMP's mpz on edges and on random numbers of all sizes: nothing wraps (I-5), decimal
-// text is exact both ways.
+// Amounts against GMP's mpz on edges and on random numbers of all sizes: nothing wraps (I-5),
+// decimal text is exact both ways.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -196,7 +196,8 @@ static void text_is_that_of_gmp_and_comes_back_with_any_decimals(void **state)
 		dp_u256 v = i < EDGES ? edge[i] : chance(&r), back;
 		char text[DP_U256_DEC_MAX], want[100];
 		dp_fault fault;
-		assert_int_equal(dp_u256_format(text, v, 0), strlen(text));
+		size_t length = dp_u256_format(text, v, 0);
+		assert_int_equal(length, strlen(text));
 		to_mpz(a, v);
 		mpz_get_str(want, 10, a);
 		assert_string_equal(text, want);
@@ -250,8 +251,9 @@ static void reads_what_people_write_and_nothing_else(void **state)
 	assert_u256_is(v, 7);
 	assert_int_equal(parse(&v, largest, 0, &fault), DP_OK);
 	assert_u256(v, all_ones);
-	static const char *const bad[] = {"",    ".",    "-1",  "+1",   "1e3", " 1",  "1 ", "1,000",
-	                                  "0x1", "1..0", "1.2.3", "1_0", "NaN", "\xd9\xa1"};
+	static const char *const bad[] = {"",      ".",   "-1",    "+1",      "1e3",
+	                                  " 1",    "1 ",  "1,000", "0x1",     "1..0",
+	                                  "1.2.3", "1_0", "NaN",   "\xd9\xa1"};
 	dp_u256 kept = v;
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		assert_int_equal(parse(&v, bad[i], 2, &fault), DP_BAD_BYTES);
@@ -259,8 +261,11 @@ static void reads_what_people_write_and_nothing_else(void **state)
 	}
 	assert_int_equal(parse(&v, "1.001", 2, &fault), DP_BAD_BYTES);
 	assert_non_null(strstr(fault.text, "decimals"));
-	assert_int_equal(parse(&v, "1157920892373161954235709850086879078532699846656405640394575840"
-	                           "07913129639936", 0, &fault), DP_LIMIT);
+	assert_int_equal(parse(&v,
+	                       "1157920892373161954235709850086879078532699846656405640394575840"
+	                       "07913129639936",
+	                       0, &fault),
+	                 DP_LIMIT);
 	assert_int_equal(parse(&v, largest, 1, &fault), DP_LIMIT);
 	assert_u256(v, kept); // written only on success
 }
