@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "casebook/sql.h"
+#include "codec/hash.h"
 
 static const char schema[] =
     "create table meta(version integer not null);"
@@ -41,15 +42,17 @@ static const char schema[] =
     " counterparty text, asset text, units text, text text);"
     "create index note_kind on note(run, kind);"
     "create table journal(run integer not null, height integer not null, hash blob not null,"
-    " undo blob, primary key(run, height)) without rowid;";
+    " chain blob not null, undo blob, primary key(run, height)) without rowid;";
 
 struct dp_casebook {
 	sqlite3 *db;
 	int64_t run;
 	bool in_transaction;
 	uint64_t rows_waiting;
-	sqlite3_stmt *add_holder, *add_flow, *add_note, *add_hash, *trim_hash, *set_undo;
+	sqlite3_stmt *add_holder, *add_flow, *add_note, *add_hash, *trim_hash, *set_undo,
+	    *drop_undo;
 	sqlite3_stmt *set_holder, *gone_holder, *drop_parcels, *add_parcel;
+	uint8_t chain[32]; // of the last block recorded; zeros before the first
 	char txid[DP_TXID_TEXT_MAX];
 	uint32_t txid_of; // index in the block that `txid` stands for; DP_NO_INDEX = none
 };
@@ -71,10 +74,15 @@ static dp_code prepare_all(dp_casebook *cb, dp_fault *fault)
 	    {&cb->add_note,
 	     "insert into note(run,height,time,tx,kind,holder,address,counterparty,asset,units,"
 	     "text) values(?,?,?,?,?,?,?,?,?,?,?)"},
-	    {&cb->add_hash, "insert or replace into journal(run,height,hash) values(?,?,?)"},
+	    {&cb->add_hash,
+	     "insert or replace into journal(run,height,hash,chain) values(?,?,?,?)"},
+	    // One more than can be undone: to see whether what lies below was changed.
 	    {&cb->trim_hash, "delete from journal where run=? and height<="
 	                     "(select height from journal where run=? order by height desc "
-	                     "limit 1 offset 128)"},
+	                     "limit 1 offset 129)"},
+	    {&cb->drop_undo,
+	     "update journal set undo=null where run=? and undo is not null and height<="
+	     "(select height from journal where run=? order by height desc limit 1 offset 128)"},
 	    {&cb->set_undo, "update journal set undo=? where run=? and height=?"},
 	    {&cb->set_holder, "update holder set moves=?, hub=?, gone=0 where run=? and no=?"},
 	    {&cb->gone_holder, "update holder set gone=1 where run=? and no=?"},
@@ -82,7 +90,7 @@ static dp_code prepare_all(dp_casebook *cb, dp_fault *fault)
 	    {&cb->add_parcel,
 	     "insert into parcel(run,no,pos,colour,units,origin) values(?,?,?,?,?,?)"},
 	};
-	_Static_assert(DP_CASEBOOK_UNDO_BLOCKS == 128, "the offset in trim_hash");
+	_Static_assert(DP_CASEBOOK_UNDO_BLOCKS == 128, "the offsets above");
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
 		DP_TRY(dp_sql_prepare(cb->db, all[i].stmt, all[i].sql, fault));
 	return DP_OK;
@@ -92,14 +100,19 @@ static dp_code check_version(dp_casebook *cb, bool create, dp_fault *fault)
 {
 	sqlite3_stmt *stmt;
 	DP_TRY(dp_sql_prepare(cb->db, &stmt,
-	                      "select count(*) from sqlite_master where name in ('meta','flow')",
+	                      "select count(*) filter (where name in ('meta','flow')), count(*) "
+	                      "from sqlite_master",
 	                      fault));
 	dp_code code = dp_sql_row(cb->db, stmt, fault);
 	int tables = code == DP_OK ? sqlite3_column_int(stmt, 0) : 0;
+	int all = code == DP_OK ? sqlite3_column_int(stmt, 1) : 0;
 	(void)sqlite3_finalize(stmt);
 	if (code != DP_OK) return code;
 	if (tables == 0) {
-		if (!create) return dp_fail(fault, DP_BAD_BYTES, "this is no casebook");
+		// Somebody else's database is not ours to write into.
+		if (!create || all > 0)
+			return dp_fail(fault, DP_BAD_BYTES,
+			               "this is no casebook: name another file");
 		DP_TRY(dp_sql_run(cb->db, "begin immediate", fault));
 		DP_TRY(dp_sql_run(cb->db, schema, fault));
 		char sql[80];
@@ -159,9 +172,9 @@ dp_code dp_casebook_open(dp_casebook **ret_casebook, const char *path, bool crea
 void dp_casebook_close(dp_casebook *cb)
 {
 	if (cb == NULL) return;
-	sqlite3_stmt *all[] = {cb->add_holder,   cb->add_flow,  cb->add_note,   cb->add_hash,
-	                       cb->trim_hash,    cb->set_undo,  cb->set_holder, cb->gone_holder,
-	                       cb->drop_parcels, cb->add_parcel};
+	sqlite3_stmt *all[] = {cb->add_holder,   cb->add_flow,   cb->add_note,   cb->add_hash,
+	                       cb->trim_hash,    cb->set_undo,   cb->set_holder, cb->gone_holder,
+	                       cb->drop_parcels, cb->add_parcel, cb->drop_undo};
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++) (void)sqlite3_finalize(all[i]);
 	// Closing rolls back what was not committed.
 	(void)sqlite3_close(cb->db);
@@ -372,6 +385,8 @@ static dp_code load_books(dp_casebook *cb, dp_engine *e, dp_fault *fault)
 	return code;
 }
 
+static void resume_chain(dp_casebook *cb);
+
 static dp_code load_run(dp_casebook *cb, dp_engine *e, dp_fault *fault)
 {
 	DP_TRY(load_books(cb, e, fault));
@@ -391,6 +406,12 @@ static dp_code load_run(dp_casebook *cb, dp_engine *e, dp_fault *fault)
 	(void)sqlite3_finalize(parcels);
 	dp_parcels_done(&list);
 	if (code == DP_OK) code = load_undo(cb, e, fault);
+	// What was stored added up. If it does not now, somebody changed it, or the disk did.
+	if (code == DP_OK && dp_engine_conserves(e) && !dp_engine_conserved(e))
+		code = dp_fail(fault, DP_BAD_BYTES,
+		               "the casebook is damaged: its books do not add up; trace again "
+		               "into a new one");
+	resume_chain(cb);
 	if (code == DP_OK) dp_engine_saved(e);
 	return code;
 }
@@ -567,9 +588,65 @@ dp_code dp_casebook_record(dp_casebook *cb, const dp_engine *e, const dp_block *
 	dp_sql_i64(cb->add_hash, 1, cb->run);
 	dp_sql_u64(cb->add_hash, 2, block->height);
 	dp_sql_blob(cb->add_hash, 3, dp_engine_hash(e), 32);
+	dp_casebook_chain(cb->chain, block->height, dp_engine_hash(e));
+	dp_sql_blob(cb->add_hash, 4, cb->chain, 32);
 	DP_TRY(dp_sql_done(cb->db, cb->add_hash, fault));
 	cb->rows_waiting += count + 1;
 	return DP_OK;
+}
+
+static bool find_block(dp_casebook *cb, const char *sql, uint64_t height,
+                       dp_casebook_block *ret_block)
+{
+	sqlite3_stmt *stmt;
+	if (dp_sql_prepare(cb->db, &stmt, sql, NULL) != DP_OK) return false;
+	dp_sql_i64(stmt, 1, cb->run);
+	dp_sql_i64(stmt, 2, height > INT64_MAX ? INT64_MAX : (int64_t)height);
+	bool found = dp_sql_row(cb->db, stmt, NULL) == DP_OK &&
+	             sqlite3_column_bytes(stmt, 1) == 32 && sqlite3_column_bytes(stmt, 2) == 32;
+	if (found) {
+		ret_block->height = (uint64_t)sqlite3_column_int64(stmt, 0);
+		memcpy(ret_block->hash, sqlite3_column_blob(stmt, 1), 32);
+		memcpy(ret_block->chain, sqlite3_column_blob(stmt, 2), 32);
+		uint8_t first[32] = {0};
+		dp_casebook_chain(first, ret_block->height, ret_block->hash);
+		ret_block->is_first = memcmp(first, ret_block->chain, 32) == 0;
+	}
+	(void)sqlite3_finalize(stmt);
+	return found;
+}
+
+bool dp_casebook_block_at(dp_casebook *cb, uint64_t height, dp_casebook_block *ret_block)
+{
+	return find_block(cb,
+	                  "select height, hash, chain from journal where run=? and height<=? "
+	                  "order by height desc limit 1",
+	                  height, ret_block);
+}
+
+bool dp_casebook_block_oldest(dp_casebook *cb, dp_casebook_block *ret_block)
+{
+	return find_block(cb,
+	                  "select height, hash, chain from journal where run=? and height<=? "
+	                  "order by height limit 1",
+	                  UINT64_MAX, ret_block);
+}
+
+void dp_casebook_chain(uint8_t chain[32], uint64_t height, const uint8_t hash[32])
+{
+	uint8_t link[72];
+	memcpy(link, chain, 32);
+	for (int i = 0; i < 8; i++) link[32 + i] = (uint8_t)(height >> (8 * i));
+	memcpy(link + 40, hash, 32);
+	dp_sha256(chain, link, sizeof link);
+}
+
+// The chain goes on from the last block that the journal has.
+static void resume_chain(dp_casebook *cb)
+{
+	dp_casebook_block last;
+	memset(cb->chain, 0, sizeof cb->chain);
+	if (dp_casebook_block_at(cb, UINT64_MAX, &last)) memcpy(cb->chain, last.chain, 32);
 }
 
 dp_code dp_casebook_forget(dp_casebook *cb, const dp_engine *e, dp_fault *fault)
@@ -592,21 +669,8 @@ dp_code dp_casebook_forget(dp_casebook *cb, const dp_engine *e, dp_fault *fault)
 		(void)sqlite3_finalize(stmt);
 		DP_TRY(code);
 	}
+	resume_chain(cb);
 	return DP_OK;
-}
-
-bool dp_casebook_hash(dp_casebook *cb, uint64_t height, uint8_t ret_hash[32])
-{
-	sqlite3_stmt *stmt;
-	if (dp_sql_prepare(cb->db, &stmt, "select hash from journal where run=? and height=?",
-	                   NULL) != DP_OK)
-		return false;
-	dp_sql_i64(stmt, 1, cb->run);
-	dp_sql_u64(stmt, 2, height);
-	bool found = dp_sql_row(cb->db, stmt, NULL) == DP_OK && sqlite3_column_bytes(stmt, 0) == 32;
-	if (found) memcpy(ret_hash, sqlite3_column_blob(stmt, 0), 32);
-	(void)sqlite3_finalize(stmt);
-	return found;
 }
 
 dp_code dp_casebook_company(dp_casebook *cb, const char *incident, const dp_policy **ret_policy,
@@ -724,6 +788,9 @@ static dp_code save_undo(dp_casebook *cb, const dp_engine *e, dp_fault *fault)
 		dp_sql_u64(cb->set_undo, 3, height);
 		DP_TRY(dp_sql_done(cb->db, cb->set_undo, fault));
 	}
+	dp_sql_i64(cb->drop_undo, 1, cb->run);
+	dp_sql_i64(cb->drop_undo, 2, cb->run);
+	DP_TRY(dp_sql_done(cb->db, cb->drop_undo, fault));
 	dp_sql_i64(cb->trim_hash, 1, cb->run);
 	dp_sql_i64(cb->trim_hash, 2, cb->run);
 	return dp_sql_done(cb->db, cb->trim_hash, fault);

@@ -8,7 +8,7 @@
 //   parcel   what each holder holds now
 //   flow     the double-entry ledger: units and origin units of a colour from src to dst
 //   note     openings, uncovered outflows, noise, hubs, links, assumed values
-//   journal  undo records of the last blocks
+//   journal  undo records of the last blocks, and what one needs to see that a source has changed
 //
 // All that one commit writes is one transaction: after kill -9 the file is at the last commit, and
 // tracing goes on from there (I-4). One writer at a time; readers are never blocked (WAL).
@@ -55,8 +55,20 @@ DP_MUST dp_code dp_casebook_record(dp_casebook *cb, const dp_engine *e, const dp
 // After dp_engine_rollback: forgets what was recorded above the engine's height.
 DP_MUST dp_code dp_casebook_forget(dp_casebook *cb, const dp_engine *e, dp_fault *fault);
 
-// The hash recorded for a block of the journal; false when that height is not in it.
-bool dp_casebook_hash(dp_casebook *cb, uint64_t height, uint8_t ret_hash[32]);
+// A followed block as the journal has it. `chain` stands for it and for every block before it: two
+// sources that agree on it agree on all that came before, however long ago it left the journal.
+typedef struct dp_casebook_block {
+	uint64_t height;
+	uint8_t hash[32], chain[32];
+	bool is_first; // nothing older was followed
+} dp_casebook_block;
+// The block of a height, or else the last one below it; false where the journal has neither.
+bool dp_casebook_block_at(dp_casebook *cb, uint64_t height, dp_casebook_block *ret_block);
+// The oldest; it cannot be undone unless it is the first that was followed.
+bool dp_casebook_block_oldest(dp_casebook *cb, dp_casebook_block *ret_block);
+// The next value of a chain of blocks that begins with zeros.
+void dp_casebook_chain(uint8_t chain[32], uint64_t height, const uint8_t hash[32]);
+
 uint64_t dp_casebook_rows_waiting(const dp_casebook *cb); // recorded since the last commit
 
 // What a run's source was like, kept for the report's assumptions.

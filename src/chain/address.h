@@ -12,27 +12,27 @@
 #include "base/fault.h"
 
 typedef enum dp_addr_kind {
-	DP_ADDR_NONE = 0,    // nobody: minted, burnt, coinbase
-	DP_ADDR_EVM,         // 20 bytes
-	DP_ADDR_P2PKH,       // 20 bytes: hash160 of a key
-	DP_ADDR_P2SH,        // 20 bytes: hash160 of a script
-	DP_ADDR_P2WPKH,      // 20 bytes
-	DP_ADDR_P2WSH,       // 32 bytes
-	DP_ADDR_P2TR,        // 32 bytes: x-only output key
-	DP_ADDR_WITNESS,     // other witness versions: 1 byte version, then the program, at most 32
-	                     // bytes; longer programs are DP_ADDR_SCRIPT
-	DP_ADDR_P2PK,        // 20 bytes: hash160 of the bare key; shown as its P2PKH address, as
-	                     // explorers do, but a different holder
-	DP_ADDR_MULTISIG,    // bare multisig: 1 byte m, 1 byte n, first 30 bytes of SHA-256(script)
-	DP_ADDR_SCRIPT,      // any other spendable script: SHA-256(script)
-	DP_ADDR_NULLDATA,    // OP_RETURN: 0 bytes, unspendable
-	DP_ADDR_NAME,        // a name that is no address (interchange files, tests): up to 32 bytes
+	DP_ADDR_NONE = 0, // nobody: minted, burnt, coinbase
+	DP_ADDR_EVM,      // 20 bytes
+	DP_ADDR_P2PKH,    // 20 bytes: hash160 of a key
+	DP_ADDR_P2SH,     // 20 bytes: hash160 of a script
+	DP_ADDR_P2WPKH,   // 20 bytes
+	DP_ADDR_P2WSH,    // 32 bytes
+	DP_ADDR_P2TR,     // 32 bytes: x-only output key
+	DP_ADDR_WITNESS,  // other witness versions: 1 byte version, then the program, at most 32
+	                  // bytes; longer programs are DP_ADDR_SCRIPT
+	DP_ADDR_P2PK,     // 20 bytes: hash160 of the bare key; shown as its P2PKH address, as
+	                  // explorers do, but a different holder
+	DP_ADDR_MULTISIG, // bare multisig: 1 byte m, 1 byte n, first 30 bytes of SHA-256(script)
+	DP_ADDR_SCRIPT,   // any other spendable script: SHA-256(script)
+	DP_ADDR_NULLDATA, // OP_RETURN: 0 bytes, unspendable
+	DP_ADDR_NAME,     // a name that is no address (interchange files, tests): up to 32 bytes
 	DP_ADDR_KIND_COUNT
 } dp_addr_kind;
 
 typedef struct dp_addr {
-	uint8_t kind; // dp_addr_kind
-	uint8_t len;  // bytes used
+	uint8_t kind;      // dp_addr_kind
+	uint8_t len;       // bytes used
 	uint8_t bytes[32]; // the rest is zero, so that addresses compare with memcmp
 } dp_addr;
 

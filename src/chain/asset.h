@@ -25,21 +25,21 @@ typedef enum dp_asset_class {
 
 typedef struct dp_asset_info {
 	dp_asset id;
-	const dp_chain *chain;  // NULL for valuations
-	const char *symbol;     // as people write it; looked up case-insensitively, ASCII only
+	const dp_chain *chain; // NULL for valuations
+	const char *symbol;    // as people write it; looked up case-insensitively, ASCII only
 	const char *name;
-	uint32_t decimals;      // 0..77
+	uint32_t decimals; // 0..77
 	dp_asset_class class;
 	bool has_contract;
 	uint8_t contract[20];
-	const char *issuer;     // who can freeze it, or ""
-	const char *source;     // where contract and decimals were read
+	const char *issuer; // who can freeze it, or ""
+	const char *source; // where contract and decimals were read
 } dp_asset_info;
 
 #define DP_ASSET_NONE ((dp_asset){0})
 
-uint16_t dp_asset_count(void);                      // ids are 1..count
-const dp_asset_info *dp_asset_info_of(dp_asset a);  // aborts on none or out of range
+uint16_t dp_asset_count(void);                     // ids are 1..count
+const dp_asset_info *dp_asset_info_of(dp_asset a); // aborts on none or out of range
 dp_asset dp_asset_native(const dp_chain *chain);
 // DP_ASSET_NONE when not listed.
 dp_asset dp_asset_by_symbol(const dp_chain *chain, const char *symbol, size_t n);

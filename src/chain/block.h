@@ -48,8 +48,8 @@ enum {
 typedef struct dp_movement {
 	dp_u256 amount; // base units
 	dp_asset asset;
-	uint8_t kind;  // dp_mv_kind
-	uint8_t flags; // DP_MVF_*
+	uint8_t kind;         // dp_mv_kind
+	uint8_t flags;        // DP_MVF_*
 	uint32_t source_line; // where it was read, for messages; 0 = not known
 	dp_addr from, to;
 	union {
@@ -57,7 +57,7 @@ typedef struct dp_movement {
 		struct {
 			uint8_t contract[20];
 			char symbol[16]; // UTF-8, cut at a character, terminated; "" = none
-		} noise; // asset NONE
+		} noise;                 // asset NONE
 	};
 } dp_movement;
 
@@ -72,7 +72,7 @@ typedef struct dp_tx {
 typedef struct dp_block {
 	const dp_chain *chain;
 	uint64_t height;
-	int64_t time; // unix seconds, UTC
+	int64_t time;               // unix seconds, UTC
 	uint8_t hash[32], prev[32]; // zero when the source has none
 	uint32_t tx_count, mv_count;
 	dp_tx *tx;

@@ -10,16 +10,16 @@
 typedef enum dp_chain_kind { DP_CHAIN_UTXO, DP_CHAIN_ACCOUNT } dp_chain_kind;
 
 typedef struct dp_chain {
-	uint16_t id; // index in the table; stable within a run only
-	const char *caip2;      // "eip155:1"
-	const char *name;       // "ethereum": accepted everywhere, printed in results
+	uint16_t id;       // index in the table; stable within a run only
+	const char *caip2; // "eip155:1"
+	const char *name;  // "ethereum": accepted everywhere, printed in results
 	dp_chain_kind kind;
-	const char *native;     // symbol of the native asset
+	const char *native; // symbol of the native asset
 	// UTXO chains only
-	uint32_t magic;         // block file framing, little-endian as stored
-	uint8_t p2pkh, p2sh;    // base58check version bytes
-	uint8_t p2sh_old;       // a second P2SH version that is still read, never written; 0 = none
-	const char *hrp;        // bech32 human-readable part; NULL = no segregated witness
+	uint32_t magic;      // block file framing, little-endian as stored
+	uint8_t p2pkh, p2sh; // base58check version bytes
+	uint8_t p2sh_old;    // a second P2SH version that is still read, never written; 0 = none
+	const char *hrp;     // bech32 human-readable part; NULL = no segregated witness
 } dp_chain;
 
 // NULL when unknown. Accepts CAIP-2 and short names, case-insensitive for short names.

@@ -36,7 +36,10 @@ static dp_code print_path(char **argv, writer_of write, dp_fault *fault)
 	dp_path *path;
 	dp_code code = dp_path_find(&path, cb, argv[2], argv[3], fault);
 	dp_casebook_close(cb);
-	if (code != DP_OK) return code;
+	if (code != DP_OK) {
+		dp_fault_file(fault, argv[1]);
+		return code;
+	}
 	const dp_writer w = {dp_cli_write, stdout};
 	code = write(path, &w, fault);
 	dp_path_free(path);

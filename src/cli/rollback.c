@@ -91,6 +91,7 @@ int dp_cmd_rollback(int argc, char **argv)
 	struct company c = {.count = 0};
 	dp_code code = dp_casebook_open(&book, argv[1], false, &fault);
 	if (code == DP_OK) code = roll_back(book, &c, argv[2], height.w[0], &fault);
+	if (code != DP_OK) dp_fault_file(&fault, argv[1]);
 	dp_casebook_close(book);
 	for (uint32_t i = 0; i < c.count; i++) {
 		dp_case_done(c.cases[i]);

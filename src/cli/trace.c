@@ -47,7 +47,12 @@ struct trace {
 	int64_t time_max;
 	dp_progress progress;
 	int64_t committed_ns;
+	uint64_t commit_rows; // a commit at the latest after so many
 	uint64_t blocks, movements;
+	// comparing a source with what was followed before
+	bool comparing, chain_known, agrees;
+	uint8_t chain[32]; // over the source's blocks so far
+	uint64_t agrees_height, height_begins;
 	bool first_seen;
 	dp_run_facts facts;
 	uint64_t read_movements, read_noise;
@@ -126,6 +131,15 @@ static bool read_number(const char *text, uint64_t *ret_value)
 	return true;
 }
 
+// For tests: commits more often than one would, so that there is something to kill it in.
+static uint64_t commit_rows(void)
+{
+	const char *text = getenv("DYEPACK_COMMIT_ROWS");
+	uint64_t rows = 0;
+	bool given = text != NULL && read_number(text, &rows) && rows > 0;
+	return given ? rows : COMMIT_ROWS;
+}
+
 static int check_numbers(struct trace *t, dp_source_options *o)
 {
 	t->height_max = UINT64_MAX;
@@ -191,7 +205,10 @@ static dp_code open_all(struct trace *t, dp_source_options *o, dp_fault *fault)
 	DP_TRY(read_cases(t, fault));
 	o->chain = t->cases[0]->chain;
 	t->utxo = o->chain->kind == DP_CHAIN_UTXO;
-	DP_TRY(dp_source_open(&t->source, t->source_path, t->source_count, o, fault));
+	dp_code opened = dp_source_open(&t->source, t->source_path, t->source_count, o, fault);
+	if (opened == DP_BAD_BYTES || opened == DP_BAD_CASE)
+		dp_fault_file(fault, t->source_path[0]);
+	DP_TRY(opened);
 	t->engine_options = (dp_engine_options){
 	    .policy = t->rule,
 	    .chain = o->chain,
@@ -236,33 +253,115 @@ static dp_code note_facts(struct trace *t, dp_fault *fault)
 	return dp_casebook_facts(t->book, &facts, fault);
 }
 
-// A block that the casebook already has: skipped when it still says the same; when it does not, the
-// chain has reorganised (or the export was corrected) and everything from it on is undone.
-static dp_code known_block(struct trace *t, const dp_block *b, bool *ret_skip, dp_fault *fault)
+// The source begins at or before where the casebook ends: what of it does the casebook know? One
+// that begins where the first one did is compared from its first block on; another one from the
+// first block that the journal still has.
+static void begin_compare(struct trace *t, const dp_block *b)
 {
-	uint8_t hash[32];
-	*ret_skip = true;
-	bool stored = dp_casebook_hash(t->book, b->height, hash);
-	if (!stored || memcmp(hash, b->hash, 32) == 0) return dp_engine_skip(t->engine, b, fault);
-	while (dp_engine_blocks(t->engine) > 0 && dp_engine_height(t->engine) >= b->height) {
+	static const uint8_t none[32];
+	t->comparing = true;
+	t->height_begins = b->height;
+	memset(t->chain, 0, sizeof t->chain);
+	t->chain_known = b->height == t->facts.height_first;
+	dp_casebook_block before;
+	if (t->chain_known || b->height == 0 ||
+	    !dp_casebook_block_at(t->book, b->height - 1, &before))
+		return;
+	// Block files say what they follow; rows of a table are taken to go on where they begin.
+	bool follows = memcmp(b->prev, none, 32) == 0 || memcmp(b->prev, before.hash, 32) == 0;
+	if (!follows) return;
+	memcpy(t->chain, before.chain, 32);
+	t->chain_known = t->agrees = true;
+	t->agrees_height = before.height;
+}
+
+static dp_code parted(const struct trace *t, const dp_block *b, dp_fault *fault)
+{
+	dp_code code = dp_fail(fault, DP_BAD_CASE,
+	                       "block %llu does not follow what the casebook followed before it: "
+	                       "the chain reorganised; give a source that reaches back to where "
+	                       "they part",
+	                       (unsigned long long)b->height);
+	dp_fault_file(fault, t->source_path[0]);
+	return code;
+}
+
+static dp_code too_deep(const struct trace *t, const dp_block *b, dp_fault *fault)
+{
+	char height[32];
+	(void)snprintf(height, sizeof height, "%llu", (unsigned long long)b->height);
+	dp_code code = dp_fail(fault, DP_BAD_CASE,
+	                       "block %s of the source, or one before it, differs from what was "
+	                       "followed, and only the last %d blocks can be undone: trace into a "
+	                       "new casebook",
+	                       height, DP_CASEBOOK_UNDO_BLOCKS);
+	dp_fault_file(fault, t->source_path[0]);
+	return code;
+}
+
+// Undoes every block behind the last one on which source and casebook agree.
+static dp_code undo_differing(struct trace *t, const dp_block *b, dp_fault *fault)
+{
+	dp_casebook_block oldest;
+	bool all = !t->agrees && dp_casebook_block_oldest(t->book, &oldest) && oldest.is_first;
+	if (!t->agrees && t->height_begins > t->facts.height_first) return parted(t, b, fault);
+	if (!t->agrees && !all) return too_deep(t, b, fault);
+	while (dp_engine_blocks(t->engine) > 0 &&
+	       (all || dp_engine_height(t->engine) > t->agrees_height)) {
 		dp_code code = dp_engine_rollback(t->engine, fault);
-		if (code == DP_NOT_FOUND)
-			return dp_fail(
-			    fault, DP_BAD_CASE,
-			    "block %llu of the source differs from the one that was "
-			    "followed, and lies deeper than the %d blocks that can be undone: "
-			    "trace into a new casebook",
-			    (unsigned long long)b->height, DP_CASEBOOK_UNDO_BLOCKS);
+		if (code == DP_NOT_FOUND) return too_deep(t, b, fault);
 		DP_TRY(code);
 	}
+	t->comparing = false;
 	if (!t->quiet)
 		(void)fprintf(stderr,
 		              "block %llu differs from the one followed before: undone to "
 		              "block %llu\n",
 		              (unsigned long long)b->height,
-		              (unsigned long long)dp_engine_height(t->engine));
-	*ret_skip = false;
+		              (unsigned long long)(all ? 0 : dp_engine_height(t->engine)));
 	return dp_casebook_forget(t->book, t->engine, fault);
+}
+
+// A block of a height that the casebook is past: skipped when the source still says the same as
+// before. When it does not, the chain has reorganised (or the export was corrected): what differs
+// is undone, and the block is followed.
+static dp_code known_block(struct trace *t, const dp_block *b, bool *ret_skip, dp_fault *fault)
+{
+	if (!t->comparing) begin_compare(t, b);
+	if (t->chain_known) dp_casebook_chain(t->chain, b->height, b->hash);
+	dp_casebook_block known;
+	bool reached = dp_casebook_block_at(t->book, b->height, &known);
+	bool same = reached && known.height == b->height;
+	if (same && t->chain_known)
+		same = memcmp(t->chain, known.chain, 32) == 0;
+	else if (same)
+		same = memcmp(b->hash, known.hash, 32) == 0;
+	*ret_skip = same || !reached; // older than the journal: its chain will tell
+	if (!*ret_skip) return undo_differing(t, b, fault);
+	if (same) {
+		memcpy(t->chain, known.chain, 32);
+		t->chain_known = t->agrees = true;
+		t->agrees_height = b->height;
+	}
+	return dp_engine_skip(t->engine, b, fault);
+}
+
+// The first block behind the casebook's last one must follow it.
+static dp_code check_follows(const struct trace *t, const dp_block *b, dp_fault *fault)
+{
+	static const uint8_t none[32];
+	if (!t->resumed || dp_engine_blocks(t->engine) == 0 ||
+	    b->height != dp_engine_height(t->engine) + 1 || memcmp(b->prev, none, 32) == 0 ||
+	    memcmp(b->prev, dp_engine_hash(t->engine), 32) == 0)
+		return DP_OK;
+	return parted(t, b, fault);
+}
+
+// Names the casebook in a fault of it.
+static dp_code in_book(const struct trace *t, dp_code code, dp_fault *fault)
+{
+	if (code != DP_OK && t->casebook != NULL) dp_fault_file(fault, t->casebook);
+	return code;
 }
 
 static dp_code follow_block(struct trace *t, const dp_block *source_block, dp_fault *fault)
@@ -279,16 +378,17 @@ static dp_code follow_block(struct trace *t, const dp_block *source_block, dp_fa
 		DP_TRY(known_block(t, &b, &skip, fault));
 		if (skip) return DP_OK;
 	}
+	DP_TRY(check_follows(t, &b, fault));
 	DP_TRY(dp_engine_apply(t->engine, &b, fault));
-	DP_TRY(dp_casebook_record(t->book, t->engine, &b, fault));
+	DP_TRY(in_book(t, dp_casebook_record(t->book, t->engine, &b, fault), fault));
 	t->blocks++;
 	t->movements += b.mv_count;
 	int64_t now = dp_progress_now_ns();
-	if (dp_casebook_rows_waiting(t->book) < COMMIT_ROWS && now - t->committed_ns < COMMIT_NS)
+	if (dp_casebook_rows_waiting(t->book) < t->commit_rows && now - t->committed_ns < COMMIT_NS)
 		return DP_OK;
 	t->committed_ns = now;
 	DP_TRY(note_facts(t, fault));
-	return dp_casebook_commit(t->book, t->engine, fault);
+	return in_book(t, dp_casebook_commit(t->book, t->engine, fault), fault);
 }
 
 static dp_code seeds_found(struct trace *t, dp_fault *fault)
@@ -296,12 +396,20 @@ static dp_code seeds_found(struct trace *t, dp_fault *fault)
 	uint32_t count, index;
 	const dp_seed *seed = dp_engine_pending_seed(t->engine, &index, &count);
 	if (seed == NULL || interrupted) return DP_OK;
-	const char *what = seed->has_outpoint ? "output" : seed->has_tx ? "transaction" : "time";
+	const char *what = "time";
 	char name[DP_OUTPOINT_TEXT_MAX + DP_TXID_TEXT_MAX] = "";
-	if (seed->has_outpoint)
+	if (seed->has_outpoint) {
+		what = "output";
 		dp_outpoint_format(name, &seed->outpoint);
-	else if (seed->has_tx)
+	} else if (seed->has_tx) {
+		what = "transaction";
 		dp_txid_format(name, seed->tx, t->cases[0]->chain);
+	} else if (seed->has_height) {
+		what = "block";
+		(void)snprintf(name, sizeof name, "%llu", (unsigned long long)seed->height);
+	} else {
+		dp_time_format(name, seed->time);
+	}
 	const dp_case *c = dp_engine_case(t->engine, index);
 	for (uint32_t i = 0; i < t->case_count; i++)
 		if (t->cases[i] == c) dp_fault_file(fault, t->case_path[i]);
@@ -319,6 +427,7 @@ static dp_code follow(struct trace *t, dp_fault *fault)
 {
 	dp_progress_start(&t->progress, t->quiet);
 	t->committed_ns = dp_progress_now_ns();
+	t->commit_rows = commit_rows();
 	while (!interrupted) {
 		const dp_block *b;
 		dp_code code = dp_source_next(t->source, &b, fault);
@@ -332,7 +441,7 @@ static dp_code follow(struct trace *t, dp_fault *fault)
 	dp_progress_end(&t->progress, t->blocks, t->movements);
 	DP_TRY(seeds_found(t, fault));
 	DP_TRY(note_facts(t, fault));
-	return dp_casebook_commit(t->book, t->engine, fault);
+	return in_book(t, dp_casebook_commit(t->book, t->engine, fault), fault);
 }
 
 //- the result ------------------------------------------------------------------------------------
@@ -378,6 +487,20 @@ static void close_all(struct trace *t)
 	dp_free(t->source_path);
 }
 
+// The engine calls a case by its incident; whoever reads the fault wants the file. What is wrong
+// with a block is wrong with the source.
+static void name_file(const struct trace *t, dp_code code, dp_fault *fault)
+{
+	if (code == DP_BAD_BYTES) dp_fault_file(fault, t->source_path[0]);
+	if (code != DP_BAD_CASE) return;
+	for (uint32_t i = 0; i < t->case_count; i++) {
+		if (strcmp(fault->file, t->cases[i]->incident) != 0) continue;
+		fault->file[0] = 0;
+		dp_fault_file(fault, t->case_path[i]);
+		return;
+	}
+}
+
 static int run(struct trace *t, dp_source_options *o)
 {
 	dp_fault fault = {0};
@@ -386,8 +509,7 @@ static int run(struct trace *t, dp_source_options *o)
 		(void)signal(SIGINT, on_signal);
 		(void)signal(SIGTERM, on_signal);
 		code = follow(t, &fault);
-		// Mistakes found while following that name a line mean the case file's.
-		if (code == DP_BAD_CASE && fault.line > 0) dp_fault_file(&fault, t->case_path[0]);
+		name_file(t, code, &fault);
 	}
 	if (code == DP_OK && interrupted) {
 		(void)fprintf(stderr,
@@ -397,7 +519,11 @@ static int run(struct trace *t, dp_source_options *o)
 		                  : "dyepack: interrupted; with --casebook one can go on\n");
 		return DP_EXIT_FAILED;
 	}
-	if (code == DP_OK) code = print_result(t, &fault);
+	if (code == DP_OK) {
+		code = print_result(t, &fault);
+		// A result that cannot be computed comes from a damaged casebook.
+		if (code == DP_BAD_BYTES) code = in_book(t, code, &fault);
+	}
 	return code == DP_OK ? DP_EXIT_DONE : dp_cli_fault(&fault);
 }
 

@@ -17,7 +17,8 @@ typedef struct dp_csv_field {
 
 typedef struct dp_csv {
 	// Where bytes come from: returns DP_OK and *ret_size (0 = end of input), or an error.
-	dp_code (*read)(void *context, void *buffer, size_t size, size_t *ret_size, dp_fault *fault);
+	dp_code (*read)(void *context, void *buffer, size_t size, size_t *ret_size,
+	                dp_fault *fault);
 	void *context;
 	struct dp_csv_state *state; // owned
 	uint32_t line;              // line the current record began on, from 1

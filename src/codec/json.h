@@ -12,8 +12,8 @@ typedef struct dp_json dp_json; // a document or any value in it
 DP_MUST dp_code dp_json_parse(dp_json **ret_doc, const char *text, size_t n, dp_fault *fault);
 void dp_json_free(dp_json *doc); // the document only; NULL is fine
 const dp_json *dp_json_get(const dp_json *object, const char *key); // NULL when not there
-const dp_json *dp_json_first(const dp_json *array_or_object);        // NULL when empty
-const dp_json *dp_json_next(const dp_json *item);                    // NULL at the end
+const dp_json *dp_json_first(const dp_json *array_or_object);       // NULL when empty
+const dp_json *dp_json_next(const dp_json *item);                   // NULL at the end
 bool dp_json_is_array(const dp_json *v);
 bool dp_json_is_object(const dp_json *v);
 const char *dp_json_text(const dp_json *v); // NULL when not a string
@@ -34,8 +34,9 @@ typedef struct dp_json_out {
 	dp_code code; // first error
 	uint32_t depth;
 	bool first, after_key;
-	uint32_t compact_depth; // > 0: objects and arrays at this depth or deeper stand on one line;
-	                        // the outermost is at depth 1
+	uint32_t
+	    compact_depth; // > 0: objects and arrays at this depth or deeper stand on one line;
+	                   // the outermost is at depth 1
 } dp_json_out;
 void dp_json_object(dp_json_out *o);
 void dp_json_object_end(dp_json_out *o);

@@ -11,11 +11,11 @@
 typedef enum { DP_YAML_SCALAR, DP_YAML_LIST, DP_YAML_MAP } dp_yaml_kind;
 typedef struct dp_yaml {
 	dp_yaml_kind kind;
-	uint32_t line, column;   // from 1
-	const char *key;         // in a map: this member's key; else NULL
+	uint32_t line, column; // from 1
+	const char *key;       // in a map: this member's key; else NULL
 	uint32_t key_line, key_column;
-	const char *text;        // scalar: terminated, may hold no NUL
-	uint32_t size;           // scalar: bytes; list and map: members
+	const char *text;             // scalar: terminated, may hold no NUL
+	uint32_t size;                // scalar: bytes; list and map: members
 	struct dp_yaml *first, *next; // members; next sibling
 } dp_yaml;
 

@@ -1,15 +1,32 @@
 // Printing for the report formats: exact amounts, short addresses, an error that sticks.
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/check.h"
 #include "report/private.h"
 
+// Does a control character stand at `p`? Also those of Latin-1, which some terminals obey.
+static bool is_control(const unsigned char *p)
+{
+	return (*p < 0x20 && *p != '\n') || *p == 0x7f ||
+	       (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0);
+}
+
+// Our own texts have no control characters; a casebook that somebody tampered with might. They
+// must not reach the reader's terminal, so each becomes a question mark.
 void dp_out_text(dp_out *o, const char *text)
 {
-	if (o->code != DP_OK) return;
-	o->code = o->w->write(o->w->context, text, strlen(text), o->fault);
+	while (o->code == DP_OK && *text != 0) {
+		size_t n = 0;
+		while (text[n] != 0 && !is_control((const unsigned char *)text + n)) n++;
+		if (n > 0) o->code = o->w->write(o->w->context, text, n, o->fault);
+		text += n;
+		if (o->code != DP_OK || *text == 0) return;
+		o->code = o->w->write(o->w->context, "?", 1, o->fault);
+		text += (unsigned char)*text == 0xc2 ? 2 : 1;
+	}
 }
 
 void dp_out_printf(dp_out *o, const char *format, ...)

@@ -12,7 +12,7 @@
 #include "report/path.h"
 #include "report/private.h"
 
-enum { COLUMNS_MAX = 100 };
+enum { COLUMNS_MAX = 100, PIECE_MAX = 1024 }; // a piece: what one print takes at most
 
 // How parts were matched: said with every result, for a share is not a proof of identity.
 static const char *method_of(const dp_policy *policy)
@@ -56,11 +56,9 @@ static void folded(dp_out *o, const char *text, size_t indent)
 			dp_out_text(o, " ");
 			column++;
 		}
-		for (size_t i = 0; i < n; i++) {
-			unsigned char c = (unsigned char)text[i];
-			char shown[2] = {c < 0x20 || c == 0x7f ? '?' : text[i], 0};
-			dp_out_text(o, shown);
-		}
+		for (size_t i = 0; i < n; i += PIECE_MAX)
+			dp_out_printf(o, "%.*s", (int)(n - i < PIECE_MAX ? n - i : PIECE_MAX),
+			              text + i);
 		column += n;
 		first = first && n == 0;
 		text += n;

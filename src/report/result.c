@@ -273,7 +273,8 @@ static dp_code add_edge(struct dp_loader *l, const struct flow *f, dp_fault *fau
 	if (r->edge_count > 0) {
 		dp_result_edge *e = &r->edge[r->edge_count - 1];
 		bool same = e->src == f->src && e->dst == f->dst && e->asset.v == f->asset.v &&
-		            e->height == f->height && (int64_t)e->mv == f->mv_index &&
+		            e->height == f->height &&
+		            e->mv == (f->mv_index < 0 ? DP_NO_INDEX : (uint32_t)f->mv_index) &&
 		            strcmp(e->tx, f->tx) == 0;
 		if (same) {
 			e->units = dp_u256_add(e->units, f->units);
@@ -296,8 +297,8 @@ static dp_code add_edge(struct dp_loader *l, const struct flow *f, dp_fault *fau
 	return dp_result_text(r, &e->tx, f->tx, fault);
 }
 
-// Books of a policy that does not divide. What a link delivers is marked whole, however much went in:
-// what waited inside it is resolved by that, in the units in which it went in.
+// Books of a policy that does not divide. What a link delivers is marked whole, however much went
+// in: what waited inside it is resolved by that, in the units in which it went in.
 static dp_code book_reach(struct dp_loader *l, const struct flow *f, int in, int out,
                           dp_fault *fault)
 {
@@ -309,8 +310,8 @@ static dp_code book_reach(struct dp_loader *l, const struct flow *f, int in, int
 		return dp_fail(fault, DP_BAD_BYTES, "the casebook is damaged: a link of no case");
 	uint64_t at = (uint64_t)f->stop * l->r->stolen_count + f->stolen, had = l->inside_cap;
 	void *items = l->inside;
-	DP_TRY(dp_grow(&items, &l->inside_cap, sizeof *l->inside, at + 1, DP_RESULT_ROWS_MAX,
-	               fault));
+	DP_TRY(
+	    dp_grow(&items, &l->inside_cap, sizeof *l->inside, at + 1, DP_RESULT_ROWS_MAX, fault));
 	l->inside = items;
 	memset(l->inside + had, 0, (l->inside_cap - had) * sizeof *l->inside);
 	if (in >= 0) {

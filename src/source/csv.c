@@ -487,8 +487,8 @@ static dp_code fill_input(struct csv_source *s, dp_movement *mv, uint16_t file, 
 		dp_csv_table_remove(&s->coins, c);
 		return DP_OK;
 	}
-	// Whether that matters depends on where the taint goes: the engine stops where it does, or goes
-	// on with --assume-clean.
+	// Whether that matters depends on where the taint goes: the engine stops where it does, or
+	// goes on with --assume-clean.
 	if (unknown) s->base.stats.values_unknown++;
 	return DP_OK;
 }

@@ -15,26 +15,26 @@
 typedef struct dp_source dp_source;
 
 typedef struct dp_source_options {
-	const dp_chain *chain;  // the chain expected; NULL = what the source says, else its default
-	const char *map;        // movements CSV: "column=header,..." or NULL
-	uint64_t memory_max;    // bytes for sorting and look-ups; 0 = default (4 GiB)
-	uint64_t height_start;  // of the first block, where the source cannot tell it
+	const dp_chain *chain; // the chain expected; NULL = what the source says, else its default
+	const char *map;       // movements CSV: "column=header,..." or NULL
+	uint64_t memory_max;   // bytes for sorting and look-ups; 0 = default (4 GiB)
+	uint64_t height_start; // of the first block, where the source cannot tell it
 	bool has_height_start;
 } dp_source_options;
 
 typedef struct dp_source_stats {
 	uint64_t bytes_read, bytes_total; // of input; total 0 = not known (stdin)
 	uint64_t blocks, txs, movements;
-	uint64_t noise;                   // movements of unlisted assets
-	uint64_t values_unknown;          // inputs whose value no source could give
-	uint64_t reordered;               // rows that had to be moved into order
+	uint64_t noise;          // movements of unlisted assets
+	uint64_t values_unknown; // inputs whose value no source could give
+	uint64_t reordered;      // rows that had to be moved into order
 } dp_source_stats;
 
 typedef struct dp_source_kind {
-	const char *name;    // "csv"
-	const char *summary; // one line for `dyepack list sources`
+	const char *name;       // "csv"
+	const char *summary;    // one line for `dyepack list sources`
 	const char *looks_like; // what on the command line is recognised as this
-	const char *gives;   // what it can and cannot give
+	const char *gives;      // what it can and cannot give
 	// Could `path` (its first bytes in `head`) be of this kind? 0 = no, higher = surer.
 	int (*recognise)(const char *path, const uint8_t *head, size_t head_size, bool is_folder);
 	dp_code (*open)(dp_source **ret_source, const char *const *paths, uint32_t path_count,

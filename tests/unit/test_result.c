@@ -82,7 +82,7 @@ static int make(void **state)
 	char *text = spelled_out();
 	dp_csv_bytes file = {"test.csv", text, strlen(text)};
 	dp_source_options so = {.chain = dp_chain_find("ethereum", 8)};
-	dp_source *source;
+	dp_source *source = NULL;
 	const dp_case *cases[1] = {&f->c};
 	dp_engine_options eo = {
 	    .policy = &dp_policy_fifo, .chain = so.chain, .track_openings = true};
