@@ -16,7 +16,7 @@
 #include "bench/ledger_gen.h"
 #include "support/chance.h"
 
-enum { BLOCKS = 24, UNDO = 5, SEEDS = 400, GENERATED_BLOCKS = 40 };
+enum { BLOCKS = 24, UNDO = 5, SEEDS = 250, GENERATED_BLOCKS = 40 };
 
 // The two engines, and what is said when they differ.
 typedef struct pair {
@@ -84,12 +84,46 @@ static void compare_undo(const pair *p, uint32_t block)
 	dp_free(slow);
 }
 
+// A digest of everything in a view. The whole dump of support/ledger.h would grow byte string by
+// byte string, which for thousands of holders takes minutes under a sanitizer.
+static uint64_t fold(uint64_t h, const void *bytes, size_t n)
+{
+	const uint8_t *p = bytes;
+	for (size_t i = 0; i < n; i++) h = (h ^ p[i]) * 1099511628211u;
+	return h;
+}
+
+static dp_code fold_holder(void *context, const dp_holder_view *v, dp_fault *fault)
+{
+	(void)fault;
+	uint64_t *h = context;
+	uint32_t head[] = {v->no, v->asset.v, v->hop, v->moves, v->hub, v->gone, v->parcel_count};
+	*h = fold(*h, head, sizeof head);
+	if (v->id != NULL) *h = fold(*h, v->id, 36);
+	for (uint32_t i = 0; i < v->parcel_count; i++) {
+		*h = fold(*h, &v->parcel[i].colour.v, sizeof v->parcel[i].colour.v);
+		*h = fold(*h, &v->parcel[i].units, sizeof(dp_u256));
+		*h = fold(*h, &v->parcel[i].origin, sizeof(dp_u256));
+	}
+	return DP_OK;
+}
+
+static uint64_t digest(dp_engine *e)
+{
+	uint64_t h = 14695981039346656037u;
+	uint8_t *books;
+	size_t size;
+	dp_fault fault;
+	assert_int_equal(dp_engine_books_save(e, &books, &size, &fault), DP_OK);
+	h = fold(h, books, size);
+	dp_free(books);
+	assert_int_equal(dp_engine_visit(e, false, fold_holder, &h, &fault), DP_OK);
+	return h;
+}
+
 static void compare_states(const pair *p, uint32_t block)
 {
-	t_bytes quick = t_dump(p->quick), slow = t_dump(p->slow);
-	if (!t_bytes_eq(&quick, &slow)) differ(p, "states", block);
-	t_bytes_done(&quick);
-	t_bytes_done(&slow);
+	if (digest(p->quick) != digest(p->slow)) differ(p, "states", block);
 	if (dp_engine_conserved(p->quick) != dp_engine_conserved(p->slow))
 		differ(p, "conserved", block);
 }
@@ -154,7 +188,7 @@ static void random_ledgers(bool utxo)
 			taken += run_chance(&p);
 		}
 		if (dp_policies[i]->conserving)
-			assert_true(taken > 20);
+			assert_true(taken > 10);
 		else
 			assert_int_equal(taken, 0);
 	}
