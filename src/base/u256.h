@@ -104,7 +104,7 @@ DP_MUST static inline bool dp_u256_sub_over(dp_u256 *ret_diff, dp_u256 a, dp_u25
 
 // For sums and differences that cannot overflow by construction: aborts (I-5) if they do. In line,
 // with the two low limbs first: as calls with 32-byte structs on the stack they took a quarter of
-// the time of applying a block, so they take about 1 ns.
+// the time of applying a block.
 dp_u256 dp_u256_add_long(dp_u256 a, dp_u256 b);
 dp_u256 dp_u256_sub_long(dp_u256 a, dp_u256 b);
 

@@ -545,7 +545,9 @@ static dp_code record_note(dp_casebook *cb, const dp_block *block, const dp_even
 		if (mv->to.kind != DP_ADDR_NONE) dp_addr_format(to, &mv->to, block->chain);
 		if (mv->from.kind != DP_ADDR_NONE) dp_addr_format(from, &mv->from, block->chain);
 	}
-	if (ev->kind == DP_EV_NOISE) {
+	// These two kinds always speak of a movement.
+	DP_CHECK(mv != NULL || (ev->kind != DP_EV_NOISE && ev->kind != DP_EV_ASSUMED));
+	if (ev->kind == DP_EV_NOISE && mv != NULL) {
 		dp_addr contract = {.kind = DP_ADDR_EVM, .len = 20};
 		memcpy(contract.bytes, mv->noise.contract, 20);
 		char name[DP_ADDR_TEXT_MAX];
@@ -553,7 +555,7 @@ static dp_code record_note(dp_casebook *cb, const dp_block *block, const dp_even
 		(void)snprintf(text, sizeof text, "%s %s", name, mv->noise.symbol);
 		units = mv->amount;
 	}
-	if (ev->kind == DP_EV_ASSUMED) dp_outpoint_format(text, &mv->spent);
+	if (ev->kind == DP_EV_ASSUMED && mv != NULL) dp_outpoint_format(text, &mv->spent);
 	if (ev->kind == DP_EV_LINK) (void)snprintf(text, sizeof text, "%u", ev->stop);
 	sqlite3_stmt *s = cb->add_note;
 	dp_sql_i64(s, 1, cb->run);

@@ -482,14 +482,14 @@ static void fill_list(void)
 	                            .source = "not a coin"};
 	put_symbol(NULL, "usd", id, 0);
 	DP_CHECK(id == ASSET_COUNT);
-	for (uint8_t i = 0; i < ALIAS_COUNT; i++) {
+	for (int i = 0; i < ALIAS_COUNT; i++) {
 		const dp_chain *chain = chain_named(aliases[i].chain);
-		for (id = 1; id <= ASSET_COUNT; id++)
-			if (infos[id].chain == chain &&
-			    strcmp(infos[id].symbol, aliases[i].now) == 0)
-				break;
-		DP_CHECK(id <= ASSET_COUNT);
-		put_symbol(chain, aliases[i].symbol, id, (uint8_t)(i + 1));
+		int of = 1;
+		while (of <= ASSET_COUNT &&
+		       (infos[of].chain != chain || strcmp(infos[of].symbol, aliases[i].now) != 0))
+			of++;
+		DP_CHECK(of <= ASSET_COUNT);
+		put_symbol(chain, aliases[i].symbol, (uint16_t)of, (uint8_t)(i + 1));
 	}
 }
 

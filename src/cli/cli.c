@@ -50,7 +50,7 @@ static bool unknown_option(const char *command, const char *name, size_t n,
 {
 	const char *names[OPTIONS_MAX + 2];
 	int count = 0;
-	for (; options[count].name != NULL && count < OPTIONS_MAX; count++)
+	for (; count < OPTIONS_MAX && options[count].name != NULL; count++)
 		names[count] = options[count].name;
 	names[count++] = "help";
 	names[count] = NULL;

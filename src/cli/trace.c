@@ -111,7 +111,7 @@ static int check_words(struct trace *t)
 		t->rule = dp_policy_find(t->policy);
 		const char *names[16];
 		int n = 0;
-		for (; dp_policies[n] != NULL && n < 15; n++) names[n] = dp_policies[n]->name;
+		for (; n < 15 && dp_policies[n] != NULL; n++) names[n] = dp_policies[n]->name;
 		names[n] = NULL;
 		const char *near = dp_nearest(t->policy, strlen(t->policy), names);
 		if (t->rule == NULL)

@@ -115,8 +115,8 @@ static dp_code give_left_over(dp_engine *e, dp_link_state *l, dp_parcels *out, d
 		p->origin = dp_u256_add(p->origin, e->sum_origin[p->colour.v]);
 		e->sum_origin[p->colour.v] = DP_U256_ZERO;
 	}
-	for (uint16_t c = 1; c <= e->colour_count; c++) {
-		dp_parcel p = {.origin = e->sum_origin[c], .colour = {c}};
+	for (uint32_t c = 1; c <= e->colour_count; c++) {
+		dp_parcel p = {.origin = e->sum_origin[c], .colour = {(uint16_t)c}};
 		e->sum_origin[c] = DP_U256_ZERO;
 		if (dp_u256_is_zero(p.origin)) continue;
 		DP_TRY(dp_flow(e, DP_NO_INDEX, (uint32_t)(l - e->link),

@@ -69,6 +69,7 @@ __attribute__((always_inline)) static inline dp_code book(dp_engine *e, dp_party
 	// From holder to holder nothing changes in the books.
 	if (src > 0 && dst > 0) return DP_OK;
 	if (!e->books_saved) DP_TRY(dp_touch_books(e, fault));
+	DP_CHECK(e->colour != NULL);
 	dp_colour_info *c = &e->colour[colour.v];
 	if (!e->is_unchecked[colour.v]) {
 		e->is_unchecked[colour.v] = true;

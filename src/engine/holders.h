@@ -93,7 +93,7 @@ static inline void dp_holder_id_of_addr(uint8_t ret_id[36], const dp_addr *addr)
 {
 	_Static_assert(sizeof *addr == 34, "an address and two zeros make an id");
 	// In pieces that are read again as they were written: an 8-byte read of what two stores
-	// wrote waits for both to reach the cache, which took a tenth of a movement's time.
+	// wrote waits for both to reach the cache, which was half of the time of finding a holder.
 	memcpy(ret_id, addr, 32);
 	const uint8_t tail[4] = {addr->bytes[30], addr->bytes[31], 0, 0};
 	memcpy(ret_id + 32, tail, sizeof tail);

@@ -242,7 +242,8 @@ static uint32_t decoys_of(const struct dp_loader *l, const dp_result_edge *e)
 static dp_code add_split(struct dp_loader *l, dp_result_edge *const *e, uint32_t n, dp_fault *fault)
 {
 	uint32_t recipients = 0;
-	int64_t first = e[0]->time, last = e[0]->time;
+	int64_t first = e[0]->time;
+	int64_t last = first;
 	for (uint32_t i = 0; i < n; i++) {
 		recipients += i == 0 || e[i]->dst != e[i - 1]->dst;
 		if (e[i]->time < first) first = e[i]->time;
