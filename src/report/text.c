@@ -34,26 +34,44 @@ static void title(dp_out *o, const dp_result *r)
 		              r->policy->name, (unsigned long long)r->height, when);
 }
 
+// The places of one stolen asset, in lines of at most 98 columns.
+static void places(dp_out *o, const dp_result *r, const dp_result_stolen *t)
+{
+	enum { FIRST = 43, WIDTH = 98 }; // where the list of places begins, and ends
+	size_t column = FIRST;
+	bool any = false;
+	for (int b = 0; b < DP_BUCKET_COUNT; b++) {
+		if (dp_u256_is_zero(t->bucket[b])) continue;
+		char amount[DP_AMOUNT_TEXT_MAX], place[DP_AMOUNT_TEXT_MAX + 32];
+		const char *name = dp_bucket_name((dp_bucket)b);
+		dp_amount_short(amount, t->bucket[b], t->asset, 8);
+		if (r->policy->conserving && dp_u256_eq(t->bucket[b], t->units))
+			(void)snprintf(place, sizeof place, "all %s", name);
+		else
+			(void)snprintf(place, sizeof place, "%s %s", name, amount);
+		if (any && column + 2 + strlen(place) > WIDTH) {
+			dp_out_printf(o, ",\n%*s", FIRST, "");
+			column = FIRST;
+		} else if (any) {
+			dp_out_text(o, ", ");
+			column += 2;
+		}
+		dp_out_text(o, place);
+		column += strlen(place);
+		any = true;
+	}
+	dp_out_text(o, "\n");
+}
+
 static void stolen(dp_out *o, const dp_result *r)
 {
 	heading(o, "STOLEN, AND WHERE IT IS (in units of what was stolen)");
 	for (uint32_t i = 0; i < r->stolen_count; i++) {
 		const dp_result_stolen *t = &r->stolen[i];
 		char a[DP_AMOUNT_TEXT_MAX];
-		dp_out_printf(o, "  %32s %-6s", dp_amount_text(a, t->units, t->asset),
+		dp_out_printf(o, "  %32s %-6s  ", dp_amount_text(a, t->units, t->asset),
 		              dp_asset_symbol(t->asset));
-		const char *gap = "  ";
-		for (int b = 0; b < DP_BUCKET_COUNT; b++) {
-			if (dp_u256_is_zero(t->bucket[b])) continue;
-			if (r->policy->conserving && dp_u256_eq(t->bucket[b], t->units)) {
-				dp_out_printf(o, "%sall %s", gap, dp_bucket_name((dp_bucket)b));
-			} else {
-				dp_amount_short(a, t->bucket[b], t->asset, 8);
-				dp_out_printf(o, "%s%s %s", gap, dp_bucket_name((dp_bucket)b), a);
-			}
-			gap = ", ";
-		}
-		dp_out_text(o, "\n");
+		places(o, r, t);
 	}
 	if (r->policy->conserving)
 		dp_out_printf(o, "  the books %s\n",
