@@ -423,6 +423,19 @@ static dp_code seeds_found(struct trace *t, dp_fault *fault)
 	return code;
 }
 
+// What of the source was not followed, and is no error.
+static void note_left_out(const struct trace *t)
+{
+	const dp_source_stats *s = &t->source->stats;
+	if (t->quiet) return;
+	if (s->blocks_stale > 0)
+		(void)fprintf(stderr, "left out: %llu blocks of branches that lost\n",
+		              (unsigned long long)s->blocks_stale);
+	if (s->records_cut > 0)
+		(void)fprintf(stderr, "left out: the last block of the last file, which is not "
+		                      "complete yet\n");
+}
+
 static dp_code follow(struct trace *t, dp_fault *fault)
 {
 	dp_progress_start(&t->progress, t->quiet);
@@ -439,6 +452,7 @@ static dp_code follow(struct trace *t, dp_fault *fault)
 		                 t->source->stats.bytes_total, t->movements, b->height);
 	}
 	dp_progress_end(&t->progress, t->blocks, t->movements);
+	note_left_out(t);
 	DP_TRY(seeds_found(t, fault));
 	DP_TRY(note_facts(t, fault));
 	return in_book(t, dp_casebook_commit(t->book, t->engine, fault), fault);

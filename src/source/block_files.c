@@ -377,8 +377,11 @@ static dp_code scan_framed(dp_block_files *files, dp_block_index *index, const d
                            uint32_t i, bool is_last, dp_fault *fault)
 {
 	static const char cut_off[] =
-	    "the file ends in the middle of a block: only the last file may";
+	    "the file ends in the middle of a block: only the last blkNNNNN.dat, "
+	    "which a node may still be writing, may do so";
 	const dp_block_file *f = &files->file[i];
+	// Under any other name it is somebody's copy, and incomplete.
+	bool may_end = is_last && (f->path == NULL || dp_block_files_is_name(f->path));
 	uint64_t at = 0;
 	while (at < f->size) {
 		uint8_t b[FRAME_SIZE + DP_BITCOIN_HEADER_SIZE] = {0};
@@ -393,12 +396,19 @@ static dp_code scan_framed(dp_block_files *files, dp_block_index *index, const d
 			    "a block should begin here with the mark of its network and "
 			    "does not: the file is damaged",
 			    fault);
-		if (rest < FRAME_SIZE) return is_last ? DP_OK : fail_record(f, at, cut_off, fault);
+		if (rest < FRAME_SIZE || rest - FRAME_SIZE < size) {
+			// An impossible size is no reason to believe that more was to come.
+			bool possible = rest < FRAME_SIZE || (size >= DP_BITCOIN_BLOCK_SIZE_MIN &&
+			                                      size <= DP_BITCOIN_BLOCK_SIZE_MAX);
+			if (possible && !may_end) return fail_record(f, at, cut_off, fault);
+			if (possible) {
+				files->records_cut++;
+				return DP_OK;
+			}
+		}
 		if (size < DP_BITCOIN_BLOCK_SIZE_MIN || size > DP_BITCOIN_BLOCK_SIZE_MAX)
 			return fail_record(f, at + 4, "states an impossible size of the block",
 			                   fault);
-		if (rest - FRAME_SIZE < size)
-			return is_last ? DP_OK : fail_record(f, at, cut_off, fault);
 		DP_TRY(add_block(files, index, i, at + FRAME_SIZE, size, b + FRAME_SIZE, fault));
 		at += FRAME_SIZE + (uint64_t)size;
 	}

@@ -33,6 +33,7 @@ typedef struct dp_block_files {
 		uint64_t last_use;
 	} open[DP_BLOCK_FILES_OPEN_MAX];
 	uint64_t use_count;
+	uint32_t records_cut; // the last record of the last file, when it is not complete yet
 } dp_block_files;
 
 // Adds a file, or the block files of a folder in the order of their numbers.

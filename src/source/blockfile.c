@@ -400,6 +400,8 @@ static dp_code prepare(blockfile *f, const dp_source_options *options, dp_fault 
 	f->base.opening_known_zero = f->index.is_from_start;
 	f->is_complete = f->index.is_from_start;
 	if (f->index.order_count > 0) f->height_next = f->index.place[f->index.order[0]].height;
+	f->base.stats.blocks_stale = f->index.stale_count;
+	f->base.stats.records_cut = f->files.records_cut;
 	for (uint64_t i = 0; i < f->index.order_count; i++)
 		f->base.stats.bytes_total += f->index.place[f->index.order[i]].size;
 	return DP_OK;

@@ -9,7 +9,8 @@
 //
 // Opening reads every header and chooses the chain (source/block_index.h); then blocks are read,
 // checked and given out one at a time in order of their heights. Blocks on stale branches are left
-// out. The last record of the last file may be cut off, as it is while a node is writing.
+// out. The last record of the last blkNNNNN.dat may be cut off, as it is while a node is writing;
+// under any other name a cut-off file is refused.
 //
 // The values and addresses of spent coins come from the outputs of earlier blocks of the same
 // source, then from companions; an input for which there is neither has DP_MVF_VALUE_UNKNOWN and

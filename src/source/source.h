@@ -27,6 +27,8 @@ typedef struct dp_source_stats {
 	uint64_t blocks, txs, movements;
 	uint64_t noise;          // movements of unlisted assets
 	uint64_t values_unknown; // inputs whose value no source could give
+	uint64_t blocks_stale;   // of branches that lost: left out
+	uint64_t records_cut;    // at the end of a file that is still being written
 	uint64_t reordered;      // rows that had to be moved into order
 } dp_source_stats;
 

@@ -261,9 +261,14 @@ class Blocks(Bad):
         self.bad_blocks(self.records[0] + huge, "impossible size")
         self.bad_blocks(self.records[0] + b"\xff" * 100, "mark of a network|bad.dat".split("|")[1])
 
-    def test_the_last_record_may_be_cut_as_while_a_node_writes(self):
-        path = self.write("cut.dat", self.framed[:-10])
+    def test_the_last_record_may_be_cut_while_a_node_writes_and_not_elsewhere(self):
+        path = self.write("blk00000.dat", self.framed[:-10])
+        done = dye.run("trace", self.yaml, path)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("left out: the last block", done.stderr)
         self.assertEqual(self.results(self.yaml, path)["coins"]["height"], 4)
+        self.bad_blocks(self.framed[:-10], "in the middle of a block", name="copy.dat")
+        self.bad_blocks(self.framed + self.framed[:5], "in the middle of a block", name="copy.dat")
 
     def test_a_block_that_is_its_own_parent_or_grandparent(self):
         """Hashes cannot really loop; headers that claim a missing parent make no chain."""
