@@ -53,6 +53,8 @@ struct dp_casebook {
 	    *drop_undo;
 	sqlite3_stmt *set_holder, *gone_holder, *drop_parcels, *add_parcel;
 	uint8_t chain[32]; // of the last block recorded; zeros before the first
+	bool has_last;
+	uint64_t height_last; // of that block
 	char txid[DP_TXID_TEXT_MAX];
 	uint32_t txid_of; // index in the block that `txid` stands for; DP_NO_INDEX = none
 };
@@ -264,6 +266,29 @@ static dp_code find_case(dp_casebook *cb, const dp_case *c, int64_t *ret_run, dp
 	return code == DP_END ? DP_OK : code;
 }
 
+// State is stored by the numbers of cases, so they must stand as they stood: where no time says
+// which theft was earlier, that is as they were given.
+static dp_code check_order(dp_casebook *cb, const dp_engine *e, int64_t run, dp_fault *fault)
+{
+	sqlite3_stmt *stmt;
+	DP_TRY(dp_sql_prepare(cb->db, &stmt,
+	                      "select incident from cases where run=? order by position", fault));
+	dp_sql_i64(stmt, 1, run);
+	dp_code code = DP_OK;
+	for (uint32_t i = 0; (code = dp_sql_row(cb->db, stmt, fault)) == DP_OK; i++) {
+		const char *stored = dp_sql_get_text(stmt, 0),
+		           *now = dp_engine_case(e, i)->incident;
+		if (strcmp(stored, now) == 0) continue;
+		code = dp_fail(fault, DP_BAD_CASE,
+		               "this casebook has case %s before %s: give the case files in the "
+		               "order in which they were first traced",
+		               stored, now);
+		break;
+	}
+	(void)sqlite3_finalize(stmt);
+	return code == DP_END ? DP_OK : code;
+}
+
 static dp_code find_run(dp_casebook *cb, const dp_engine *e, const dp_engine_options *options,
                         uint32_t case_count, bool *ret_found, dp_fault *fault)
 {
@@ -300,6 +325,7 @@ static dp_code find_run(dp_casebook *cb, const dp_engine *e, const dp_engine_opt
 	else if (code == DP_END)
 		code = dp_fail(fault, DP_BAD_BYTES, "the casebook is damaged: a run is missing");
 	(void)sqlite3_finalize(stmt);
+	if (code == DP_OK) code = check_order(cb, e, run, fault);
 	cb->run = run;
 	return code;
 }
@@ -572,6 +598,27 @@ static dp_code record_note(dp_casebook *cb, const dp_block *block, const dp_even
 	return dp_sql_done(cb->db, s, fault);
 }
 
+// Blocks that say which block they follow follow one another. Where a source leaves some out,
+// nobody may think that nothing happened in them (I-8).
+static dp_code record_gap(dp_casebook *cb, const dp_block *block, dp_fault *fault)
+{
+	static const uint8_t none[32];
+	if (!cb->has_last || block->height <= cb->height_last + 1 ||
+	    memcmp(block->prev, none, 32) == 0)
+		return DP_OK;
+	sqlite3_stmt *s = cb->add_note;
+	dp_sql_i64(s, 1, cb->run);
+	dp_sql_u64(s, 2, block->height);
+	dp_sql_i64(s, 3, block->time);
+	dp_sql_text(s, 4, NULL);
+	dp_sql_text(s, 5, "gap");
+	dp_sql_i64(s, 6, 0);
+	for (int i = 7; i <= 9; i++) dp_sql_text(s, i, NULL);
+	dp_sql_amount(s, 10, dp_u256_of(block->height - cb->height_last - 1));
+	dp_sql_text(s, 11, "");
+	return dp_sql_done(cb->db, s, fault);
+}
+
 dp_code dp_casebook_record(dp_casebook *cb, const dp_engine *e, const dp_block *block,
                            dp_fault *fault)
 {
@@ -579,6 +626,9 @@ dp_code dp_casebook_record(dp_casebook *cb, const dp_engine *e, const dp_block *
 	uint32_t count;
 	const dp_event *ev = dp_engine_events(e, &count);
 	cb->txid_of = DP_NO_INDEX;
+	DP_TRY(record_gap(cb, block, fault));
+	cb->has_last = true;
+	cb->height_last = block->height;
 	for (uint32_t i = 0; i < count; i++) {
 		if (ev[i].kind == DP_EV_HOLDER)
 			DP_TRY(record_holder(cb, e, block, &ev[i], fault));
@@ -648,7 +698,10 @@ static void resume_chain(dp_casebook *cb)
 {
 	dp_casebook_block last;
 	memset(cb->chain, 0, sizeof cb->chain);
-	if (dp_casebook_block_at(cb, UINT64_MAX, &last)) memcpy(cb->chain, last.chain, 32);
+	cb->has_last = dp_casebook_block_at(cb, UINT64_MAX, &last);
+	if (!cb->has_last) return;
+	memcpy(cb->chain, last.chain, 32);
+	cb->height_last = last.height;
 }
 
 dp_code dp_casebook_forget(dp_casebook *cb, const dp_engine *e, dp_fault *fault)

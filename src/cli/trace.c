@@ -66,6 +66,17 @@ static void on_signal(int number)
 	interrupted = 1;
 }
 
+// The first signal asks to stop behind the current block. A second one ends the program at once,
+// for who waits for a pipe that says nothing or for a long file to be read in; the casebook is then
+// as after kill -9, at its last commit (I-4).
+static void watch_signals(void)
+{
+	struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+	(void)sigemptyset(&action.sa_mask);
+	(void)sigaction(SIGINT, &action, NULL);
+	(void)sigaction(SIGTERM, &action, NULL);
+}
+
 //- what is on the command line -------------------------------------------------------------------
 
 static bool ends_with(const char *text, const char *end)
@@ -520,8 +531,7 @@ static int run(struct trace *t, dp_source_options *o)
 	dp_fault fault = {0};
 	dp_code code = open_all(t, o, &fault);
 	if (code == DP_OK) {
-		(void)signal(SIGINT, on_signal);
-		(void)signal(SIGTERM, on_signal);
+		watch_signals();
 		code = follow(t, &fault);
 		name_file(t, code, &fault);
 	}

@@ -34,9 +34,35 @@ static dp_colour colour_for(dp_engine *e, uint32_t case_index, dp_asset asset)
 	return (dp_colour){(uint16_t)e->colour_count};
 }
 
+// In case order where two cases list one address, so that the first of them counts.
 static int by_addr(const void *a, const void *b)
 {
-	return memcmp(a, b, sizeof(dp_addr));
+	const dp_stop_state *x = a, *y = b;
+	int c = memcmp(&x->addr, &y->addr, sizeof x->addr);
+	return c != 0 ? c : (x->index > y->index) - (x->index < y->index);
+}
+
+// Cases traced together stop at each other's services. Twice the same is natural; two different
+// statements about one address are for people to settle.
+static dp_code join_stops(dp_engine *e, dp_fault *fault)
+{
+	uint32_t kept = 1;
+	for (uint32_t i = 1; i < e->stop_count; i++) {
+		const dp_stop_state *last = &e->stop[kept - 1], *s = &e->stop[i];
+		if (!dp_addr_eq(&last->addr, &s->addr)) {
+			e->stop[kept++] = *s;
+			continue;
+		}
+		if (last->bucket == s->bucket) continue;
+		char text[DP_ADDR_TEXT_MAX];
+		dp_addr_format(text, &s->addr, e->options.chain);
+		return dp_fail(fault, DP_BAD_CASE,
+		               "%s is listed both as %s and as %s: the case files must agree", text,
+		               dp_bucket_name((dp_bucket)last->bucket),
+		               dp_bucket_name((dp_bucket)s->bucket));
+	}
+	e->stop_count = kept;
+	return DP_OK;
 }
 
 static dp_code copy_stops(dp_engine *e, dp_fault *fault)
@@ -54,7 +80,7 @@ static dp_code copy_stops(dp_engine *e, dp_fault *fault)
 			e->stop_count++;
 		}
 	qsort(e->stop, e->stop_count, sizeof *e->stop, by_addr);
-	return DP_OK;
+	return join_stops(e, fault);
 }
 
 static dp_code copy_seeds(dp_engine *e, dp_fault *fault)

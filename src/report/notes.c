@@ -344,6 +344,26 @@ static dp_code assume_seeds(dp_result *r, uint64_t *cap, dp_fault *fault)
 	              placed, placed == 1 ? " was" : "s were");
 }
 
+// Blocks that the source left out between those it had.
+static dp_code assume_gaps(struct dp_loader *l, uint64_t *cap, dp_fault *fault)
+{
+	sqlite3_stmt *s;
+	DP_TRY(dp_sql_prepare(l->db, &s,
+	                      "select count(*), coalesce(sum(cast(units as integer)), 0) from note "
+	                      "where run=? and kind='gap'",
+	                      fault));
+	dp_sql_i64(s, 1, l->run);
+	dp_code code = dp_sql_row(l->db, s, fault);
+	uint64_t gaps = code == DP_OK ? (uint64_t)sqlite3_column_int64(s, 0) : 0;
+	uint64_t blocks = code == DP_OK ? (uint64_t)sqlite3_column_int64(s, 1) : 0;
+	(void)sqlite3_finalize(s);
+	if (code != DP_OK || gaps == 0) return code;
+	return assume(l->r, cap, fault,
+	              "the source leaves out %" PRIu64 " block%s in %" PRIu64
+	              " place%s: what moved in them is not known",
+	              blocks, blocks == 1 ? "" : "s", gaps, gaps == 1 ? "" : "s");
+}
+
 dp_code dp_result_assumptions(struct dp_loader *l, dp_fault *fault)
 {
 	dp_result *r = l->r;
@@ -354,6 +374,7 @@ dp_code dp_result_assumptions(struct dp_loader *l, dp_fault *fault)
 		           "policy %s reports reach, not amounts: figures are upper bounds and do "
 		           "not add up",
 		           r->policy->name));
+	DP_TRY(assume_gaps(l, &cap, fault));
 	DP_TRY(assume_seeds(r, &cap, fault));
 	DP_TRY(count_notes(l, "opening-assumed", &n, fault));
 	if (n > 0)

@@ -21,7 +21,10 @@ struct dp_loader {
 	uint32_t colour_max;
 	uint32_t *stolen_of; // by colour: index + 1
 	uint64_t node_cap, holder_cap, arrival_cap, edge_cap, uncovered_cap, split_cap;
-	int64_t link_base, stop_base;
+	int64_t link_base;
+	dp_stop *stop; // of all cases of the run, in its order; texts in the result's arena
+	uint64_t stop_cap;
+	uint32_t stop_count;
 	uint32_t tx_hop; // of the UTXO transaction whose inputs were read last
 	struct dp_noise_row *noise;
 	dp_u256 *inside; // poison: by link of the run and stolen asset, what went in and waits

@@ -233,12 +233,15 @@ static dp_result_node *node_of(const struct dp_loader *l, int64_t party)
 	return &l->r->node[party];
 }
 
+// What is said of the place where a flow ends: in the words of the case itself where it lists the
+// place too, else of the case traced with it that does.
 static const dp_stop *stop_of(const struct dp_loader *l, int64_t index)
 {
-	// Stops are numbered over all cases of the run, in the run's order.
-	if (index < l->stop_base || index >= l->stop_base + (int64_t)l->r->c.stop_count)
-		return NULL;
-	return &l->r->c.stop[index - l->stop_base];
+	if (index < 0 || index >= l->stop_count) return NULL;
+	const dp_case *c = &l->r->c;
+	for (uint32_t i = 0; i < c->stop_count; i++)
+		if (dp_addr_eq(&c->stop[i].addr, &l->stop[index].addr)) return &c->stop[i];
+	return &l->stop[index];
 }
 
 static dp_code add_arrival(struct dp_loader *l, const struct flow *f, int bucket, dp_fault *fault)
@@ -426,26 +429,42 @@ static int arrival_by_origin(const void *a, const void *b)
 	return c;
 }
 
-// Links and stops are numbered over all cases of a run; where do this case's begin?
+static dp_code add_stops(struct dp_loader *l, const dp_case *c, dp_fault *fault)
+{
+	void *items = l->stop;
+	DP_TRY(dp_grow(&items, &l->stop_cap, sizeof *l->stop,
+	               (uint64_t)l->stop_count + c->stop_count + 1, DP_RESULT_ROWS_MAX, fault));
+	l->stop = items;
+	for (uint32_t i = 0; i < c->stop_count; i++) {
+		dp_stop *s = &l->stop[l->stop_count];
+		*s = c->stop[i];
+		DP_TRY(dp_result_text(l->r, &s->name, c->stop[i].name, fault));
+		DP_TRY(dp_result_text(l->r, &s->by, c->stop[i].by, fault));
+		l->stop_count++;
+	}
+	return DP_OK;
+}
+
+// Links and stops are numbered over all cases of a run, in its order: where do this case's links
+// begin, and which are the stops?
 static dp_code find_bases(struct dp_loader *l, dp_fault *fault)
 {
 	sqlite3_stmt *s;
 	DP_TRY(dp_sql_prepare(
 	    l->db, &s, "select incident, yaml from cases where run=? order by position", fault));
 	dp_sql_i64(s, 1, l->run);
+	bool before = true;
 	dp_code code;
 	while ((code = dp_sql_row(l->db, s, fault)) == DP_OK) {
-		if (strcmp(dp_sql_get_text(s, 0), l->r->c.incident) == 0) {
-			code = DP_END;
-			break;
-		}
-		dp_case other;
-		code = dp_case_parse(&other, sqlite3_column_blob(s, 1),
+		if (strcmp(dp_sql_get_text(s, 0), l->r->c.incident) == 0) before = false;
+		dp_case one;
+		code = dp_case_parse(&one, sqlite3_column_blob(s, 1),
 		                     (size_t)sqlite3_column_bytes(s, 1), fault);
 		if (code != DP_OK) break;
-		l->link_base += other.link_count;
-		l->stop_base += other.stop_count;
-		dp_case_done(&other);
+		if (before) l->link_base += one.link_count;
+		code = add_stops(l, &one, fault);
+		dp_case_done(&one);
+		if (code != DP_OK) break;
 	}
 	(void)sqlite3_finalize(s);
 	if (code != DP_END) return code;
@@ -489,6 +508,7 @@ dp_code dp_result_load(dp_result **ret_result, dp_casebook *cb, const char *inci
 	dp_free(l.stolen_of);
 	dp_free(l.noise);
 	dp_free(l.inside);
+	dp_free(l.stop);
 	if (code != DP_OK) {
 		dp_result_free(l.r);
 		return code;

@@ -204,6 +204,21 @@ class Cases(Bad):
         other = self.case("other", policy="haircut", stolen=[{"address": A, "tx": T1}])
         self.bad(self.yaml, other, self.source, says=["--policy"])
 
+    def test_two_words_about_one_place(self):
+        """Cases traced together stop at each other's services."""
+        theft = [{"address": A, "tx": T1}]
+        one = self.case("one", stolen=theft, services=[{"address": B, "name": "An Exchange"}])
+        two = self.case("two", stolen=theft, services=[{"address": B, "name": "Ours"}])
+        three = self.case("three", stolen=theft)
+        results = self.results(one, two, three, self.source)
+        for name, calls_it in (("one", "An Exchange"), ("two", "Ours"), ("three", "An Exchange")):
+            for arrival in results[name]["arrivals"]:
+                self.assertEqual(arrival["service"], calls_it)
+        self.assertTrue(results["one"]["arrivals"])
+        two = self.case("two", stolen=theft, services=[{"address": B, "name": "M",
+                                                        "bucket": "mixer"}])
+        self.bad(one, two, self.source, says=["service", "mixer", "must agree"])
+
     def test_flipped_bytes_never_crash(self):
         chance = random.Random(2)
         with open(os.path.join(dye.ROOT, "incidents/bybit-2025-02/case.yaml"), "rb") as file:

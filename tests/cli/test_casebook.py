@@ -319,6 +319,19 @@ class Refused(Casebooks):
         more = self.case("four", stolen=[{"address": ledgers.address(1), "amount": "1"}])
         self.no(self.yamls + [more], says=["some of these cases"])
 
+    def test_another_order_of_cases(self):
+        """No time says which is earlier; state is kept by their numbers."""
+        first = self.case("first", stolen=[{"address": ledgers.address(1), "amount": "1"}])
+        second = self.case("second", stolen=[{"address": ledgers.address(2), "amount": "1"}],
+                           dust_limit=10 ** 18)
+        together = [first, second, self.source, "--casebook", self.book("pair"), "--quiet"]
+        self.trace(*together, "--until", "20")
+        before = dye.dump(self.book("pair"))
+        self.refused("trace", second, first, *together[2:],
+                     says=["pair.casebook", "first before second", "order"])
+        self.assertEqual(dye.dump(self.book("pair")), before)
+        self.trace(*together)
+
     def test_a_file_that_is_no_casebook(self):
         text = self.write("notes.txt", "these are my notes, and I want to keep them\n" * 99)
         self.refused("trace", *self.yamls, self.source, "--casebook", text, "--quiet",
@@ -442,6 +455,24 @@ class Disturbed(Casebooks):
         self.assertGreater(interrupted, 0)
         self.assertEqual(self.into("book", self.source), once)
         self.same_books("book", "once")
+
+    def test_a_second_interrupt_ends_it_where_a_pipe_says_nothing(self):
+        read_end, write_end = os.pipe()
+        try:
+            process = subprocess.Popen([dye.DYEPACK, "trace", *self.yamls, "-", "--casebook",
+                                        self.book("book")], stdin=read_end,
+                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            for _ in range(100):
+                process.send_signal(signal.SIGINT)
+                time.sleep(0.05)
+                if process.poll() is not None:
+                    break
+            self.assertEqual(process.poll(), -signal.SIGINT)
+        finally:
+            process.kill()
+            process.wait()
+            os.close(read_end)
+            os.close(write_end)
 
     def test_two_writers_at_once(self):
         """One goes on, the other waits a little and says so in one line."""

@@ -278,6 +278,20 @@ class Mainnet1To255(Real):
         self.assertEqual(self.results(yaml, self.file, "--until",
                                       stamp(time))["real"]["height"], 170)
 
+    def test_blocks_left_out_are_told_of(self):
+        """A coin that seems to lie still may have moved in one of them."""
+        later = dye.data("bitcoin", "mainnet-866342.blk")
+        yaml = self.case("real", "bitcoin", stolen=[{"outpoint": self.coinbase_9}])
+        told = "leaves out 866086 blocks in 1 place"
+        once = self.trace(yaml, self.file, later)
+        self.assertIn(told, once)
+        self.assertNotIn("leaves out", self.trace(yaml, self.file))
+        book = ["--casebook", self.path("book")]
+        self.trace(yaml, self.file, *book)
+        self.assertEqual(self.trace(yaml, self.file, later, *book), once)
+        self.done("rollback", self.path("book"), "real", "255")
+        self.assertNotIn("leaves out", self.trace(yaml, self.file, *book))
+
 
 def stamp(seconds):
     """Unix time as people write it."""
