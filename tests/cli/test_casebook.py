@@ -462,6 +462,11 @@ class Disturbed(Casebooks):
             process = subprocess.Popen([dye.DYEPACK, "trace", *self.yamls, "-", "--casebook",
                                         self.book("book")], stdin=read_end,
                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            # It takes the signals over just after it has opened the casebook.
+            os.write(write_end, ledgers.HEADER.encode())
+            while not os.path.exists(self.book("book")) and process.poll() is None:
+                time.sleep(0.01)
+            time.sleep(0.3)
             for _ in range(100):
                 process.send_signal(signal.SIGINT)
                 time.sleep(0.05)
