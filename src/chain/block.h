@@ -1,8 +1,8 @@
 // The one shape of a ledger: a block of transactions of movements, for UTXO and account chains.
 //
-//   block ──┬─ tx 0 ── movements 0..k      rows   : dp_movement (cold: read when taint is near)
-//           ├─ tx 1 ── movements k+1..m    columns: src_key[], dst_key[] (hot: read for every
-//           └─ ...                                  movement; 64-bit hashes, see address.h)
+//   block --+- tx 0 -- movements 0..k      rows   : dp_movement (cold: read when taint is near)
+//           +- tx 1 -- movements k+1..m    columns: src_key[], dst_key[] (hot: read for every
+//           +- ...                                  movement; 64-bit hashes, see address.h)
 //
 // UTXO chains. A transaction is its inputs (kind DP_MV_INPUT: `spent` names the coin, src_key is
 // its outpoint key, dst_key is 0, `from` its address where known) in order, then its outputs

@@ -4,9 +4,9 @@
 // the sequence of blocks (I-1). Every block can be rolled back (I-3), to a stated depth. After
 // every transaction the books of every case add up (I-2).
 //
-//   dp_engine_new ── dp_engine_apply(block) ── dp_engine_events ── ... ── dp_engine_free
-//                         │        ▲
-//                         └ dp_engine_rollback
+//   dp_engine_new -- dp_engine_apply(block) -- dp_engine_events -- ... -- dp_engine_free
+//                         |        ^
+//                         + dp_engine_rollback
 //
 // Events are a double-entry ledger of the taint: each says how many units (and origin units) of
 // which colour went from which party to which, in which transaction. Everything that is ever

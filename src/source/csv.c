@@ -2,8 +2,8 @@
 // (csv_columns.c), rows checked one by one (csv_row.c), packed and sorted (csv_store.c). This file
 // puts them together: rows of several files become transactions become blocks, in order.
 //
-//   files ──► rows ──► store ──► sort ──► one block's rows ──► grouped by transaction ──► dp_block
-//                        └─ full ──► streaming: the files must be in order ──┘
+//   files --> rows --> store --> sort --> one block's rows --> grouped by transaction --> dp_block
+//                        +- full --> streaming: the files must be in order --┘
 //
 // Everything is first read into memory, because exports are seldom in order. Where memory_max does
 // not hold it, we stream: each file's rows (those already in memory, then those still unread) must
