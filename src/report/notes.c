@@ -375,6 +375,10 @@ dp_code dp_result_assumptions(struct dp_loader *l, dp_fault *fault)
 		           "not add up",
 		           r->policy->name));
 	DP_TRY(assume_gaps(l, &cap, fault));
+	if (!r->policy->conserving && r->link_count > 0)
+		DP_TRY(assume(r, &cap, fault,
+		              "behind an accepted link the reach is counted in units of the asset "
+		              "that came out, even where it stands under the stolen one"));
 	DP_TRY(assume_seeds(r, &cap, fault));
 	DP_TRY(count_notes(l, "opening-assumed", &n, fault));
 	if (n > 0)
