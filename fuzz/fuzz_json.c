@@ -1,12 +1,15 @@
 // JSON from hostile bytes. Invariants: faults have a place; what was read can be walked and
 // written; what was written can be read again, and writing that again gives the same bytes (numbers
 // are written as strings, so the first rewriting may differ from the input, the second may not).
+// The writer knows 64 levels; what lies deeper is written as null.
 #include <stdint.h>
 #include <string.h>
 
 #include "base/check.h"
 #include "base/mem.h"
 #include "codec/json.h"
+
+enum { WRITE_DEPTH_MAX = 64 };
 
 typedef struct sink {
 	char *text;
@@ -29,10 +32,14 @@ static void write_value(dp_json_out *o, const dp_json *v)
 	uint64_t u;
 	bool b;
 	bool array = dp_json_is_array(v);
-	if (array || dp_json_is_object(v)) {
+	if (o->depth == WRITE_DEPTH_MAX) {
+		dp_json_null(o);
+	} else if (array || dp_json_is_object(v)) {
 		(array ? dp_json_array : dp_json_object)(o);
 		for (const dp_json *i = dp_json_first(v); i != NULL; i = dp_json_next(i)) {
+			DP_CHECK(array == (dp_json_name(i) == NULL));
 			if (!array) dp_json_key(o, dp_json_name(i));
+			if (!array) DP_CHECK(dp_json_get(v, dp_json_name(i)) != NULL);
 			write_value(o, i);
 		}
 		(array ? dp_json_array_end : dp_json_object_end)(o);
@@ -40,6 +47,7 @@ static void write_value(dp_json_out *o, const dp_json *v)
 		if (dp_json_u64(v, &u)) DP_CHECK(u <= (uint64_t)1 << 53);
 		dp_json_string(o, dp_json_number(v));
 	} else if (dp_json_text(v) != NULL) {
+		DP_CHECK(strlen(dp_json_text(v)) == dp_json_text_size(v));
 		dp_json_string(o, dp_json_text(v));
 	} else if (dp_json_bool(v, &b)) {
 		dp_json_boolean(o, b);

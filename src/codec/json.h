@@ -1,5 +1,5 @@
-// JSON out (a writer of ours, exact and ordered) and in (cJSON behind a small wrapper that keeps
-// every digit of a number or refuses it). Amounts travel as strings.
+// JSON out (exact and ordered) and in (one pass, every digit of a number kept). Amounts travel as
+// strings. docs/decisions/0015-json-tape.md says why it is not a library's.
 #ifndef DP_CODEC_JSON_H
 #define DP_CODEC_JSON_H
 #include <stdbool.h>
@@ -7,16 +7,21 @@
 #include <stdint.h>
 #include "base/fault.h"
 
-// ---- Reading. The whole document in memory; depth at most 64 (deeper is a fault).
+// ---- Reading. The whole document in memory, without recursion. Deeper nesting is a fault, as are
+// a text of 4 GiB and 2^28 values and keys. A document takes at most 13 times the bytes of its text
+// ("[1,1,...": a node of 16 bytes for two, and room to grow), about 2 times for nodes' answers.
+enum { DP_JSON_DEPTH_MAX = 4096 };
 typedef struct dp_json dp_json; // a document or any value in it
 DP_MUST dp_code dp_json_parse(dp_json **ret_doc, const char *text, size_t n, dp_fault *fault);
 void dp_json_free(dp_json *doc); // the document only; NULL is fine
-const dp_json *dp_json_get(const dp_json *object, const char *key); // NULL when not there
-const dp_json *dp_json_first(const dp_json *array_or_object);       // NULL when empty
-const dp_json *dp_json_next(const dp_json *item);                   // NULL at the end
+// NULL when not there. Of a key that occurs twice the first counts.
+const dp_json *dp_json_get(const dp_json *object, const char *key);
+const dp_json *dp_json_first(const dp_json *array_or_object); // NULL when empty
+const dp_json *dp_json_next(const dp_json *item);             // NULL at the end
 bool dp_json_is_array(const dp_json *v);
 bool dp_json_is_object(const dp_json *v);
 const char *dp_json_text(const dp_json *v); // NULL when not a string
+size_t dp_json_text_size(const dp_json *v); // its bytes, without the terminator; 0 when no string
 // The key of an object's member, and a number's text with every digit the document had ("0.00010",
 // "1e3"); NULL when there is none.
 const char *dp_json_name(const dp_json *item);

@@ -46,12 +46,42 @@ static void refuses_what_is_no_digit_and_writes_nothing(void **state)
 	}
 }
 
+// Eight digits are read at a time: every length up to several words, every character at every place,
+// and what stands behind the text is not looked at.
+static void decodes_any_length_and_sees_a_wrong_digit_anywhere(void **state)
+{
+	(void)state;
+	enum { MOST = 13 };
+	for (size_t n = 0; n <= MOST; n++) {
+		uint8_t bytes[MOST], got[MOST + 1];
+		char text[2 * MOST + 1];
+		for (size_t i = 0; i < n; i++) bytes[i] = (uint8_t)(37 * i + 201 * n);
+		dp_hex_encode(text, bytes, n);
+		memset(got, 0x55, sizeof got);
+		assert_true(dp_hex_decode(got, n, text));
+		assert_memory_equal(got, bytes, n);
+		assert_int_equal(got[n], 0x55);
+		for (size_t at = 0; at < 2 * n; at++) {
+			char kept = text[at];
+			for (int c = 0; c < 256; c++) {
+				text[at] = (char)c;
+				bool digit = c != 0 && strchr("0123456789abcdefABCDEF", c) != NULL;
+				memset(got, 0x55, sizeof got);
+				assert_int_equal(dp_hex_decode(got, n, text), digit);
+				if (!digit) assert_int_equal(got[at / 2], 0x55);
+			}
+			text[at] = kept;
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(encodes_lower_case_and_terminates),
 	    cmocka_unit_test(decodes_every_byte_in_either_case),
 	    cmocka_unit_test(refuses_what_is_no_digit_and_writes_nothing),
+	    cmocka_unit_test(decodes_any_length_and_sees_a_wrong_digit_anywhere),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
