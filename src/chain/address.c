@@ -2,7 +2,11 @@
 //
 // Where people have a form, that form is used: EIP-55 on account chains (the case of letter i says
 // whether nibble i of the Keccak-256 of the lower-case digits is 8 or more), base58check and bech32
-// on UTXO chains (BIP 13, BIP 173, BIP 350). What has no form gets one of ours, a word and hex
+// on UTXO chains (BIP 13, BIP 173, BIP 350), CashAddr on Bitcoin Cash, where base58check is read as
+// well: every explorer there still takes it. A CashAddr of a script's 32-byte hash (P2SH32) is read
+// as the script it stands for, aa20 hash 87, and so shown by that script's hash: no kind of address
+// holds it, and knowing it again is what matters. Those that speak of tokens (types 2 and 3) are
+// the same holders as those that do not. What has no form gets one of ours, a word and hex
 // digits: `script:`, `multisig:2of3:`, `nulldata`, `name:`, and for scripts that a chain gives no
 // address to (a witness program on a chain without segregated witness) the name of the template.
 // Everything that dp_addr_parse accepts comes back equal from format and parse, which is what the
@@ -19,6 +23,7 @@
 #include "codec/base58.h"
 #include "codec/bech32.h"
 #include "codec/caip.h"
+#include "codec/cashaddr.h"
 #include "codec/hash.h"
 #include "codec/hex.h"
 #include "codec/script.h"
@@ -95,6 +100,15 @@ dp_addr dp_addr_from_script(const uint8_t *script, size_t n)
 	return make(DP_ADDR_SCRIPT, hash, 32);
 }
 
+dp_addr dp_addr_from_output(const dp_chain *chain, const uint8_t *script, size_t n)
+{
+	DP_CHECK(chain != NULL && chain->kind == DP_CHAIN_UTXO);
+	DP_CHECK(script != NULL || n == 0);
+	// Only Bitcoin Cash has tokens, and only it has CashAddr.
+	size_t skip = chain->cashaddr == NULL ? 0 : dp_script_token_prefix(script, n);
+	return dp_addr_from_script(n == 0 ? NULL : script + skip, n - skip);
+}
+
 //- format ----------------------------------------------------------------------------------------
 
 // Writes 40 hex digits in EIP-55 case.
@@ -136,12 +150,28 @@ static size_t format_witness(char out[DP_ADDR_TEXT_MAX], const dp_addr *a, const
 	return n > 0 ? n : format_template(out, a);
 }
 
+// The two forms of a key's or a script's 20-byte hash.
+static size_t format_hash(char out[DP_ADDR_TEXT_MAX], const dp_addr *a, const dp_chain *chain,
+                          bool is_script)
+{
+	_Static_assert((int)DP_BASE58CHECK_TEXT_MAX <= (int)DP_ADDR_TEXT_MAX, "room for base58");
+	DP_CHECK(a->len == 20);
+	if (chain->kind != DP_CHAIN_UTXO) return format_template(out, a);
+	if (chain->cashaddr == NULL)
+		return dp_base58check_encode(out, is_script ? chain->p2sh : chain->p2pkh, a->bytes,
+		                             20);
+	char text[DP_CASHADDR_TEXT_MAX];
+	size_t n = dp_cashaddr_encode(
+	    text, chain->cashaddr, is_script ? DP_CASHADDR_P2SH : DP_CASHADDR_P2KH, a->bytes, 20);
+	DP_CHECK(n > 0 && n < DP_ADDR_TEXT_MAX);
+	memcpy(out, text, n + 1);
+	return n;
+}
+
 size_t dp_addr_format(char out[DP_ADDR_TEXT_MAX], const dp_addr *a, const dp_chain *chain)
 {
 	DP_CHECK(out != NULL && a != NULL && chain != NULL);
 	DP_CHECK(a->kind < DP_ADDR_KIND_COUNT && a->len <= sizeof a->bytes);
-	_Static_assert((int)DP_BASE58CHECK_TEXT_MAX <= (int)DP_ADDR_TEXT_MAX, "room for base58");
-	bool utxo = chain->kind == DP_CHAIN_UTXO;
 	int n;
 	switch ((dp_addr_kind)a->kind) {
 	case DP_ADDR_NONE:
@@ -153,12 +183,8 @@ size_t dp_addr_format(char out[DP_ADDR_TEXT_MAX], const dp_addr *a, const dp_cha
 		eip55(out + 2, a->bytes);
 		return 42;
 	case DP_ADDR_P2PKH:
-	case DP_ADDR_P2PK:
-		if (!utxo) return format_template(out, a);
-		return dp_base58check_encode(out, chain->p2pkh, a->bytes, 20);
-	case DP_ADDR_P2SH:
-		if (!utxo) return format_template(out, a);
-		return dp_base58check_encode(out, chain->p2sh, a->bytes, 20);
+	case DP_ADDR_P2PK: return format_hash(out, a, chain, false);
+	case DP_ADDR_P2SH: return format_hash(out, a, chain, true);
 	case DP_ADDR_P2WPKH:
 	case DP_ADDR_P2WSH: return format_witness(out, a, chain, 0, 0);
 	case DP_ADDR_P2TR: return format_witness(out, a, chain, 1, 0);
@@ -255,18 +281,49 @@ static const char *parse_base58(dp_addr *ret, const char *text, size_t n, const 
 	return NULL;
 }
 
+static const char *parse_cashaddr(dp_addr *ret, const char *text, size_t n, const dp_chain *chain,
+                                  bool *ret_form)
+{
+	uint8_t type, hash[DP_CASHADDR_HASH_MAX], script[35] = {0xaa, 32, [34] = 0x87};
+	size_t size;
+	*ret_form = true;
+	switch (dp_cashaddr_decode(&type, hash, &size, chain->cashaddr, text, n)) {
+	case DP_CASHADDR_OK: break;
+	case DP_CASHADDR_CHECKSUM:
+		return "its CashAddr checksum is wrong, so at least one character is mistyped";
+	case DP_CASHADDR_PREFIX: return "its prefix is that of another network";
+	case DP_CASHADDR_VERSION: return "its CashAddr version does not exist";
+	case DP_CASHADDR_FORM: *ret_form = false; return "it is neither CashAddr nor base58check";
+	}
+	bool is_script = type == DP_CASHADDR_P2SH || type == DP_CASHADDR_TOKEN_P2SH;
+	if (type > DP_CASHADDR_TOKEN_P2SH || (size != 20 && (size != 32 || !is_script)))
+		return "its CashAddr version means nothing on this chain";
+	if (size == 20) {
+		*ret = make(is_script ? DP_ADDR_P2SH : DP_ADDR_P2PKH, hash, 20);
+	} else {
+		memcpy(script + 2, hash, 32);
+		*ret = dp_addr_from_script(script, sizeof script);
+	}
+	return NULL;
+}
+
 static const char *parse_utxo(dp_addr *ret, const char *text, size_t n, const dp_chain *chain)
 {
-	// The two forms share no address: base58 has no checksum that bech32 accepts. Which fault
-	// to tell depends on which of the two the text resembles.
-	bool base58_form, bech32_form = false;
-	const char *why = parse_base58(ret, text, n, chain, &base58_form);
-	if (why == NULL || chain->hrp == NULL) return why;
-	const char *why_bech32 = parse_bech32(ret, text, n, chain, &bech32_form);
-	if (why_bech32 == NULL) return NULL;
+	// The forms share no address: base58 has no checksum that the others accept. Which fault to
+	// tell depends on which of them the text resembles.
+	bool base58_form, other_form = false;
+	const char *why = parse_base58(ret, text, n, chain, &base58_form), *why_other;
+	if (why == NULL || (chain->hrp == NULL && chain->cashaddr == NULL)) return why;
+	if (chain->cashaddr != NULL) {
+		why_other = parse_cashaddr(ret, text, n, chain, &other_form);
+		if (why_other == NULL) return NULL;
+		return other_form || !base58_form ? why_other : why;
+	}
+	why_other = parse_bech32(ret, text, n, chain, &other_form);
+	if (why_other == NULL) return NULL;
 	size_t hrp_size = strlen(chain->hrp);
-	bool resembles = bech32_form && n > hrp_size && text[hrp_size] == '1';
-	return resembles || !base58_form ? why_bech32 : why;
+	bool resembles = other_form && n > hrp_size && text[hrp_size] == '1';
+	return resembles || !base58_form ? why_other : why;
 }
 
 // multisig:MofN:<60 hex digits>

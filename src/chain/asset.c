@@ -73,6 +73,8 @@ static const native_row natives[] = {
     {"base", "Ether", 18, 60, {0}},
     {"avalanche", "Avalanche", 18, 9005, {60, 9000, 0}},
     {"sepolia", "Sepolia Ether", 18, 60, {1, 0}},
+    {"anvil", "Anvil Ether", 18, 60, {1, 0}},
+    {"simnet", "Bitcoin Simnet", 8, 1, {0}},
 };
 
 //- tokens ----------------------------------------------------------------------------------------

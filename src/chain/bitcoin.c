@@ -18,6 +18,19 @@
 // block in three runs: version; from behind the flag to the end of the outputs; lock time. They
 // are hashed from where they stand, two transactions at a time (codec/sha256_many.h).
 //
+// What other chains added, each behind a field of the chain's row:
+//
+//   has_auxpow   Dogecoin: a header whose version has bit 8 is followed by a coinbase (of the block
+//                in whose mining this one took part), its block's hash 32, count, hashes, index
+//                u32, count, hashes, index u32, and that block's header 80. Its own hash is that of
+//                its own 80 bytes (dogecoin/dogecoin src/auxpow.h, src/primitives/pureheader.h).
+//   has_mweb     Litecoin: flag 8 marks the last transaction as the one that books the MimbleWimble
+//                part (HogEx): a zero byte stands before its lock time, it may have no inputs, and
+//                behind it a byte 1 and that part follow to the block's end. Neither flag nor byte
+//                is hashed (litecoin-project/litecoin src/primitives/transaction.h, block.h).
+//   any_order    Bitcoin Cash: transactions stand sorted by id. They are put into order here.
+//   hrp          where there is none, no transaction carries a witness.
+//
 // Reading goes through a cursor of its own, not through codec/bytes.h: this is the inner loop of
 // everything that reads Bitcoin, the checks have to be inlined, and a fault must name transaction
 // and input or output.
@@ -37,17 +50,31 @@ enum {
 	TX_SIZE_MIN = 60,    // version 4, count 1, input 41, count 1, output 9, lock time 4
 	INPUT_SIZE_MIN = 41, // outpoint 36, length 1, sequence 4
 	OUTPUT_SIZE_MIN = 9, // value 8, length 1
-	TX_COUNT_MAX = DP_BITCOIN_BLOCK_SIZE_MAX / TX_SIZE_MIN,
-	SLOT_COUNT_MAX = 1 << 18, // at least twice as many as there can be inputs or transactions
+	TX_COUNT_MAX = DP_BLOCK_TX_MAX,
+	SLOT_COUNT_MAX = 1 << 24, // at least twice as many as there can be inputs or transactions
 	COINBASE_SCRIPT_MIN = 2,
 	COINBASE_SCRIPT_MAX = 100,
-	HALVING_BLOCKS = 210000,
+	FLAG_WITNESS = 1,
+	FLAG_MWEB = 8,
+	VERSION_AUXPOW = 0x100, // the bit in a header's version; those below count versions then
 };
-_Static_assert(SLOT_COUNT_MAX >= 2 * (DP_BITCOIN_BLOCK_SIZE_MAX / INPUT_SIZE_MIN), "table fits");
+_Static_assert(SLOT_COUNT_MAX >= 2 * (DP_CHAIN_BLOCK_SIZE_MAX / INPUT_SIZE_MIN), "table fits");
 _Static_assert(SLOT_COUNT_MAX >= 2 * TX_COUNT_MAX, "table fits");
 _Static_assert(sizeof(dp_outpoint) == 36, "hashed and compared as bytes");
 
-typedef enum place { PLACE_BLOCK, PLACE_TX, PLACE_INPUT, PLACE_OUTPUT, PLACE_WITNESS } place;
+typedef enum place {
+	PLACE_BLOCK,
+	PLACE_AUXPOW,
+	PLACE_TX,
+	PLACE_INPUT,
+	PLACE_OUTPUT,
+	PLACE_WITNESS
+} place;
+
+// One step of the walk that puts transactions into order: how far the rows of `tx` were looked at.
+struct dp_bitcoin_visit {
+	uint32_t tx, row;
+};
 
 // Where we are in the block, and what has been found so far.
 typedef struct cursor {
@@ -60,7 +87,11 @@ typedef struct cursor {
 	dp_bitcoin_decoder *decoder;
 	dp_block_builder *builder;
 	dp_bitcoin_info info;
+	const dp_chain *chain;
+	uint64_t money_max;
 	dp_asset asset;
+	uint64_t tx_count;
+	bool is_hogex; // the transaction that is being read
 	size_t job_count;
 	const uint8_t *reserved;   // 32 bytes of the coinbase's witness, or NULL
 	const uint8_t *commitment; // 32 bytes in an output of the coinbase, or NULL
@@ -78,6 +109,8 @@ __attribute__((cold, noinline)) static dp_code bad(const cursor *c, const char *
 	DP_CHECK(c->at <= c->size);
 	if (c->where == PLACE_BLOCK)
 		return dp_fail_offset(c->fault, DP_BAD_BYTES, c->at, "%s", why);
+	if (c->where == PLACE_AUXPOW)
+		return dp_fail_offset(c->fault, DP_BAD_BYTES, c->at, "merge-mining proof: %s", why);
 	if (c->where == PLACE_TX)
 		return dp_fail_offset(c->fault, DP_BAD_BYTES, c->at, "transaction %u: %s", c->tx,
 		                      why);
@@ -193,15 +226,15 @@ static bool target_of(dp_u256 *ret_target, uint32_t bits)
 	return !dp_u256_is_zero(*ret_target);
 }
 
-dp_u256 dp_bitcoin_work(const dp_bitcoin_header *header)
+dp_u256 dp_chain_work(const dp_chain *chain, const dp_bitcoin_header *header)
 {
+	DP_CHECK(chain != NULL && chain->kind == DP_CHAIN_UTXO);
 	DP_CHECK(header != NULL);
-	dp_u256 target, hash, work, max = {{UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX}};
+	dp_u256 target, work, max = {{UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX}};
 	if (!target_of(&target, header->bits)) return dp_u256_of(1);
 	uint8_t be[32];
 	for (size_t i = 0; i < 32; i++) be[i] = header->hash[31 - i];
-	hash = dp_u256_from_be(be, 32);
-	if (dp_u256_lt(target, hash)) return dp_u256_of(1);
+	if (!chain->is_scrypt && dp_u256_lt(target, dp_u256_from_be(be, 32))) return dp_u256_of(1);
 	if (dp_u256_eq(target, max)) return dp_u256_of(1);
 	// 2^256 / (target + 1) without 257 bits: (~target / (target + 1)) + 1, as in Bitcoin Core.
 	dp_u256 rest = dp_u256_sub(max, target), next = dp_u256_add(target, dp_u256_of(1));
@@ -209,19 +242,23 @@ dp_u256 dp_bitcoin_work(const dp_bitcoin_header *header)
 	return dp_u256_add(work, dp_u256_of(1));
 }
 
-uint64_t dp_bitcoin_subsidy(uint64_t height)
+dp_u256 dp_bitcoin_work(const dp_bitcoin_header *header)
 {
-	uint64_t halvings = height / HALVING_BLOCKS;
-	DP_CHECK(halvings <= UINT64_MAX / HALVING_BLOCKS);
-	return halvings >= 64 ? 0 : UINT64_C(5000000000) >> halvings;
+	const dp_chain *bitcoin = dp_chain_find("bitcoin", strlen("bitcoin"));
+	DP_CHECK(bitcoin != NULL);
+	return dp_chain_work(bitcoin, header);
 }
 
 // BIP 34: blocks of version 2 or higher begin the coinbase's script with a push of the height, in
-// the shortest form of a script number (so 1 to 16 are single opcodes).
-static bool height_of_script(uint64_t *ret_height, int32_t version, const uint8_t *script, size_t n)
+// the shortest form of a script number (so 1 to 16 are single opcodes). Dogecoin never demanded it
+// of version 2, and counts versions in the bits below that of merge mining.
+static bool height_of_script(uint64_t *ret_height, const dp_chain *chain, int32_t version,
+                             const uint8_t *script, size_t n)
 {
 	DP_CHECK(ret_height != NULL);
-	if (version < 2 || n < 1) return false;
+	int32_t least = chain->has_auxpow ? 3 : 2;
+	if (chain->has_auxpow) version &= VERSION_AUXPOW - 1;
+	if (version < least || n < 1) return false;
 	uint8_t op = script[0];
 	if (op >= 0x51 && op <= 0x60) {
 		*ret_height = (uint64_t)op - 0x50;
@@ -235,18 +272,63 @@ static bool height_of_script(uint64_t *ret_height, int32_t version, const uint8_
 	return true;
 }
 
-bool dp_bitcoin_height(uint64_t *ret_height, const uint8_t *bytes, size_t size)
+// Steps over one transaction without looking at it, but for what tells where it ends.
+static bool skip_tx(cursor *c)
+{
+	const uint8_t *p;
+	uint64_t inputs, outputs, n;
+	if (!take(c, 4, &p)) return false;
+	bool has_witness = c->size - c->at >= 2 && c->p[c->at] == 0 && c->p[c->at + 1] == 1;
+	if (has_witness) c->at += 2;
+	if (!take_count_of(c, INPUT_SIZE_MIN, &inputs)) return false;
+	for (uint64_t i = 0; i < inputs; i++)
+		if (!take(c, 36, &p) || !take_count(c, &n) || !take(c, n, &p) || !take(c, 4, &p))
+			return false;
+	if (!take_count_of(c, OUTPUT_SIZE_MIN, &outputs)) return false;
+	for (uint64_t i = 0; i < outputs; i++)
+		if (!take(c, 8, &p) || !take_count(c, &n) || !take(c, n, &p)) return false;
+	for (uint64_t i = 0; has_witness && i < inputs; i++) {
+		uint64_t items;
+		if (!take_count_of(c, 1, &items)) return false;
+		for (; items > 0; items--)
+			if (!take_count(c, &n) || !take(c, n, &p)) return false;
+	}
+	return take(c, 4, &p);
+}
+
+// The proof of merge mining that follows a header whose version says so. It is not verified, as no
+// proof of work is; that its bytes make sense is all that is asked.
+static bool skip_auxpow(cursor *c, int32_t version)
+{
+	const uint8_t *p;
+	uint64_t n;
+	DP_CHECK(c->at == DP_BITCOIN_HEADER_SIZE);
+	if (!c->chain->has_auxpow || (version & VERSION_AUXPOW) == 0) return true;
+	c->where = PLACE_AUXPOW;
+	if (!skip_tx(c) || !take(c, 32, &p)) return false;
+	for (int branch = 0; branch < 2; branch++)
+		if (!take_count_of(c, 32, &n) || !take(c, 32 * n, &p) || !take(c, 4, &p))
+			return false;
+	if (!take(c, DP_BITCOIN_HEADER_SIZE, &p)) return false;
+	c->where = PLACE_BLOCK;
+	return true;
+}
+
+bool dp_chain_height(uint64_t *ret_height, const dp_chain *chain, const uint8_t *bytes, size_t size)
 {
 	DP_CHECK(ret_height != NULL && (bytes != NULL || size == 0));
+	DP_CHECK(chain != NULL && chain->kind == DP_CHAIN_UTXO);
 	if (size < DP_BITCOIN_BLOCK_SIZE_MIN) return false;
-	cursor c = {.p = bytes, .size = size, .at = DP_BITCOIN_HEADER_SIZE};
+	cursor c = {.p = bytes, .size = size, .at = DP_BITCOIN_HEADER_SIZE, .chain = chain};
 	const uint8_t *p, *script;
 	uint64_t n;
+	int32_t version = (int32_t)load32(bytes);
+	if (!skip_auxpow(&c, version)) return false;
 	if (!take_count(&c, &n) || !take(&c, 4, &p)) return false;
 	if (c.size - c.at >= 2 && c.p[c.at] == 0 && c.p[c.at + 1] == 1) c.at += 2;
 	if (!take_count(&c, &n) || n != 1) return false;
 	if (!take(&c, 36, &p) || !take_count(&c, &n) || !take(&c, n, &script)) return false;
-	return height_of_script(ret_height, (int32_t)load32(bytes), script, (size_t)n);
+	return height_of_script(ret_height, chain, version, script, (size_t)n);
 }
 
 //- transactions ----------------------------------------------------------------------------------
@@ -270,7 +352,20 @@ static dp_code read_coinbase_input(cursor *c, uint64_t count)
 	if (n < COINBASE_SCRIPT_MIN || n > COINBASE_SCRIPT_MAX)
 		return bad(c, "the script of the coinbase must have 2 to 100 bytes");
 	c->info.has_height =
-	    height_of_script(&c->info.height, c->info.header.version, script, (size_t)n);
+	    height_of_script(&c->info.height, c->chain, c->info.header.version, script, (size_t)n);
+	return DP_OK;
+}
+
+// A new row, zeroed. The builder's own function where its array has to grow; else without a call.
+// read_tx counts the transaction's rows when it has them all.
+static inline dp_code new_row(cursor *c, dp_movement **ret_mv)
+{
+	dp_block *block = &c->builder->block;
+	if (__builtin_expect(block->mv_count == c->builder->mv_cap, 0))
+		return dp_builder_movement(c->builder, ret_mv, c->fault);
+	dp_movement *mv = &block->mv[block->mv_count++];
+	memset(mv, 0, sizeof *mv);
+	*ret_mv = mv;
 	return DP_OK;
 }
 
@@ -279,7 +374,8 @@ static dp_code read_inputs(cursor *c)
 	uint64_t count, n;
 	const uint8_t *outpoint, *script, *sequence;
 	if (!take_count_of(c, INPUT_SIZE_MIN, &count)) return bad_read(c);
-	if (count == 0) return bad(c, "has no inputs");
+	// The first HogEx of all has nothing to spend, unless somebody paid into it at once.
+	if (count == 0 && !c->is_hogex) return bad(c, "has no inputs");
 	c->where = PLACE_INPUT;
 	c->item = 0;
 	if (c->tx == 0) return read_coinbase_input(c, count);
@@ -290,7 +386,7 @@ static dp_code read_inputs(cursor *c)
 		if (__builtin_expect(is_null_outpoint(outpoint), 0))
 			return bad(c, "a coinbase may only be the first transaction");
 		dp_movement *mv;
-		DP_TRY(dp_builder_movement(c->builder, &mv, c->fault));
+		DP_TRY(new_row(c, &mv));
 		mv->kind = DP_MV_INPUT;
 		mv->flags = DP_MVF_VALUE_UNKNOWN;
 		mv->asset = c->asset;
@@ -322,19 +418,20 @@ static dp_code read_outputs(cursor *c)
 		if (!take(c, 8, &value) || !take_count(c, &n) || !take(c, n, &script))
 			return bad_read(c);
 		uint64_t v = load64(value);
-		if (v > DP_BITCOIN_MONEY_MAX || sum + v > DP_BITCOIN_MONEY_MAX) {
+		// Neither is above 10^18, the most of any chain, when the sum is taken.
+		if (v > c->money_max || sum + v > c->money_max) {
 			c->at = at;
-			return bad(c, v > DP_BITCOIN_MONEY_MAX
-			                  ? "is worth more than 21,000,000 BTC"
-			                  : "makes the outputs worth more than 21,000,000 BTC");
+			return bad(c, v > c->money_max
+			                  ? "is worth more than there can be"
+			                  : "makes the outputs worth more than there can be");
 		}
 		sum += v;
 		dp_movement *mv;
-		DP_TRY(dp_builder_movement(c->builder, &mv, c->fault));
+		DP_TRY(new_row(c, &mv));
 		mv->kind = DP_MV_OUTPUT;
 		mv->asset = c->asset;
 		mv->amount = dp_u256_of(v);
-		mv->to = dp_addr_from_script(script, (size_t)n);
+		dp_addr_of_output(&mv->to, c->chain, script, (size_t)n);
 		// The last commitment counts when there are several.
 		const uint8_t *found = c->tx == 0 ? commitment_in(script, n) : NULL;
 		if (found != NULL) c->commitment = found;
@@ -378,19 +475,33 @@ static void add_job(cursor *c, const uint8_t *head, const uint8_t *body, size_t 
 	};
 }
 
+// The parts that a marker announces behind it.
+static dp_code read_flag(cursor *c, bool *ret_has_witness)
+{
+	*ret_has_witness = c->is_hogex = false;
+	if (c->size - c->at < 2 || c->p[c->at] != 0) return DP_OK;
+	uint8_t flag = c->p[c->at + 1];
+	*ret_has_witness = flag == FLAG_WITNESS && c->chain->hrp != NULL;
+	c->is_hogex = flag == FLAG_MWEB && c->chain->has_mweb;
+	if (!*ret_has_witness && !c->is_hogex) return bad(c, "has no inputs or an unknown flag");
+	if (c->is_hogex && (c->tx == 0 || c->tx + 1 != c->tx_count))
+		return bad(c, "books the MimbleWimble part and is not the last transaction");
+	c->at += 2;
+	return DP_OK;
+}
+
 static dp_code read_tx(cursor *c)
 {
 	dp_tx *tx;
 	dp_block *block = &c->builder->block;
-	const uint8_t *version, *lock_time;
+	const uint8_t *version, *lock_time, *own_mweb = NULL;
 	size_t start = c->at;
 	uint32_t mv_first = block->mv_count;
+	bool has_witness;
 	c->where = PLACE_TX;
 	DP_TRY(dp_builder_tx(c->builder, &tx, c->fault));
 	if (!take(c, 4, &version)) return bad_read(c);
-	bool has_witness = c->size - c->at >= 2 && c->p[c->at] == 0;
-	if (has_witness && c->p[c->at + 1] != 1) return bad(c, "has no inputs or an unknown flag");
-	if (has_witness) c->at += 2;
+	DP_TRY(read_flag(c, &has_witness));
 	size_t body = c->at;
 	DP_TRY(read_inputs(c));
 	// A coinbase has one input, which is no row.
@@ -399,17 +510,19 @@ static dp_code read_tx(cursor *c)
 	c->where = PLACE_TX;
 	size_t body_end = c->at;
 	if (has_witness) DP_TRY(read_witness(c, input_count));
+	if (c->is_hogex && !take(c, 1, &own_mweb)) return bad_read(c);
+	if (own_mweb != NULL && *own_mweb != 0)
+		return bad(c, "carries MimbleWimble data of its own, which none in a block does");
 	if (!take(c, 4, &lock_time)) return bad_read(c);
 
 	uint8_t *txid = c->decoder->txid + 32 * (size_t)c->tx;
 	uint8_t *wtxid = c->decoder->wtxid + 32 * (size_t)c->tx;
-	if (has_witness) {
+	if (!has_witness) memset(wtxid, 0, 32); // the mark of "same as the txid", see check_witness
+	if (has_witness || c->is_hogex)
 		add_job(c, version, c->p + body, body_end - body, lock_time, txid);
-		add_job(c, NULL, c->p + start, c->at - start, NULL, wtxid);
-	} else {
+	else
 		add_job(c, NULL, c->p + start, c->at - start, NULL, txid);
-		memset(wtxid, 0, 32); // the mark of "same as the txid", see check_witness
-	}
+	if (has_witness) add_job(c, NULL, c->p + start, c->at - start, NULL, wtxid);
 	tx = &block->tx[c->tx];
 	tx->mv_first = mv_first;
 	tx->mv_count = block->mv_count - mv_first;
@@ -538,6 +651,133 @@ static dp_code check_witness(cursor *c)
 	return DP_OK;
 }
 
+//- transactions in any order ---------------------------------------------------------------------
+
+// Which transaction of the block made what row `row` spends; UINT32_MAX when none did.
+static uint32_t maker_of(const cursor *c, uint32_t row)
+{
+	const uint32_t *slot = tx_slot(c->decoder, c->builder->block.mv[row].spent.txid);
+	return *slot == 0 ? UINT32_MAX : *slot - 1;
+}
+
+static bool is_input(const dp_block *block, const dp_tx *tx, uint32_t row)
+{
+	return row < tx->mv_first + tx->mv_count && block->mv[row].kind == DP_MV_INPUT;
+}
+
+// Does every transaction come after those it spends from?
+static bool is_in_order(const cursor *c)
+{
+	const dp_block *block = &c->builder->block;
+	for (uint32_t t = 1; t < block->tx_count; t++) {
+		const dp_tx *tx = &block->tx[t];
+		for (uint32_t row = tx->mv_first; is_input(block, tx, row); row++) {
+			uint32_t maker = maker_of(c, row);
+			if (maker != UINT32_MAX && maker >= t) return false;
+		}
+	}
+	return true;
+}
+
+enum { PLACE_OPEN = 0, PLACE_ON_STACK = UINT32_MAX };
+
+// Places `first` behind all that it spends from. Depth first, with a stack of our own: chains of
+// spending in a block may be as long as the block.
+static dp_code place_tx(cursor *c, uint32_t first, uint32_t *io_count)
+{
+	dp_bitcoin_decoder *d = c->decoder;
+	const dp_block *block = &c->builder->block;
+	uint32_t depth = 0;
+	if (d->place[first] != PLACE_OPEN) return DP_OK;
+	d->visit[depth++] = (struct dp_bitcoin_visit){first, block->tx[first].mv_first};
+	d->place[first] = PLACE_ON_STACK;
+	while (depth > 0) {
+		struct dp_bitcoin_visit *v = &d->visit[depth - 1];
+		const dp_tx *tx = &block->tx[v->tx];
+		uint32_t maker = UINT32_MAX;
+		while (maker == UINT32_MAX && is_input(block, tx, v->row)) {
+			maker = maker_of(c, v->row++);
+			if (maker == UINT32_MAX || d->place[maker] == PLACE_OPEN) continue;
+			// An id is a hash of the ids it spends from: a circle would be a collision.
+			if (d->place[maker] == PLACE_ON_STACK) {
+				c->where = PLACE_TX;
+				c->tx = v->tx;
+				return bad(c, "spends from itself in a circle");
+			}
+			maker = UINT32_MAX;
+		}
+		if (maker == UINT32_MAX) {
+			d->order[*io_count] = v->tx;
+			d->place[v->tx] = ++*io_count;
+			depth--;
+			continue;
+		}
+		DP_CHECK(depth < block->tx_count);
+		d->visit[depth++] = (struct dp_bitcoin_visit){maker, block->tx[maker].mv_first};
+		d->place[maker] = PLACE_ON_STACK;
+	}
+	return DP_OK;
+}
+
+// Moves rows, transactions and ids to their places, and the table of ids along with them.
+static void move_to_places(cursor *c)
+{
+	dp_bitcoin_decoder *d = c->decoder;
+	dp_block_builder *b = c->builder;
+	dp_block *block = &b->block;
+	uint32_t at = 0;
+	for (uint32_t i = 0; i < block->tx_count; i++) {
+		const dp_tx *tx = &block->tx[d->order[i]];
+		d->tx_spare[i] = *tx;
+		d->tx_spare[i].mv_first = at;
+		memcpy(d->mv_spare + at, block->mv + tx->mv_first,
+		       tx->mv_count * sizeof *block->mv);
+		memcpy(d->node + 32 * (size_t)i, d->txid + 32 * (size_t)d->order[i], 32);
+		at += tx->mv_count;
+	}
+	DP_CHECK(at == block->mv_count);
+	memcpy(d->txid, d->node, 32 * (size_t)block->tx_count);
+	for (uint64_t i = 0; i <= d->slot_mask; i++)
+		if (d->slot[i] != 0) d->slot[i] = d->place[d->slot[i] - 1];
+	dp_tx *tx = block->tx;
+	dp_movement *mv = block->mv;
+	uint64_t tx_cap = b->tx_cap, mv_cap = b->mv_cap;
+	block->tx = d->tx_spare;
+	block->mv = d->mv_spare;
+	b->tx_cap = d->tx_spare_cap;
+	b->mv_cap = d->mv_spare_cap;
+	d->tx_spare = tx;
+	d->mv_spare = mv;
+	d->tx_spare_cap = tx_cap;
+	d->mv_spare_cap = mv_cap;
+}
+
+// Stable: a transaction moves only as far as those that spend from it force it to. Costs one
+// look-up for each input where nothing has to move.
+static dp_code put_in_order(cursor *c)
+{
+	dp_bitcoin_decoder *d = c->decoder;
+	dp_block_builder *b = c->builder;
+	uint32_t n = b->block.tx_count, count = 0;
+	if (is_in_order(c)) return DP_OK;
+	DP_TRY(dp_grow((void **)&d->order, &d->order_cap, sizeof *d->order, n, TX_COUNT_MAX,
+	               c->fault));
+	DP_TRY(dp_grow((void **)&d->place, &d->place_cap, sizeof *d->place, n, TX_COUNT_MAX,
+	               c->fault));
+	DP_TRY(dp_grow((void **)&d->visit, &d->visit_cap, sizeof *d->visit, n, TX_COUNT_MAX,
+	               c->fault));
+	DP_TRY(dp_grow((void **)&d->tx_spare, &d->tx_spare_cap, sizeof *d->tx_spare, n,
+	               DP_BLOCK_TX_MAX, c->fault));
+	DP_TRY(dp_grow((void **)&d->mv_spare, &d->mv_spare_cap, sizeof *d->mv_spare,
+	               b->block.mv_count, DP_BLOCK_MV_MAX, c->fault));
+	memset(d->place, 0, n * sizeof *d->place);
+	for (uint32_t t = 0; t < n; t++) DP_TRY(place_tx(c, t, &count));
+	DP_CHECK(count == n && d->order[0] == 0); // the coinbase spends nothing and stays first
+	move_to_places(c);
+	d->is_reordered = true;
+	return DP_OK;
+}
+
 static dp_code check_hashes(cursor *c)
 {
 	dp_bitcoin_decoder *d = c->decoder;
@@ -561,7 +801,8 @@ static dp_code check_hashes(cursor *c)
 	DP_TRY(check_witness(c));
 	c->at = DP_BITCOIN_HEADER_SIZE;
 	DP_TRY(index_txids(c));
-	return check_double_spends(c);
+	DP_TRY(check_double_spends(c));
+	return c->chain->any_order ? put_in_order(c) : DP_OK;
 }
 
 //- the block -------------------------------------------------------------------------------------
@@ -578,6 +819,20 @@ static dp_code make_room(dp_bitcoin_decoder *d, uint64_t tx_count, dp_fault *fau
 	return dp_grow((void **)&d->node, &d->node_cap, 32, tx_count + 1, NODES_MAX, fault);
 }
 
+// Behind a HogEx: a byte that says whether the MimbleWimble part follows, and that to the end. Its
+// bytes are committed to by a hash that this project has no other use for (BLAKE3), so that damage
+// to them is not found here; nothing is read from them either.
+static dp_code skip_mweb(cursor *c)
+{
+	const uint8_t *has_part;
+	if (!take(c, 1, &has_part)) return bad_read(c);
+	if (*has_part == 0) return DP_OK;
+	if (*has_part != 1 || c->at == c->size)
+		return bad(c, "the MimbleWimble part behind the transactions is malformed");
+	c->at = c->size;
+	return DP_OK;
+}
+
 dp_code dp_bitcoin_decode(dp_bitcoin_info *ret_info, dp_bitcoin_decoder *decoder,
                           dp_block_builder *builder, const dp_chain *chain, uint64_t height,
                           const uint8_t *bytes, size_t size, dp_fault *fault)
@@ -585,31 +840,36 @@ dp_code dp_bitcoin_decode(dp_bitcoin_info *ret_info, dp_bitcoin_decoder *decoder
 	DP_CHECK(ret_info != NULL && decoder != NULL && builder != NULL);
 	DP_CHECK(chain != NULL && chain->kind == DP_CHAIN_UTXO);
 	decoder->tx_count = 0;
+	decoder->is_reordered = false;
 	if (size < DP_BITCOIN_BLOCK_SIZE_MIN)
 		return dp_fail_offset(fault, DP_BAD_BYTES, size,
 		                      "a block has at least %d bytes, this one has %zu",
 		                      DP_BITCOIN_BLOCK_SIZE_MIN, size);
-	if (size > DP_BITCOIN_BLOCK_SIZE_MAX)
-		return dp_fail_offset(fault, DP_BAD_BYTES, DP_BITCOIN_BLOCK_SIZE_MAX,
-		                      "a block has at most %d bytes, this one has %zu",
-		                      DP_BITCOIN_BLOCK_SIZE_MAX, size);
+	if (size > chain->block_size_max)
+		return dp_fail_offset(fault, DP_BAD_BYTES, chain->block_size_max,
+		                      "a block has at most %u bytes, this one has %zu",
+		                      chain->block_size_max, size);
 	cursor c = {.p = bytes,
 	            .size = size,
 	            .at = DP_BITCOIN_HEADER_SIZE,
 	            .fault = fault,
 	            .decoder = decoder,
 	            .builder = builder,
+	            .chain = chain,
+	            .money_max = chain->money_max,
 	            .asset = dp_asset_native(chain)};
 	dp_bitcoin_header_decode(&c.info.header, bytes);
 	dp_builder_start(builder, chain, height, (int64_t)c.info.header.time);
 	memcpy(builder->block.hash, c.info.header.hash, 32);
 	memcpy(builder->block.prev, c.info.header.prev, 32);
-	uint64_t tx_count;
-	if (!take_count_of(&c, TX_SIZE_MIN, &tx_count)) return bad_read(&c);
-	if (tx_count == 0) return bad(&c, "has no transactions");
-	DP_TRY(make_room(decoder, tx_count, fault));
-	for (c.tx = 0; c.tx < tx_count; c.tx++) DP_TRY(read_tx(&c));
+	if (!skip_auxpow(&c, c.info.header.version)) return bad_read(&c);
+	if (!take_count_of(&c, TX_SIZE_MIN, &c.tx_count)) return bad_read(&c);
+	if (c.tx_count == 0) return bad(&c, "has no transactions");
+	if (c.tx_count > TX_COUNT_MAX) return bad(&c, "has more transactions than we can hold");
+	DP_TRY(make_room(decoder, c.tx_count, fault));
+	for (c.tx = 0; c.tx < c.tx_count; c.tx++) DP_TRY(read_tx(&c));
 	c.where = PLACE_BLOCK;
+	if (c.is_hogex) DP_TRY(skip_mweb(&c));
 	if (c.at != size) return bad(&c, "bytes follow the last transaction");
 	DP_TRY(check_hashes(&c));
 	*ret_info = c.info;
@@ -627,6 +887,13 @@ bool dp_bitcoin_find_tx(const dp_bitcoin_decoder *decoder, uint32_t *ret_index,
 	return true;
 }
 
+const uint32_t *dp_bitcoin_order(const dp_bitcoin_decoder *decoder)
+{
+	DP_CHECK(decoder != NULL);
+	DP_CHECK(!decoder->is_reordered || decoder->order != NULL);
+	return decoder->is_reordered && decoder->tx_count > 0 ? decoder->order : NULL;
+}
+
 void dp_bitcoin_decoder_done(dp_bitcoin_decoder *decoder)
 {
 	DP_CHECK(decoder != NULL);
@@ -636,5 +903,10 @@ void dp_bitcoin_decoder_done(dp_bitcoin_decoder *decoder)
 	dp_free(decoder->node);
 	dp_free(decoder->slot);
 	dp_free(decoder->spent_slot);
+	dp_free(decoder->order);
+	dp_free(decoder->place);
+	dp_free(decoder->visit);
+	dp_free(decoder->tx_spare);
+	dp_free(decoder->mv_spare);
 	*decoder = (dp_bitcoin_decoder){.seed = decoder->seed};
 }

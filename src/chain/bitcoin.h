@@ -1,10 +1,16 @@
-// Bitcoin: one serialised block in, the one shape of a ledger out (chain/block.h).
+// Bitcoin and the chains that share its form: one serialised block in, the one shape of a ledger
+// out (chain/block.h).
 //
 // The decoder checks what a block can prove of itself: that its bytes are well-formed, that its
 // transactions hash to the merkle root of its header, its witnesses to the commitment of its
 // coinbase, and that no amount is out of range. It does not check signatures nor proof of work:
 // whoever gives us a chain of blocks vouches for it, and a false one is found out by hashes.
-// Values of spent outputs are not in a block: the source fills them in (source/blockfile.h).
+// Values of spent outputs are not in a block: the source fills them in (source/settle.h).
+//
+// What differs from chain to chain stands in the chain's row (chain/chain.h). Of what others added
+// to a block only its length is read: Dogecoin's proof of merge mining behind the header,
+// Litecoin's MimbleWimble part behind the transactions (money in there has no amounts that could be
+// followed; it goes in and comes out by ordinary outputs), Bitcoin Cash's tokens in outputs.
 #ifndef DP_CHAIN_BITCOIN_H
 #define DP_CHAIN_BITCOIN_H
 
@@ -19,12 +25,10 @@
 enum {
 	DP_BITCOIN_HEADER_SIZE = 80,
 	DP_BITCOIN_BLOCK_SIZE_MIN = 81,
-	DP_BITCOIN_BLOCK_SIZE_MAX = 4000000, // MAX_BLOCK_SERIALIZED_SIZE of Bitcoin Core
+	DP_BITCOIN_BLOCK_SIZE_MAX = 4000000, // of Bitcoin itself; other chains: block_size_max
 };
-#define DP_BITCOIN_MONEY_MAX UINT64_C(2100000000000000) // 21e6 BTC in satoshi
-// From this height on every public chain demands the right height in the coinbase (BIP 34); it
-// is the main chain's, the last to do so.
-#define DP_BITCOIN_BIP34_HEIGHT UINT64_C(227931)
+#define DP_BITCOIN_MONEY_MAX UINT64_C(2100000000000000) // 21e6 BTC; other chains: money_max
+#define DP_BITCOIN_BIP34_HEIGHT UINT64_C(227931)        // other chains: bip34_height
 
 typedef struct dp_bitcoin_header {
 	uint8_t hash[32], prev[32], merkle_root[32]; // as hashed: the reverse of what people print
@@ -37,15 +41,15 @@ void dp_bitcoin_header_decode(dp_bitcoin_header *ret_header,
 
 // How many hashes the header stands for: 2^256 / (target + 1). 1 where the hash does not meet the
 // target that the header names, or the target is malformed: what is claimed and not proven must
-// not outweigh what is.
-dp_u256 dp_bitcoin_work(const dp_bitcoin_header *header);
+// not outweigh what is. Where proof of work is over another hash (is_scrypt) the claim is believed:
+// trying scrypt on millions of headers would take hours, and whoever gives the files vouches.
+dp_u256 dp_chain_work(const dp_chain *chain, const dp_bitcoin_header *header);
+dp_u256 dp_bitcoin_work(const dp_bitcoin_header *header); // of Bitcoin
 
 // The height that the coinbase states (BIP 34). False when the block is older than that rule or
 // its bytes do not reach so far.
-bool dp_bitcoin_height(uint64_t *ret_height, const uint8_t *bytes, size_t size);
-
-// New coins a block may make at this height. Test networks with a faster schedule make less.
-uint64_t dp_bitcoin_subsidy(uint64_t height);
+bool dp_chain_height(uint64_t *ret_height, const dp_chain *chain, const uint8_t *bytes,
+                     size_t size);
 
 // Buffers for decoding, reused block by block. Zero-initialise; `seed` may be set to something an
 // outsider cannot know, so that nobody can prepare blocks whose hashes collide in its tables.
@@ -60,6 +64,13 @@ typedef struct dp_bitcoin_decoder {
 	uint64_t job_cap, txid_cap, wtxid_cap, node_cap, slot_cap, spent_slot_cap;
 	uint64_t slot_mask;
 	uint32_t tx_count; // 0 before the first block and after a fault
+	// For blocks whose transactions have to be put into order (dp_bitcoin_order):
+	bool is_reordered;
+	uint32_t *order, *place;
+	struct dp_bitcoin_visit *visit;
+	dp_tx *tx_spare; // the builder's arrays and these change places
+	dp_movement *mv_spare;
+	uint64_t order_cap, place_cap, visit_cap, tx_spare_cap, mv_spare_cap;
 } dp_bitcoin_decoder;
 
 typedef struct dp_bitcoin_info {
@@ -82,6 +93,12 @@ DP_MUST dp_code dp_bitcoin_decode(dp_bitcoin_info *ret_info, dp_bitcoin_decoder 
 // Position of the transaction in the block decoded last; false when it is not in it.
 bool dp_bitcoin_find_tx(const dp_bitcoin_decoder *decoder, uint32_t *ret_index,
                         const uint8_t txid[32]);
+
+// On chains with any_order, transactions are given so that whoever spends comes after whom it
+// spends from, else as they stand. Where that moved any in the block decoded last: for each of its
+// transactions, the place in the serialised block (where undo data has its entries too). NULL where
+// all are where they stood. Valid until the next block.
+const uint32_t *dp_bitcoin_order(const dp_bitcoin_decoder *decoder);
 
 void dp_bitcoin_decoder_done(dp_bitcoin_decoder *decoder);
 

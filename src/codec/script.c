@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 #include "base/check.h"
+#include "codec/bytes.h"
 
 enum {
 	OP_0 = 0x00,
@@ -107,4 +108,46 @@ dp_script_info dp_script_classify(const uint8_t *script, size_t size)
 	}
 	DP_CHECK(info.data == NULL || info.data + info.data_size <= script + size);
 	return info;
+}
+
+//- tokens ----------------------------------------------------------------------------------------
+
+// CHIP-2022-02-CashTokens, "Token Prefix":
+//
+//   0xef, category 32 bytes, bits 1 byte, [commitment length, commitment], [amount]
+//
+// bits: 0x10 has an amount, 0x20 has a token of its own kind (NFT), 0x40 that one has a commitment,
+// 0x80 reserved; the low four are what the NFT allows: 0 nothing, 1 to be changed, 2 to make more.
+// Length and amount are CompactSize, the amount 1 to 2^63 - 1. A commitment has at most 40 bytes
+// by the rules of 2023 and 128 by later ones; a longer one makes no prefix.
+enum {
+	PREFIX_TOKEN = 0xef,
+	TOKEN_AMOUNT = 0x10,
+	TOKEN_NFT = 0x20,
+	TOKEN_COMMITMENT = 0x40,
+	TOKEN_RESERVED = 0x80,
+	TOKEN_COMMITMENT_MAX = 128,
+};
+
+size_t dp_script_token_prefix(const uint8_t *field, size_t size)
+{
+	DP_CHECK(field != NULL || size == 0);
+	if (size < 34 || field[0] != PREFIX_TOKEN) return 0;
+	uint8_t bits = field[33] & 0xf0, allows = field[33] & 0x0f;
+	bool has_nft = (bits & TOKEN_NFT) != 0;
+	if ((bits & TOKEN_RESERVED) != 0 || (bits & (TOKEN_NFT | TOKEN_AMOUNT)) == 0) return 0;
+	if (allows > 2 || (!has_nft && (allows != 0 || (bits & TOKEN_COMMITMENT) != 0))) return 0;
+	dp_bytes b = dp_bytes_of(field, size);
+	b.at = 34;
+	if ((bits & TOKEN_COMMITMENT) != 0) {
+		uint64_t length = dp_bytes_varint(&b);
+		if (b.failed || length == 0 || length > TOKEN_COMMITMENT_MAX) return 0;
+		(void)dp_bytes_take(&b, (size_t)length);
+	}
+	if ((bits & TOKEN_AMOUNT) != 0) {
+		uint64_t amount = dp_bytes_varint(&b);
+		if (amount == 0 || amount > INT64_MAX) return 0;
+	}
+	DP_CHECK(b.at <= size);
+	return b.failed ? 0 : b.at;
 }

@@ -23,4 +23,8 @@ typedef struct dp_script_info {
 } dp_script_info;
 
 dp_script_info dp_script_classify(const uint8_t *script, size_t size);
+
+// Bitcoin Cash, since May 2023: how many bytes at the beginning of an output's script field are
+// tokens that the output carries, and not script. 0 when it begins with no well-formed prefix.
+size_t dp_script_token_prefix(const uint8_t *field, size_t size);
 #endif

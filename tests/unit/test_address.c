@@ -331,7 +331,7 @@ static void the_other_utxo_chains_have_their_own_forms(void **state)
 	dp_addr key = of_script("76a914751e76e8199196d454941c45d1b3a323f1433bd688ac");
 	static const char *const forms[][2] = {
 	    {"bitcoin", "1BgGZ9tcN4rm9KBzDn7KprQz87SZ26SAMH"},
-	    {"bitcoin-cash", "1BgGZ9tcN4rm9KBzDn7KprQz87SZ26SAMH"},
+	    {"bitcoin-cash", "bitcoincash:qp63uahgrxged4z5jswyt5dn5v3lzsem6cy4spdc2h"},
 	    {"litecoin", "LVuDpNCSSj6pQ7t9Pv6d6sUkLKoqDEVUnJ"},
 	    {"dogecoin", "DFpN6QqFfUm3gKNaxN6tNcab1FArL9cZLE"}};
 	for (size_t i = 0; i < 4; i++) {
@@ -348,6 +348,122 @@ static void the_other_utxo_chains_have_their_own_forms(void **state)
 	assert_true(dp_addr_eq(&a, &program));
 	dp_addr_format(shown, &program, chain_named("litecoin"));
 	assert_memory_equal(shown, "ltc1q", 5);
+}
+
+// Pairs from the CashAddr specification (spec/cashaddr.md, "Examples of address translation").
+static void bitcoin_cash_reads_both_forms_and_writes_cashaddr(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *legacy, *cash;
+		dp_addr_kind kind;
+	} pairs[] = {
+	    {"1BpEi6DfDAUFd7GtittLSdBeYJvcoaVggu",
+	     "bitcoincash:qpm2qsznhks23z7629mms6s4cwef74vcwvy22gdx6a", DP_ADDR_P2PKH},
+	    {"1KXrWXciRDZUpQwQmuM1DbwsKDLYAYsVLR",
+	     "bitcoincash:qr95sy3j9xwd2ap32xkykttr4cvcu7as4y0qverfuy", DP_ADDR_P2PKH},
+	    {"16w1D5WRVKJuZUsSRzdLp9w3YGcgoxDXb",
+	     "bitcoincash:qqq3728yw0y47sqn6l2na30mcw6zm78dzqre909m2r", DP_ADDR_P2PKH},
+	    {"3CWFddi6m4ndiGyKqzYvsFYagqDLPVMTzC",
+	     "bitcoincash:ppm2qsznhks23z7629mms6s4cwef74vcwvn0h829pq", DP_ADDR_P2SH},
+	    {"3LDsS579y7sruadqu11beEJoTjdFiFCdX4",
+	     "bitcoincash:pr95sy3j9xwd2ap32xkykttr4cvcu7as4yc93ky28e", DP_ADDR_P2SH},
+	    {"31nwvkZwyPdgzjBJZXfDmSWsC4ZLKpYyUw",
+	     "bitcoincash:pqq3728yw0y47sqn6l2na30mcw6zm78dzq5ucqzc37", DP_ADDR_P2SH},
+	};
+	dp_addr a, b;
+	for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+		char shown[DP_ADDR_TEXT_MAX], caip[200];
+		const char *bare = strchr(pairs[i].cash, ':') + 1;
+		assert_int_equal(parse(&a, pairs[i].legacy, "bitcoin-cash"), DP_OK);
+		assert_int_equal(a.kind, pairs[i].kind);
+		assert_int_equal(dp_addr_format(shown, &a, chain_named("bitcoin-cash")),
+		                 strlen(pairs[i].cash));
+		assert_string_equal(shown, pairs[i].cash);
+		assert_int_equal(parse(&b, pairs[i].cash, "bitcoin-cash"), DP_OK);
+		assert_true(dp_addr_eq(&a, &b));
+		assert_int_equal(parse(&b, bare, "bitcoin-cash"), DP_OK);
+		assert_true(dp_addr_eq(&a, &b));
+		snprintf(caip, sizeof caip, "%s:%s", chain_named("bitcoin-cash")->caip2, bare);
+		assert_int_equal(parse(&b, caip, "bitcoin-cash"), DP_OK);
+		assert_true(dp_addr_eq(&a, &b));
+		assert_int_equal(parse(&b, pairs[i].cash, "bitcoin"), DP_BAD_BYTES);
+		// It is the same holder as on Bitcoin, in another dress.
+		assert_int_equal(parse(&b, pairs[i].legacy, "bitcoin"), DP_OK);
+		assert_true(dp_addr_eq(&a, &b));
+	}
+}
+
+static void what_a_cashaddr_says_of_tokens_is_no_other_holder(void **state)
+{
+	(void)state;
+	dp_addr a, b;
+	assert_int_equal(
+	    parse(&a, "bitcoincash:qr6m7j9njldwwzlg9v7v53unlr4jkmx6eylep8ekg2", "bitcoin-cash"),
+	    DP_OK);
+	assert_int_equal(
+	    parse(&b, "bitcoincash:zr6m7j9njldwwzlg9v7v53unlr4jkmx6eycnjehshe", "bitcoin-cash"),
+	    DP_OK);
+	assert_true(dp_addr_eq(&a, &b));
+	// A 32-byte script hash: the holder is the script aa20...87.
+	static const char *const long_ones[] = {
+	    "bitcoincash:pvqqqqqqqqqqqqqqqqqqqqqqzg69v7ysqqqqqqqqqqqqqqqqqqqqqpkp7fqn0",
+	    "bitcoincash:rvqqqqqqqqqqqqqqqqqqqqqqzg69v7ysqqqqqqqqqqqqqqqqqqqqqn9alsp2y"};
+	b = of_script("aa20000000000000000000000000000012345678900000000000000000000000000087");
+	for (int i = 0; i < 2; i++) {
+		char shown[DP_ADDR_TEXT_MAX];
+		assert_int_equal(parse(&a, long_ones[i], "bitcoin-cash"), DP_OK);
+		assert_int_equal(a.kind, DP_ADDR_SCRIPT);
+		assert_true(dp_addr_eq(&a, &b));
+		dp_addr_format(shown, &a, chain_named("bitcoin-cash"));
+		assert_int_equal(parse(&a, shown, "bitcoin-cash"), DP_OK);
+		assert_true(dp_addr_eq(&a, &b));
+	}
+}
+
+static void a_wrong_cashaddr_is_told_by_why(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text, *why;
+	} wrong[] = {
+	    {"bitcoincash:qr6m7j9njldwwzlg9v7v53unlr4jkmx6eylep8ekg3",
+	     "CashAddr checksum is wrong"},
+	    {"qr6m7j9njldwwzlg9v7v53unlr4jkmx6eylep8ekg3", "CashAddr checksum is wrong"},
+	    {"bchtest:pr6m7j9njldwwzlg9v7v53unlr4jkmx6eyvwc0uz5t", "of another network"},
+	    {"bitcoincash:q9adhakpwzztepkpwp5z0dq62m6u5v5xtyj7j3h2ws4mr9g0", "means nothing"},
+	    {"bitcoincash:Qr6m7j9njldwwzlg9v7v53unlr4jkmx6eylep8ekg2", "neither CashAddr nor"},
+	    {"1BpEi6DfDAUFd7GtittLSdBeYJvcoaVggv", "its checksum is wrong"},
+	};
+	dp_addr a;
+	dp_fault fault;
+	for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+		assert_int_equal(dp_addr_parse(&a, wrong[i].text, strlen(wrong[i].text),
+		                               chain_named("bitcoin-cash"), &fault),
+		                 DP_BAD_BYTES);
+		if (strstr(fault.text, wrong[i].why) == NULL)
+			fail_msg("\"%s\": not \"%s\"", fault.text, wrong[i].why);
+	}
+}
+
+static void an_outputs_tokens_are_stripped_on_bitcoin_cash_alone(void **state)
+{
+	(void)state;
+	static const char *const scripts[] = {"0014751e76e8199196d454941c45d1b3a323f1433bd6",
+	                                      "76a914751e76e8199196d454941c45d1b3a323f1433bd688ac",
+	                                      "6a0401020304", "51", ""};
+	uint8_t field[200] = {0xef, [33] = 0x10, [34] = 1};
+	for (size_t i = 0; i < sizeof scripts / sizeof scripts[0]; i++) {
+		size_t n = strlen(scripts[i]) / 2;
+		assert_true(dp_hex_decode(field + 35, n, scripts[i]));
+		dp_addr bare = dp_addr_from_script(field + 35, n);
+		dp_addr cash = dp_addr_from_output(chain_named("bitcoin-cash"), field, 35 + n);
+		dp_addr other = dp_addr_from_output(chain_named("bitcoin"), field, 35 + n);
+		assert_true(dp_addr_eq(&cash, &bare));
+		assert_int_equal(other.kind, DP_ADDR_SCRIPT);
+		cash = dp_addr_from_output(chain_named("bitcoin-cash"), field + 35, n);
+		assert_true(dp_addr_eq(&cash, &bare)); // without tokens
+	}
 }
 
 static void a_bare_key_is_shown_as_its_address_but_is_another_holder(void **state)
@@ -458,6 +574,10 @@ int main(void)
 	    cmocka_unit_test(invalid_addresses_are_refused_on_every_bitcoin_network),
 	    cmocka_unit_test(an_address_of_another_network_is_told_so),
 	    cmocka_unit_test(the_other_utxo_chains_have_their_own_forms),
+	    cmocka_unit_test(bitcoin_cash_reads_both_forms_and_writes_cashaddr),
+	    cmocka_unit_test(what_a_cashaddr_says_of_tokens_is_no_other_holder),
+	    cmocka_unit_test(a_wrong_cashaddr_is_told_by_why),
+	    cmocka_unit_test(an_outputs_tokens_are_stripped_on_bitcoin_cash_alone),
 	    cmocka_unit_test(a_bare_key_is_shown_as_its_address_but_is_another_holder),
 	    cmocka_unit_test(scripts_without_an_address_have_a_name),
 	    cmocka_unit_test(outpoints_read_as_people_write_them),

@@ -20,10 +20,16 @@ typedef struct fixture {
 	const dp_block *block;
 } fixture;
 
-static dp_code decode(fixture *f, const uint8_t *bytes, size_t size)
+static const dp_chain *chain_of(const char *name)
 {
-	const dp_chain *chain = dp_chain_find("bitcoin", 7);
+	const dp_chain *chain = dp_chain_find(name, strlen(name));
 	assert_non_null(chain);
+	return chain;
+}
+
+static dp_code decode_on(fixture *f, const char *name, const uint8_t *bytes, size_t size)
+{
+	const dp_chain *chain = chain_of(name);
 	memset(&f->fault, 0, sizeof f->fault);
 	dp_code code =
 	    dp_bitcoin_decode(&f->info, &f->decoder, &f->builder, chain, 7, bytes, size, &f->fault);
@@ -33,6 +39,11 @@ static dp_code decode(fixture *f, const uint8_t *bytes, size_t size)
 		return code;
 	}
 	return dp_builder_finish(&f->builder, &f->block, &f->fault);
+}
+
+static dp_code decode(fixture *f, const uint8_t *bytes, size_t size)
+{
+	return decode_on(f, "bitcoin", bytes, size);
 }
 
 static void done(fixture *f)
@@ -46,13 +57,18 @@ static void assert_hash(const uint8_t hash[32], const char *printed)
 	assert_memory_equal(hash, mk_txid_of(printed), 32);
 }
 
-static void assert_refused(fixture *f, const mk_bytes *m, const char *why)
+static void assert_refused_on(fixture *f, const char *name, const mk_bytes *m, const char *why)
 {
-	assert_int_equal(decode(f, m->b, m->n), DP_BAD_BYTES);
+	assert_int_equal(decode_on(f, name, m->b, m->n), DP_BAD_BYTES);
 	if (strstr(f->fault.text, why) == NULL)
 		fail_msg("\"%s\" does not say \"%s\"", f->fault.text, why);
 	assert_true(f->fault.has_offset);
 	assert_true(f->fault.offset <= m->n);
+}
+
+static void assert_refused(fixture *f, const mk_bytes *m, const char *why)
+{
+	assert_refused_on(f, "bitcoin", m, why);
 }
 
 //- real blocks -----------------------------------------------------------------------------------
@@ -149,7 +165,7 @@ static void blocks_of_every_age_verify(void **state)
 		assert_int_equal(f.block->tx_count, known[i].txs);
 		assert_int_equal(f.info.has_witness, known[i].has_witness);
 		uint64_t height;
-		assert_true(dp_bitcoin_height(&height, b, n));
+		assert_true(dp_chain_height(&height, chain_of("bitcoin"), b, n));
 		assert_int_equal(height, known[i].height);
 		free(b);
 	}
@@ -561,18 +577,6 @@ static void work_is_that_of_the_target_when_it_was_met(void **state)
 	free(b);
 }
 
-static void the_subsidy_halves(void **state)
-{
-	(void)state;
-	assert_int_equal(dp_bitcoin_subsidy(0), 5000000000);
-	assert_int_equal(dp_bitcoin_subsidy(209999), 5000000000);
-	assert_int_equal(dp_bitcoin_subsidy(210000), 2500000000);
-	assert_int_equal(dp_bitcoin_subsidy(866342), 312500000);
-	assert_int_equal(dp_bitcoin_subsidy(6929999), 1);
-	assert_int_equal(dp_bitcoin_subsidy(6930000), 0);
-	assert_int_equal(dp_bitcoin_subsidy(UINT64_MAX), 0);
-}
-
 static void a_height_is_read_in_every_form_of_push(void **state)
 {
 	(void)state;
@@ -597,13 +601,456 @@ static void a_height_is_read_in_every_form_of_push(void **state)
 		mk_int(&m, 0xffffffff, 4);
 		mk_int(&m, strlen(known[i].script) / 2, 1);
 		mk_hex(&m, known[i].script);
-		assert_int_equal(dp_bitcoin_height(&height, m.b, m.n), known[i].is_known);
+		assert_int_equal(dp_chain_height(&height, chain_of("bitcoin"), m.b, m.n),
+		                 known[i].is_known);
 		assert_int_equal(height, known[i].is_known ? known[i].height : 77);
 		for (size_t cut = 0; cut < m.n; cut++)
-			assert_false(dp_bitcoin_height(&height, m.b, cut));
+			assert_false(dp_chain_height(&height, chain_of("bitcoin"), m.b, cut));
 		m.b[0] = 1; // version 1 has no such rule
-		assert_false(dp_bitcoin_height(&height, m.b, m.n));
+		assert_false(dp_chain_height(&height, chain_of("bitcoin"), m.b, m.n));
 	}
+}
+
+//- other chains ----------------------------------------------------------------------------------
+
+// The ids of the block's transactions, in order, against those in the file beside it.
+static void assert_txids(const fixture *f, const char *path)
+{
+	size_t n;
+	uint8_t *text = mk_load(path, &n);
+	assert_non_null(text);
+	assert_int_equal(n, 65 * (size_t)f->block->tx_count);
+	for (uint32_t i = 0; i < f->block->tx_count; i++) {
+		char printed[65] = {0};
+		memcpy(printed, text + 65 * (size_t)i, 64);
+		assert_hash(f->block->tx[i].id, printed);
+	}
+	free(text);
+}
+
+static void a_litecoin_block_with_a_mimblewimble_part_decodes(void **state)
+{
+	(void)state;
+	fixture f = {0};
+	size_t n;
+	uint64_t height;
+	uint8_t *b = mk_load("tests/data/bitcoin-like/litecoin-2265985.blk", &n);
+	assert_non_null(b);
+	assert_int_equal(decode_on(&f, "litecoin", b, n), DP_OK);
+	assert_hash(f.block->hash,
+	            "9bacbef81b42f777fabc19d08bceddb56d219fd4585f85946cb27470c6f4f596");
+	assert_int_equal(f.block->tx_count, 58);
+	assert_txids(&f, "tests/data/bitcoin-like/litecoin-2265985.txids");
+	assert_true(f.info.has_witness); // so that the commitment was verified, HogEx and all
+	assert_true(f.info.has_height);
+	assert_int_equal(f.info.height, 2265985);
+	assert_true(dp_chain_height(&height, chain_of("litecoin"), b, n));
+	assert_int_equal(height, 2265985);
+	assert_null(dp_bitcoin_order(&f.decoder));
+	// The HogEx spends what the one before held, and what this block pays in; it pays to a
+	// witness of version 8 with 32 bytes, which is named by its script.
+	const dp_tx *hogex = &f.block->tx[57];
+	const dp_movement *mv = &f.block->mv[hogex->mv_first];
+	assert_int_equal(mv->kind, DP_MV_INPUT);
+	while (mv->kind == DP_MV_INPUT) mv++;
+	assert_int_equal(mv->to.kind, DP_ADDR_SCRIPT);
+	// Cut or changed anywhere before that part, it is refused; behind, it is not looked at.
+	assert_int_equal(decode_on(&f, "bitcoin", b, n), DP_BAD_BYTES);
+	size_t part = n;
+	while (decode_on(&f, "litecoin", b, part) == DP_OK) part--;
+	assert_true(part < n - 180); // the part's header alone has as many bytes
+	for (size_t cut = 0; cut < part; cut += 37)
+		assert_int_equal(decode_on(&f, "litecoin", b, cut), DP_BAD_BYTES);
+	for (size_t at = 81; at < part; at += 13) {
+		b[at] ^= 4;
+		assert_int_equal(decode_on(&f, "litecoin", b, n), DP_BAD_BYTES);
+		b[at] ^= 4;
+	}
+	assert_int_equal(decode_on(&f, "litecoin", b, n), DP_OK);
+	free(b);
+	done(&f);
+}
+
+static void a_dogecoin_block_with_a_merge_mining_proof_decodes(void **state)
+{
+	(void)state;
+	fixture f = {0};
+	size_t n;
+	uint64_t height;
+	uint8_t *b = mk_load("tests/data/bitcoin-like/dogecoin-371337.blk", &n);
+	assert_non_null(b);
+	assert_int_equal(decode_on(&f, "dogecoin", b, n), DP_OK);
+	assert_hash(f.block->hash,
+	            "60323982f9c5ff1b5a954eac9dc1269352835f47c2c5222691d80f0d50dcf053");
+	assert_int_equal(f.block->tx_count, 6);
+	assert_txids(&f, "tests/data/bitcoin-like/dogecoin-371337.txids");
+	assert_int_equal(f.block->time, 1410464577);
+	// 62,500 DOGE after three halvings, and 2.0 DOGE of fees.
+	assert_int_equal(dp_chain_subsidy(chain_of("dogecoin"), 371337), 6250000000000);
+	assert_int_equal(f.info.coinbase_value, 6250200000000);
+	char text[DP_ADDR_TEXT_MAX];
+	const dp_tx *tx = &f.block->tx[1];
+	dp_addr_format(text, &f.block->mv[tx->mv_first + 1].to, f.block->chain);
+	assert_int_equal(text[0], 'D');
+	// Version 2 of Dogecoin need not state its height, and so what it states is not believed.
+	assert_false(f.info.has_height);
+	assert_false(dp_chain_height(&height, chain_of("dogecoin"), b, n));
+	for (size_t cut = 0; cut < n; cut++)
+		assert_int_equal(decode_on(&f, "dogecoin", b, cut), DP_BAD_BYTES);
+	// Without the field of its chain the proof is taken for transactions.
+	assert_int_equal(decode(&f, b, n), DP_BAD_BYTES);
+	b[0] = 4; // version 4 states it
+	assert_true(dp_chain_height(&height, chain_of("dogecoin"), b, n));
+	assert_int_equal(height, 371337);
+	for (size_t cut = 0; cut < 700; cut++) // it reads on from behind the proof
+		(void)dp_chain_height(&height, chain_of("dogecoin"), b, cut);
+	free(b);
+	done(&f);
+}
+
+// A proof made by hand: the other chain's coinbase has a witness, and both branches have hashes.
+static void merge_mining_proofs_may_have_every_form(void **state)
+{
+	(void)state;
+	static mk_block b;
+	static mk_bytes m, proof, whole;
+	fixture f = {0};
+	uint8_t item[40] = {7};
+	memset(&b, 0, sizeof b);
+	mk_tx *other = mk_coinbase(&b, 9, 1, &fifty, 1);
+	mk_witness(other, item, sizeof item);
+	proof.n = 0;
+	mk_put(&proof, other->full.b, other->full.n);
+	mk_put(&proof, (uint8_t[32]){1}, 32);
+	mk_int(&proof, 2, 1);
+	mk_put(&proof, (uint8_t[64]){2}, 64);
+	mk_int(&proof, 1, 4);
+	mk_int(&proof, 1, 1);
+	mk_put(&proof, (uint8_t[32]){3}, 32);
+	mk_int(&proof, 0, 4);
+	mk_put(&proof, (uint8_t[80]){4}, 80);
+	memset(&b, 0, sizeof b);
+	b.version = 0x00620104;
+	mk_coinbase(&b, 400000, 1, &fifty, 1);
+	mk_finish(&m, ignored, &b);
+	whole.n = 0;
+	mk_put(&whole, m.b, 80);
+	mk_put(&whole, proof.b, proof.n);
+	mk_put(&whole, m.b + 80, m.n - 80);
+	assert_int_equal(decode_on(&f, "dogecoin", whole.b, whole.n), DP_OK);
+	assert_memory_equal(f.block->hash, ignored, 32);
+	assert_int_equal(f.block->tx_count, 1);
+	assert_true(f.info.has_height);
+	assert_int_equal(f.info.height, 400000);
+	for (size_t cut = 0; cut < whole.n; cut++)
+		assert_int_equal(decode_on(&f, "dogecoin", whole.b, cut), DP_BAD_BYTES);
+	whole.n = 80 + 30;
+	assert_refused_on(&f, "dogecoin", &whole, "merge-mining proof: ");
+	// On Bitcoin that bit of the version means nothing.
+	assert_int_equal(decode(&f, m.b, m.n), DP_OK);
+	assert_int_equal(f.info.height, 400000);
+	done(&f);
+}
+
+// Turns a made transaction into a HogEx: flag 8 behind the version, a byte before the lock time.
+static void make_hogex(mk_tx *t, uint8_t flag, uint8_t own)
+{
+	t->full.n = 0;
+	mk_put(&t->full, t->plain.b, 4);
+	mk_int(&t->full, 0, 1);
+	mk_int(&t->full, flag, 1);
+	mk_put(&t->full, t->plain.b + 4, t->plain.n - 8);
+	mk_int(&t->full, own, 1);
+	mk_int(&t->full, 0, 4);
+}
+
+static void a_hogex_is_known_by_its_flag_and_its_place(void **state)
+{
+	(void)state;
+	static mk_block b;
+	static mk_bytes m;
+	fixture f = {0};
+	mk_in in = {coin_a, 0}, in_b = {coin_b, 0};
+	start(&b);
+	mk_spend(&b, &in, 1, &fifty, 1);
+	mk_tx *last = mk_spend(&b, &in_b, 1, &fifty, 1);
+	make_hogex(last, 8, 0);
+	mk_finish(&m, ignored, &b);
+	size_t n = m.n;
+	assert_refused_on(&f, "litecoin", &m, "runs past the end"); // the byte behind it is missing
+	mk_int(&m, 0, 1);
+	assert_int_equal(decode_on(&f, "litecoin", m.b, m.n), DP_OK); // there is no part
+	assert_int_equal(f.block->tx_count, 3);
+	assert_memory_equal(f.block->tx[2].id, last->txid, 32);
+	mk_int(&m, 7, 1);
+	assert_refused_on(&f, "litecoin", &m, "bytes follow");
+	m.b[n] = 1;
+	assert_int_equal(decode_on(&f, "litecoin", m.b, m.n), DP_OK); // a part of one byte
+	m.b[n] = 2;
+	assert_refused_on(&f, "litecoin", &m, "MimbleWimble part behind the transactions is");
+	m.n = n + 1;
+	m.b[n] = 1;
+	assert_refused_on(&f, "litecoin", &m, "MimbleWimble part behind the transactions is");
+	m.b[n] = 0;
+	assert_refused(&f, &m, "transaction 2: has no inputs or an unknown flag"); // on Bitcoin
+	make_hogex(last, 9, 0);
+	mk_finish(&m, ignored, &b);
+	assert_refused_on(&f, "litecoin", &m, "unknown flag");
+	make_hogex(last, 8, 1);
+	mk_finish(&m, ignored, &b);
+	mk_int(&m, 0, 1);
+	assert_refused_on(&f, "litecoin", &m, "carries MimbleWimble data of its own");
+	last->full.n = 0;
+	make_hogex(&b.tx[1], 8, 0);
+	mk_finish(&m, ignored, &b);
+	assert_refused_on(&f, "litecoin", &m, "and is not the last transaction");
+	done(&f);
+}
+
+static void the_first_hogex_spends_nothing(void **state)
+{
+	(void)state;
+	static mk_block b;
+	static mk_bytes m;
+	fixture f = {0};
+	mk_out nothing = {0, "5820"
+	                     "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"};
+	start(&b);
+	make_hogex(mk_spend(&b, NULL, 0, &nothing, 1), 8, 0);
+	mk_finish(&m, ignored, &b);
+	mk_hex(&m, "01ffff");
+	assert_int_equal(decode_on(&f, "litecoin", m.b, m.n), DP_OK);
+	assert_int_equal(f.block->tx_count, 2);
+	assert_int_equal(f.block->tx[1].mv_count, 1);
+	done(&f);
+}
+
+//- transactions in any order ---------------------------------------------------------------------
+
+enum { CHAIN_TXS = 12 };
+
+// A block of transactions 1 to 11 after its coinbase, each of which spends its predecessor's first
+// output and, from the fourth on, the second output of the one three before.
+static void make_chain(mk_block *b)
+{
+	mk_out two[2] = {{1000, NULL}, {500, NULL}};
+	start(b);
+	for (uint32_t i = 1; i < CHAIN_TXS; i++) {
+		mk_in in[2] = {{i == 1 ? coin_a : b->tx[i - 1].txid, 0}, {NULL, 1}};
+		if (i > 3) in[1].txid = b->tx[i - 3].txid;
+		two[0].value = 1000 + i;
+		mk_spend(b, in, i > 3 ? 2 : 1, two, 2);
+	}
+}
+
+static void assert_chain_in_order(const fixture *f)
+{
+	uint32_t at;
+	for (uint32_t i = 1; i < f->block->tx_count; i++) {
+		const dp_tx *tx = &f->block->tx[i];
+		assert_true(dp_bitcoin_find_tx(&f->decoder, &at, tx->id));
+		assert_int_equal(at, i);
+		for (uint32_t k = 0; k < tx->mv_count; k++) {
+			const dp_movement *mv = &f->block->mv[tx->mv_first + k];
+			if (mv->kind == DP_MV_INPUT &&
+			    dp_bitcoin_find_tx(&f->decoder, &at, mv->spent.txid))
+				assert_true(at < i);
+		}
+	}
+}
+
+static void bitcoin_cash_may_have_transactions_in_any_order(void **state)
+{
+	(void)state;
+	static mk_block b, mixed;
+	static mk_bytes m;
+	fixture f = {0};
+	make_chain(&b);
+	mk_finish(&m, ignored, &b);
+	assert_int_equal(decode_on(&f, "bitcoin-cash", m.b, m.n), DP_OK);
+	assert_null(dp_bitcoin_order(&f.decoder)); // as they stand
+	uint32_t seed = 1;
+	for (int round = 0; round < 200; round++) {
+		uint32_t place[CHAIN_TXS];
+		mixed = b;
+		for (uint32_t i = 0; i < CHAIN_TXS; i++) place[i] = i;
+		for (uint32_t i = CHAIN_TXS - 1; i > 1; i--) {
+			seed = seed * 1664525 + 1013904223;
+			uint32_t k = round == 0 ? (i + 1) / 2 : 1 + (seed >> 16) % i;
+			uint32_t t = place[i];
+			place[i] = place[k];
+			place[k] = t;
+		}
+		if (round == 0) // all backwards
+			for (uint32_t i = 1; i < CHAIN_TXS; i++) place[i] = CHAIN_TXS - i;
+		for (uint32_t i = 0; i < CHAIN_TXS; i++) mixed.tx[i] = b.tx[place[i]];
+		mk_finish(&m, ignored, &mixed);
+		assert_int_equal(decode_on(&f, "bitcoin-cash", m.b, m.n), DP_OK);
+		assert_chain_in_order(&f);
+		const uint32_t *order = dp_bitcoin_order(&f.decoder);
+		for (uint32_t i = 0; i < CHAIN_TXS; i++) {
+			// Each hangs on the one before, so that only one order is right.
+			assert_memory_equal(f.block->tx[i].id, b.tx[i].txid, 32);
+			if (order != NULL) assert_int_equal(place[order[i]], i);
+			const dp_tx *tx = &f.block->tx[i];
+			if (i > 0) assert_int_equal(tx->mv_count, i > 3 ? 4 : 3);
+		}
+		if (order == NULL)
+			for (uint32_t i = 0; i < CHAIN_TXS; i++) assert_int_equal(place[i], i);
+		// The same block on Bitcoin is given as it stands, and refused by who settles it.
+		assert_int_equal(decode(&f, m.b, m.n), DP_OK);
+		assert_null(dp_bitcoin_order(&f.decoder));
+	}
+	done(&f);
+}
+
+// Those that nobody waits for stay where they are.
+static void putting_in_order_is_stable(void **state)
+{
+	(void)state;
+	static mk_block b, mixed;
+	static mk_bytes m;
+	fixture f = {0};
+	start(&b);
+	for (uint32_t i = 1; i < 9; i++) {
+		mk_in in = {i == 8 ? b.tx[7].txid : coin_a, i};
+		mk_out out = {i, NULL};
+		mk_spend(&b, &in, 1, &out, 1);
+	}
+	// 8 stands second and spends 7: right is 7 and 8 in its place, and the others as before.
+	static const uint32_t place[9] = {0, 1, 8, 2, 3, 4, 5, 6, 7};
+	static const uint32_t right[9] = {0, 1, 7, 8, 2, 3, 4, 5, 6};
+	mixed = b;
+	for (uint32_t i = 0; i < 9; i++) mixed.tx[i] = b.tx[place[i]];
+	mk_finish(&m, ignored, &mixed);
+	assert_int_equal(decode_on(&f, "bitcoin-cash", m.b, m.n), DP_OK);
+	for (uint32_t i = 0; i < 9; i++)
+		assert_memory_equal(f.block->tx[i].id, b.tx[right[i]].txid, 32);
+	assert_int_equal(dp_bitcoin_order(&f.decoder)[2], 8);
+	assert_int_equal(dp_bitcoin_order(&f.decoder)[3], 2);
+	done(&f);
+}
+
+static void running_out_of_memory_while_ordering_loses_nothing(void **state)
+{
+	(void)state;
+	static mk_block b, mixed;
+	static mk_bytes m;
+	make_chain(&b);
+	mixed = b;
+	for (uint32_t i = 1; i < CHAIN_TXS; i++) mixed.tx[i] = b.tx[CHAIN_TXS - i];
+	mk_finish(&m, ignored, &mixed);
+	int64_t live = dp_mem_live();
+	for (int64_t n = 0;; n++) {
+		fixture f = {0};
+		dp_mem_fail_after(n);
+		dp_code code = decode_on(&f, "bitcoin-cash", m.b, m.n);
+		dp_mem_fail_after(-1);
+		if (code != DP_OK) assert_int_equal(code, DP_NO_MEMORY);
+		done(&f);
+		assert_int_equal(dp_mem_live(), live);
+		if (code == DP_OK) break;
+		assert_true(n < 100);
+	}
+}
+
+static void tokens_are_no_part_of_an_outputs_script(void **state)
+{
+	(void)state;
+	static mk_block b;
+	static mk_bytes m;
+	fixture f = {0};
+	mk_in in = {coin_a, 0};
+	mk_out outs[2] = {{1000, "ef"
+	                         "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	                         "1001"
+	                         "a914000102030405060708090a0b0c0d0e0f1011121387"},
+	                  {1000, "ef"
+	                         "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	                         "1000"
+	                         "a914000102030405060708090a0b0c0d0e0f1011121387"}};
+	start(&b);
+	mk_spend(&b, &in, 1, outs, 2);
+	mk_finish(&m, ignored, &b);
+	assert_int_equal(decode_on(&f, "bitcoin-cash", m.b, m.n), DP_OK);
+	const dp_movement *mv = &f.block->mv[f.block->tx[1].mv_first];
+	assert_int_equal(mv[1].to.kind, DP_ADDR_P2SH);
+	assert_int_equal(mv[2].to.kind, DP_ADDR_SCRIPT); // an amount of 0 makes no prefix
+	assert_int_equal(decode(&f, m.b, m.n), DP_OK);
+	mv = &f.block->mv[f.block->tx[1].mv_first];
+	assert_int_equal(mv[1].to.kind, DP_ADDR_SCRIPT);
+	done(&f);
+}
+
+static void chains_without_witnesses_refuse_them(void **state)
+{
+	(void)state;
+	static mk_bytes m;
+	fixture f = {0};
+	make_witness_block(&m, W_RIGHT);
+	assert_int_equal(decode_on(&f, "litecoin", m.b, m.n), DP_OK);
+	assert_refused_on(&f, "bitcoin-cash", &m, "has no inputs or an unknown flag");
+	assert_refused_on(&f, "dogecoin", &m, "has no inputs or an unknown flag");
+	done(&f);
+}
+
+static void amounts_and_sizes_have_each_chains_bounds(void **state)
+{
+	(void)state;
+	static mk_block b;
+	static mk_bytes m;
+	fixture f = {0};
+	mk_in in = {coin_a, 0};
+	// The most of a Dogecoin transaction is 10^10 DOGE; two such outputs are too much.
+	mk_out two[2] = {{UINT64_C(1000000000000000000), NULL}, {1, NULL}};
+	start(&b);
+	mk_spend(&b, &in, 1, two, 1);
+	mk_finish(&m, ignored, &b);
+	assert_int_equal(decode_on(&f, "dogecoin", m.b, m.n), DP_OK);
+	assert_refused_on(&f, "litecoin", &m, "output 0: is worth more");
+	start(&b);
+	mk_spend(&b, &in, 1, two, 2);
+	mk_finish(&m, ignored, &b);
+	assert_refused_on(&f, "dogecoin", &m, "output 1: makes the outputs worth more");
+	// A block of five million bytes, one output's script of them, is one on Bitcoin Cash alone.
+	enum { BIG = 5000000 };
+	start(&b);
+	mk_finish(&m, ignored, &b);
+	size_t coinbase = m.n - 81, script = BIG - m.n - 64;
+	uint8_t *big = calloc(1, BIG), pair[64], *p;
+	assert_non_null(big);
+	memcpy(big, m.b, m.n);
+	big[80] = 2;
+	p = big + m.n;
+	p[0] = 2, p[4] = 1, p[5] = 9, p[46] = 1; // an input of coin 9..., an output of nothing
+	p[55] = 254;
+	for (int i = 0; i < 4; i++) p[56 + i] = (uint8_t)(script >> (8 * i));
+	p[60] = 0x6a;
+	dp_sha256d(pair, m.b + 81, coinbase);
+	dp_sha256d(pair + 32, p, BIG - m.n);
+	dp_sha256d(big + 36, pair, 64);
+	if (decode_on(&f, "bitcoin-cash", big, BIG) != DP_OK) fail_msg("%s", f.fault.text);
+	assert_int_equal(f.block->tx_count, 2);
+	assert_int_equal(decode(&f, big, BIG), DP_BAD_BYTES);
+	assert_non_null(strstr(f.fault.text, "at most 4000000 bytes"));
+	free(big);
+	done(&f);
+}
+
+static void claimed_work_is_believed_where_the_hash_is_another(void **state)
+{
+	(void)state;
+	dp_bitcoin_header h = {.bits = 0x1d00ffff};
+	memset(h.hash, 0xff, sizeof h.hash); // meets no target
+	assert_true(dp_u256_eq(dp_chain_work(chain_of("bitcoin"), &h), dp_u256_of(1)));
+	dp_u256 claimed = dp_u256_of(UINT64_C(0x100010001));
+	assert_true(dp_u256_eq(dp_chain_work(chain_of("litecoin"), &h), claimed));
+	assert_true(dp_u256_eq(dp_chain_work(chain_of("dogecoin"), &h), claimed));
+	h.bits = 0x1d80ffff; // negative: no target at all
+	assert_true(dp_u256_eq(dp_chain_work(chain_of("dogecoin"), &h), dp_u256_of(1)));
+	memset(h.hash, 0, sizeof h.hash);
+	h.bits = 0x1d00ffff;
+	assert_true(dp_u256_eq(dp_chain_work(chain_of("bitcoin-cash"), &h), claimed));
 }
 
 //- memory ----------------------------------------------------------------------------------------
@@ -649,8 +1096,19 @@ int main(void)
 	    cmocka_unit_test(bytes_after_the_block_are_refused),
 	    cmocka_unit_test(witnesses_are_held_against_their_commitment),
 	    cmocka_unit_test(work_is_that_of_the_target_when_it_was_met),
-	    cmocka_unit_test(the_subsidy_halves),
 	    cmocka_unit_test(a_height_is_read_in_every_form_of_push),
+	    cmocka_unit_test(a_litecoin_block_with_a_mimblewimble_part_decodes),
+	    cmocka_unit_test(a_dogecoin_block_with_a_merge_mining_proof_decodes),
+	    cmocka_unit_test(merge_mining_proofs_may_have_every_form),
+	    cmocka_unit_test(a_hogex_is_known_by_its_flag_and_its_place),
+	    cmocka_unit_test(the_first_hogex_spends_nothing),
+	    cmocka_unit_test(bitcoin_cash_may_have_transactions_in_any_order),
+	    cmocka_unit_test(putting_in_order_is_stable),
+	    cmocka_unit_test(running_out_of_memory_while_ordering_loses_nothing),
+	    cmocka_unit_test(tokens_are_no_part_of_an_outputs_script),
+	    cmocka_unit_test(chains_without_witnesses_refuse_them),
+	    cmocka_unit_test(amounts_and_sizes_have_each_chains_bounds),
+	    cmocka_unit_test(claimed_work_is_believed_where_the_hash_is_another),
 	    cmocka_unit_test(a_failed_allocation_is_told_and_nothing_is_lost),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

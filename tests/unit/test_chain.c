@@ -2,10 +2,12 @@
 //
 // A bip122 name is the beginning of the genesis block's hash, so the genesis headers are hashed
 // here. Header fields: Bitcoin Core src/kernel/chainparams.cpp (mainnet, testnet3, signet and
-// regtest), BIP 94 for testnet4, litecoin-project/litecoin src/chainparams.cpp, and Dogecoin's time
-// 1386325540, nonce 99943, bits 0x1e0ffff0 and merkle root 5b2a3f53f605d62c... Litecoin and
-// Dogecoin mine with scrypt, but name their blocks by SHA-256d. Signet's magic is the beginning of
-// SHA-256d over its challenge script with its length before it.
+// regtest), btcsuite/btcd chaincfg/genesis.go for simnet, BIP 94 for testnet4,
+// litecoin-project/litecoin src/chainparams.cpp, and Dogecoin's time 1386325540, nonce 99943, bits
+// 0x1e0ffff0 and merkle root 5b2a3f53f605d62c... Litecoin and Dogecoin mine with scrypt, but name
+// their blocks by SHA-256d. Signet's magic is the beginning of SHA-256d over its challenge script
+// with its length before it. Subsidies: Bitcoin Core src/validation.cpp, dogecoin/dogecoin
+// src/dogecoin.cpp.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -44,6 +46,7 @@ static void bip122_names_begin_with_the_genesis_hash(void **state)
 	     1714777860, 0x1d00ffff, 393743547},
 	    {"signet", satoshi, 1598918400, 0x1e0377ae, 52613770},
 	    {"regtest", satoshi, 1296688602, 0x207fffff, 2},
+	    {"simnet", satoshi, 1401292357, 0x207fffff, 2},
 	    {"litecoin", "97ddfbbae6be97fd6cdf3e7ca13232a3afff2353e29badfab7f73011edd4ced9",
 	     1317972665, 0x1e0ffff0, 2084524493},
 	    {"dogecoin", "5b2a3f53f605d62c53e62932dac6925e3d74afa5a4b459745c36d42d0ed26a69",
@@ -114,7 +117,7 @@ static void the_magic_of_a_block_file_names_its_chain(void **state)
 	    {{0xf9, 0xbe, 0xb4, 0xd9}, "bitcoin"},  {{0x0b, 0x11, 0x09, 0x07}, "testnet3"},
 	    {{0x1c, 0x16, 0x3f, 0x28}, "testnet4"}, {{0x0a, 0x03, 0xcf, 0x40}, "signet"},
 	    {{0xfa, 0xbf, 0xb5, 0xda}, "regtest"},  {{0xfb, 0xc0, 0xb6, 0xdb}, "litecoin"},
-	    {{0xc0, 0xc0, 0xc0, 0xc0}, "dogecoin"},
+	    {{0xc0, 0xc0, 0xc0, 0xc0}, "dogecoin"}, {{0x16, 0x1c, 0x14, 0x12}, "simnet"},
 	};
 	for (size_t i = 0; i < sizeof magics / sizeof magics[0]; i++) {
 		const uint8_t *b = magics[i].bytes;
@@ -124,6 +127,83 @@ static void the_magic_of_a_block_file_names_its_chain(void **state)
 	}
 	assert_null(dp_chain_by_magic(0)); // which account chains have
 	assert_null(dp_chain_by_magic(0x12345678));
+	assert_true(dp_chain_same_magic(find("bitcoin"), find("bitcoin-cash")));
+	assert_false(dp_chain_same_magic(find("bitcoin"), find("litecoin")));
+	assert_false(dp_chain_same_magic(find("ethereum"), find("bsc"))); // they have none
+}
+
+static void every_utxo_chain_has_its_bounds(void **state)
+{
+	(void)state;
+	for (uint16_t id = 0; id < dp_chain_count(); id++) {
+		const dp_chain *c = dp_chain_at(id);
+		bool is_utxo = c->kind == DP_CHAIN_UTXO;
+		assert_int_equal(c->block_size_max >= 4000000, is_utxo);
+		assert_true(c->block_size_max <= DP_CHAIN_BLOCK_SIZE_MAX);
+		assert_int_equal(c->money_max > 0, is_utxo);
+		// Two amounts that are each allowed can be added without a wrap.
+		assert_true(c->money_max <= UINT64_MAX / 2);
+		if (is_utxo) assert_true(c->p2pkh != c->p2sh);
+		if (!is_utxo) assert_true(c->hrp == NULL && c->cashaddr == NULL);
+		// No subsidy in all of the chain's life passes what there can be.
+		uint64_t most = is_utxo ? dp_chain_subsidy(c, 0) : 0;
+		assert_true(most <= c->money_max);
+	}
+}
+
+// BIP34Height of each chain's chainparams.cpp.
+static void the_height_is_demanded_from_where_each_chain_says(void **state)
+{
+	(void)state;
+	assert_int_equal(find("bitcoin")->bip34_height, 227931);
+	assert_int_equal(find("bitcoin-cash")->bip34_height, 227931); // one chain until 2017
+	assert_int_equal(find("testnet3")->bip34_height, 21111);
+	assert_int_equal(find("litecoin")->bip34_height, 710000);
+	assert_int_equal(find("dogecoin")->bip34_height, 1034383);
+	assert_int_equal(find("regtest")->bip34_height, 0);
+}
+
+static void subsidies_fall_as_each_chain_says(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *chain;
+		uint64_t height, subsidy;
+	} known[] = {
+	    {"bitcoin", 0, 5000000000},
+	    {"bitcoin", 209999, 5000000000},
+	    {"bitcoin", 210000, 2500000000},
+	    {"bitcoin", 866342, 312500000},
+	    {"bitcoin", 6929999, 1},
+	    {"bitcoin", 6930000, 0},
+	    {"bitcoin", UINT64_MAX, 0},
+	    {"regtest", 149, 5000000000},
+	    {"regtest", 150, 2500000000},
+	    {"regtest", 10000, 0},
+	    {"litecoin", 839999, 5000000000},
+	    {"litecoin", 840000, 2500000000},
+	    {"litecoin", 2265985, 1250000000},
+	    {"bitcoin-cash", 630000, 625000000},
+	    {"dogecoin", 0, 100000000000000},
+	    {"dogecoin", 99999, 100000000000000},
+	    {"dogecoin", 100000, 50000000000000},
+	    {"dogecoin", 144999, 50000000000000},
+	    {"dogecoin", 145000, 25000000000000},
+	    {"dogecoin", 200000, 12500000000000},
+	    {"dogecoin", 371337, 6250000000000},
+	    {"dogecoin", 599999, 1562500000000},
+	    {"dogecoin", 600000, 1000000000000},
+	    {"dogecoin", UINT64_MAX, 1000000000000},
+	};
+	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+		assert_true(dp_chain_subsidy(find(known[i].chain), known[i].height) ==
+		            known[i].subsidy);
+	// All of Bitcoin's coins: 20,999,999.9769 BTC.
+	uint64_t all = 0;
+	for (uint64_t h = 0; h < 6930000; h += 210000)
+		all += 210000 * dp_chain_subsidy(find("bitcoin"), h);
+	assert_int_equal(all, 2099999997690000);
+	assert_true(all <= find("bitcoin")->money_max);
 }
 
 int main(void)
@@ -133,6 +213,9 @@ int main(void)
 	    cmocka_unit_test(signets_magic_is_computed_from_its_challenge),
 	    cmocka_unit_test(every_chain_is_found_by_both_names),
 	    cmocka_unit_test(the_magic_of_a_block_file_names_its_chain),
+	    cmocka_unit_test(every_utxo_chain_has_its_bounds),
+	    cmocka_unit_test(the_height_is_demanded_from_where_each_chain_says),
+	    cmocka_unit_test(subsidies_fall_as_each_chain_says),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -153,6 +153,52 @@ static void a_cut_script_is_never_read_past_its_end(void **state)
 	}
 }
 
+// CHIP-2022-02-CashTokens, "Token Prefix": what is one, and what only begins like one.
+static void token_prefixes_are_told_by_their_form(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *bits; // the bits and what follows them
+		size_t size;      // of the prefix; 0 = none
+	} known[] = {
+	    {"1001", 35},                 // an amount of 1
+	    {"10fdfd00", 37},             // of 253
+	    {"10ffffffffffffffff7f", 43}, // of 2^63 - 1, the most
+	    {"10ffffffffffffffff80", 0},  // of more
+	    {"1000", 0},                  // of nothing
+	    {"10fdfc00", 0},              // not in its shortest form
+	    {"10", 0},                    // the amount is missing
+	    {"20", 34},                   // an NFT
+	    {"21", 34},                   // that may be changed
+	    {"22", 34},                   // that may make more
+	    {"23", 0},                    // of a kind that does not exist
+	    {"3005", 35},                 // an NFT and an amount
+	    {"6002abcd", 37},             // an NFT with a commitment
+	    {"7002abcd09", 38},           // and an amount
+	    {"6000", 0},                  // an empty commitment
+	    {"6005abcd", 0},              // a commitment that is cut off
+	    {"60fd8100", 0},              // too long a one
+	    {"00", 0},
+	    {"40", 0},
+	    {"5001aa01", 0},
+	    {"1101", 0},
+	    {"a0", 0},
+	    {"9001", 0},
+	};
+	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+		uint8_t field[64] = {0xef, 1, 2, 3};
+		size_t n = strlen(known[i].bits) / 2;
+		assert_true(dp_hex_decode(field + 33, n, known[i].bits));
+		assert_int_equal(dp_script_token_prefix(field, 33 + n), known[i].size);
+		if (known[i].size == 0) continue;
+		assert_int_equal(dp_script_token_prefix(field, 33 + n + 5), known[i].size);
+		for (size_t cut = 0; cut < 33 + n; cut++)
+			assert_int_equal(dp_script_token_prefix(field, cut), 0);
+		field[0] = 0xee;
+		assert_int_equal(dp_script_token_prefix(field, 33 + n), 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -160,6 +206,7 @@ int main(void)
 	    cmocka_unit_test(what_only_resembles_a_template_is_other),
 	    cmocka_unit_test(multisig_up_to_twenty_keys),
 	    cmocka_unit_test(a_cut_script_is_never_read_past_its_end),
+	    cmocka_unit_test(token_prefixes_are_told_by_their_form),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
