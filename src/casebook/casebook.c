@@ -17,7 +17,8 @@ static const char schema[] =
     "create table run(id integer primary key, policy text not null, chain text not null,"
     " books blob, height integer, time integer, hash blob, height_first integer,"
     " continued_without integer not null default 0, assume_clean integer not null default 0,"
-    " movements integer not null default 0, noise integer not null default 0);"
+    " movements integer not null default 0, noise integer not null default 0,"
+    " gaps integer not null default 0);"
     "create table cases(run integer not null, position integer not null, incident text not null"
     " unique, title text not null, yaml blob not null, primary key(run, position)) without rowid;"
     "create table colour(run integer not null, colour integer not null, incident text not null,"
@@ -448,7 +449,7 @@ dp_code dp_casebook_begin(dp_casebook *cb, dp_engine *e, const dp_engine_options
 	DP_CHECK(cb->run == 0 && case_count > 0);
 	DP_TRY(dp_sql_run(cb->db, "begin immediate", fault));
 	cb->in_transaction = true;
-	bool found;
+	bool found = false;
 	DP_TRY(find_run(cb, e, options, case_count, &found, fault));
 	if (found)
 		DP_TRY(load_run(cb, e, fault));
@@ -549,8 +550,9 @@ static const char *note_kind(const dp_event *ev)
 	switch (ev->kind) {
 	case DP_EV_OPENING:
 		return ev->how == DP_OPENING_STATED ? "opening-stated"
-		       : ev->how == DP_OPENING_SEEN ? "opening-seen"
-		                                    : "opening-assumed";
+		       : ev->how == DP_OPENING_SEEN  ? "opening-seen"
+		       : ev->how == DP_OPENING_ASKED ? "opening-asked"
+		                                     : "opening-assumed";
 	case DP_EV_UNCOVERED: return "uncovered";
 	case DP_EV_ASSUMED: return "assumed-value";
 	case DP_EV_NOISE: return "noise";
@@ -763,14 +765,15 @@ dp_code dp_casebook_facts(dp_casebook *cb, const dp_run_facts *facts, dp_fault *
 	sqlite3_stmt *stmt;
 	DP_TRY(dp_sql_prepare(cb->db, &stmt,
 	                      "update run set height_first=?, continued_without=?, assume_clean=?, "
-	                      "movements=?, noise=? where id=?",
+	                      "movements=?, noise=?, gaps=? where id=?",
 	                      fault));
 	dp_sql_u64(stmt, 1, facts->height_first);
 	dp_sql_i64(stmt, 2, facts->continued_without);
 	dp_sql_i64(stmt, 3, facts->assume_clean);
 	dp_sql_u64(stmt, 4, facts->movements);
 	dp_sql_u64(stmt, 5, facts->noise);
-	dp_sql_i64(stmt, 6, cb->run);
+	dp_sql_u64(stmt, 6, facts->gaps);
+	dp_sql_i64(stmt, 7, cb->run);
 	dp_code code = dp_sql_done(cb->db, stmt, fault);
 	(void)sqlite3_finalize(stmt);
 	return code;
@@ -781,8 +784,8 @@ bool dp_casebook_facts_get(dp_casebook *cb, int64_t run, dp_run_facts *ret_facts
 	sqlite3_stmt *stmt;
 	if (dp_sql_prepare(
 	        cb->db, &stmt,
-	        "select height_first, continued_without, assume_clean, movements, noise from run "
-	        "where id=? and height_first is not null",
+	        "select height_first, continued_without, assume_clean, movements, noise, gaps "
+	        "from run where id=? and height_first is not null",
 	        NULL) != DP_OK)
 		return false;
 	dp_sql_i64(stmt, 1, run);
@@ -793,6 +796,7 @@ bool dp_casebook_facts_get(dp_casebook *cb, int64_t run, dp_run_facts *ret_facts
 		ret_facts->assume_clean = sqlite3_column_int(stmt, 2) != 0;
 		ret_facts->movements = (uint64_t)sqlite3_column_int64(stmt, 3);
 		ret_facts->noise = (uint64_t)sqlite3_column_int64(stmt, 4);
+		ret_facts->gaps = (uint64_t)sqlite3_column_int64(stmt, 5);
 	}
 	(void)sqlite3_finalize(stmt);
 	return found;

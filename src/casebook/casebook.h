@@ -23,7 +23,7 @@
 
 typedef struct dp_casebook dp_casebook;
 
-enum { DP_CASEBOOK_VERSION = 1, DP_CASEBOOK_UNDO_BLOCKS = 128 };
+enum { DP_CASEBOOK_VERSION = 2, DP_CASEBOOK_UNDO_BLOCKS = 128 };
 
 // ":memory:" for one that is not kept. `create` false: the file must be there and be a casebook.
 DP_MUST dp_code dp_casebook_open(dp_casebook **ret_casebook, const char *path, bool create,
@@ -77,6 +77,7 @@ typedef struct dp_run_facts {
 	bool continued_without; // a later source did not begin at the run's beginning
 	bool assume_clean;
 	uint64_t movements, noise; // of the source, all that were read; noise: nothing genuine
+	uint64_t gaps;             // DP_GAP_* of chain/gap.h: what the sources could not give
 } dp_run_facts;
 DP_MUST dp_code dp_casebook_facts(dp_casebook *cb, const dp_run_facts *facts, dp_fault *fault);
 // Of any run; false when none were stored.

@@ -17,14 +17,97 @@ static const dp_opening *stated_opening(const dp_engine *e, const dp_addr *addr,
 	return NULL;
 }
 
+// What the rows of this block up to `upto` did to a balance that the block began with. What they
+// take beyond it is *ret_lacking: the rows are not all there, or the node's word is wrong.
+static dp_code balance_within(const dp_engine *e, dp_u256 *io_balance, dp_u256 *ret_lacking,
+                              const dp_addr *addr, dp_asset asset, uint32_t upto, dp_fault *fault)
+{
+	const dp_block *b = e->block;
+	dp_u256 balance = *io_balance, lacking = DP_U256_ZERO;
+	DP_CHECK(upto <= b->mv_count);
+	for (uint32_t i = 0; i < upto; i++) {
+		const dp_movement *mv = &b->mv[i];
+		if (mv->asset.v != asset.v || (mv->flags & DP_MVF_UNSIGNED_ZERO) != 0) continue;
+		if ((mv->flags & DP_MVF_FAILED) != 0 && mv->kind != DP_MV_FEE) continue;
+		if (dp_addr_eq(&mv->from, addr)) {
+			dp_u256 there = dp_u256_min(balance, mv->amount);
+			balance = dp_u256_sub(balance, there);
+			lacking = dp_u256_add(lacking, dp_u256_sub(mv->amount, there));
+		}
+		if (dp_addr_eq(&mv->to, addr) &&
+		    (dp_u256_add_over(&balance, balance, mv->amount) || !dp_total_fits(balance)))
+			return dp_fail(fault, DP_BAD_BYTES,
+			               "the balance of a wallet grows to 2^254 base units: the "
+			               "amounts of the source cannot be right");
+	}
+	*io_balance = balance;
+	*ret_lacking = lacking;
+	return DP_OK;
+}
+
+// Asks whoever can be asked, for the balance at the end of the block before this one. A block has
+// no block before it only where the chain begins, and there a node tells what genesis gave.
+static dp_code ask_opening(dp_engine *e, bool *ret_known, dp_u256 *ret_balance,
+                           dp_u256 *ret_lacking, const dp_addr *addr, dp_asset asset, uint32_t mv,
+                           dp_fault *fault)
+{
+	*ret_known = false;
+	if (e->options.opening == NULL) return DP_OK;
+	uint64_t before = e->block->height == 0 ? 0 : e->block->height - 1;
+	dp_u256 balance = DP_U256_ZERO;
+	bool known = false;
+	DP_TRY(e->options.opening(e->options.opening_context, &known, &balance, addr, asset, before,
+	                          fault));
+	if (!known) return DP_OK;
+	if (!dp_units_fit(balance))
+		return dp_fail(fault, DP_BAD_BYTES,
+		               "the node names a balance of 2^222 base units or more");
+	uint32_t upto = mv;
+	if (mv == DP_NO_INDEX) {
+		// A seed placed by time is placed before the block, a link behind its transaction.
+		const dp_tx *tx = e->tx_index == DP_NO_INDEX ? NULL : &e->block->tx[e->tx_index];
+		upto = tx == NULL ? 0 : tx->mv_first + tx->mv_count;
+	}
+	DP_TRY(balance_within(e, &balance, ret_lacking, addr, asset, upto, fault));
+	*ret_balance = balance;
+	*ret_known = true;
+	return DP_OK;
+}
+
+// A seed placed by time says that its units lie in the pool, so what a node says lies there
+// includes them: only the rest is clean.
+static dp_code leave_out_seed(const dp_engine *e, dp_u256 *io_balance, dp_fault *fault)
+{
+	if (e->placing == NULL) return DP_OK;
+	const dp_seed *seed = e->placing->seed;
+	if (dp_u256_lt(*io_balance, seed->amount)) {
+		char have[DP_U256_DEC_MAX], want[DP_U256_DEC_MAX];
+		const dp_asset_info *a = dp_asset_info_of(seed->asset);
+		dp_u256_format(have, *io_balance, a->decimals);
+		dp_u256_format(want, seed->amount, a->decimals);
+		return dp_fail_seed(e, e->placing, fault,
+		                    "the seed names %s %s, and the node says that only %s lay "
+		                    "there before block %llu: name the transaction that brought "
+		                    "them (tx), or a later time",
+		                    want, a->symbol, have, (unsigned long long)e->block->height);
+	}
+	*io_balance = dp_u256_sub(*io_balance, seed->amount);
+	return DP_OK;
+}
+
 // What a pool held before taint first came is clean, and lies at the front of its queue.
 static dp_code open_pool(dp_engine *e, uint32_t index, const dp_addr *addr, dp_asset asset,
                          uint32_t mv, dp_fault *fault)
 {
-	dp_u256 balance = DP_U256_ZERO;
+	dp_u256 balance = DP_U256_ZERO, lacking = DP_U256_ZERO;
 	dp_opening_how how = DP_OPENING_ASSUMED;
+	bool asked;
+	DP_TRY(ask_opening(e, &asked, &balance, &lacking, addr, asset, mv, fault));
 	const dp_opening *stated = stated_opening(e, addr, asset);
-	if (stated != NULL) {
+	if (asked) {
+		how = DP_OPENING_ASKED;
+		DP_TRY(leave_out_seed(e, &balance, fault));
+	} else if (stated != NULL) {
 		balance = stated->amount;
 		how = DP_OPENING_STATED;
 	} else if (dp_balance_get(e, &balance, addr, asset)) {
@@ -36,6 +119,12 @@ static dp_code open_pool(dp_engine *e, uint32_t index, const dp_addr *addr, dp_a
 	ev->asset = asset;
 	ev->units = balance;
 	ev->how = (uint8_t)how;
+	if (!dp_u256_is_zero(lacking)) {
+		DP_TRY(dp_emit(e, &ev, DP_EV_UNCOVERED, mv, fault));
+		ev->src = e->holders.record[index].no;
+		ev->asset = asset;
+		ev->units = lacking;
+	}
 	if (dp_u256_is_zero(balance) && e->policy->shape != DP_SHAPE_MARKS) return DP_OK;
 	dp_parcels *list;
 	DP_TRY(dp_holders_load(&e->holders, &list, index, &e->scratch_a, fault));

@@ -266,7 +266,11 @@ static dp_code place_seeds(dp_engine *e, const dp_block *block, dp_fault *fault)
 		if (!seed_is_due(s, block)) continue;
 		DP_TRY(dp_touch_books(e, fault));
 		uint32_t index;
-		DP_TRY(dp_pool(e, &index, &s->seed->addr, s->seed->asset, 0, DP_NO_INDEX, fault));
+		e->placing = s;
+		dp_code code =
+		    dp_pool(e, &index, &s->seed->addr, s->seed->asset, 0, DP_NO_INDEX, fault);
+		e->placing = NULL;
+		if (code != DP_OK) return code;
 		dp_parcel p = {.units = s->seed->amount, .origin = s->seed->amount};
 		p.colour = s->colour;
 		s->done = true;

@@ -34,6 +34,14 @@ typedef struct dp_engine_options {
 	bool assume_clean;    // UTXO: go on where an input's value is nowhere to be had
 	uint32_t undo_blocks; // how many blocks can be rolled back; 0 = none
 	bool no_short_cuts;   // for tests: never take the short cuts of quick.c
+	// Account chains: somebody who knows what `addr` held of `asset` when block `height` ended
+	// (a node), asked when taint first arrives at a pool. *ret_known false: does not know, and
+	// what the case states or the rows have shown counts. An error refuses the block, which can
+	// be applied again. NULL: nobody to ask. The answers are as much input as the blocks are
+	// (I-1).
+	dp_code (*opening)(void *context, bool *ret_known, dp_u256 *ret_amount, const dp_addr *addr,
+	                   dp_asset asset, uint64_t height, dp_fault *fault);
+	void *opening_context;
 } dp_engine_options;
 
 // Who a flow goes from or to. Positive: a holder's number.
@@ -62,7 +70,8 @@ typedef enum dp_event_kind {
 typedef enum dp_opening_how {
 	DP_OPENING_ASSUMED = 0, // nobody knows: 0 assumed
 	DP_OPENING_STATED,      // in the case file
-	DP_OPENING_SEEN         // from earlier rows of the same source
+	DP_OPENING_SEEN,        // from earlier rows of the same source
+	DP_OPENING_ASKED        // from a node, and the rows of the block before the arrival
 } dp_opening_how;
 
 enum { DP_NO_INDEX = UINT32_MAX };

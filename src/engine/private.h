@@ -129,6 +129,7 @@ struct dp_engine {
 	dp_u256 *slot;
 	uint64_t slot_cap;
 	dp_u256 *ahead; // rank.c: one a movement of the transaction
+	const dp_seed_state *placing; // the seed that is being placed; what a pool held includes it
 	bool ranked;    // for the transaction being applied
 	uint64_t ahead_cap;
 };

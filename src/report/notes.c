@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "casebook/sql.h"
+#include "chain/gap.h"
 #include "chain/lookalike.h"
 #include "report/private.h"
 
@@ -364,6 +365,17 @@ static dp_code assume_gaps(struct dp_loader *l, uint64_t *cap, dp_fault *fault)
 	              blocks, blocks == 1 ? "" : "s", gaps, gaps == 1 ? "" : "s");
 }
 
+// What the sources could not give, each with what follows from it for the figures.
+static dp_code assume_lacking(dp_result *r, uint64_t *cap, uint64_t gaps, dp_fault *fault)
+{
+	for (uint32_t bit = 0; bit < 64; bit++) {
+		const char *text = dp_gap_text((uint64_t)1 << bit);
+		if ((gaps >> bit & 1) != 0 && text != NULL)
+			DP_TRY(assume(r, cap, fault, "%s", text));
+	}
+	return DP_OK;
+}
+
 dp_code dp_result_assumptions(struct dp_loader *l, dp_fault *fault)
 {
 	dp_result *r = l->r;
@@ -394,6 +406,12 @@ dp_code dp_result_assumptions(struct dp_loader *l, dp_fault *fault)
 		              " holder%s known from earlier rows of the "
 		              "source only, from block %" PRIu64 " on",
 		              n, n == 1 ? "" : "s", r->height_first));
+	DP_TRY(count_notes(l, "opening-asked", &n, fault));
+	if (n > 0)
+		DP_TRY(assume(r, &cap, fault,
+		              "opening balance of %" PRIu64
+		              " holder%s as the node gave it for the block before taint arrived",
+		              n, n == 1 ? "" : "s"));
 	DP_TRY(count_notes(l, "assumed-value", &n, fault));
 	if (n > 0)
 		DP_TRY(assume(r, &cap, fault,
@@ -414,6 +432,7 @@ dp_code dp_result_assumptions(struct dp_loader *l, dp_fault *fault)
 	(void)dp_casebook_facts_get(l->cb, l->run, &facts);
 	r->noise.source_noise = facts.noise;
 	r->noise.source_movements = facts.movements;
+	DP_TRY(assume_lacking(r, &cap, facts.gaps, fault));
 	if (facts.continued_without)
 		DP_TRY(assume(r, &cap, fault,
 		              "continued on a source that does not begin where the first one did: "

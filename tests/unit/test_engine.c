@@ -656,6 +656,103 @@ static void openings_are_stated_seen_or_assumed(void **state)
 	end();
 }
 
+struct asked {
+	uint32_t count;
+	uint64_t height;
+	bool fails, unknown;
+};
+
+// A node at which everybody has 1000 base units.
+static dp_code thousand(void *context, bool *ret_known, dp_u256 *ret_amount, const dp_addr *addr,
+                        dp_asset asset, uint64_t height, dp_fault *fault)
+{
+	struct asked *a = context;
+	(void)addr;
+	(void)asset;
+	a->count++;
+	a->height = height;
+	if (a->fails) return dp_fail(fault, DP_IO, "the node is gone");
+	*ret_known = !a->unknown;
+	*ret_amount = dp_u256_of(1000);
+	return DP_OK;
+}
+
+static struct asked asked;
+
+static void begin_asking(const char *yaml)
+{
+	begin("fifo", yaml, NULL);
+	dp_engine_free(e);
+	asked = (struct asked){0};
+	options.track_openings = false;
+	options.opening = thousand;
+	options.opening_context = &asked;
+	dp_fault fault;
+	assert_int_equal(dp_engine_new(&e, &options, list, case_count, &fault), DP_OK);
+}
+
+static void who_can_be_asked_is_asked_for_the_block_before_and_the_rows_since_count(void **state)
+{
+	(void)state;
+	begin_asking(ETH STOLEN_100 "opening: [{address: " A("1") ", amount_base: 4}]\n");
+	block(7);
+	tx(1);
+	t_move(&l, 1, 2, 0, 300); // before taint arrives, in the same block
+	t_move(&l, 3, 1, 0, 50);
+	t_fee(&l, 1, T_NOBODY, 7);
+	tx(2);
+	t_move(&l, 0, 1, 0, 1000); // 900 that were clean, then the 100
+	t_move(&l, 1, 5, 0, 5);
+	run();
+	assert_int_equal(asked.count, 2);
+	assert_int_equal(asked.height, 6);
+	const dp_event *thief = event(DP_EV_OPENING, 0), *first = event(DP_EV_OPENING, 1);
+	assert_int_equal(thief->how, DP_OPENING_ASKED);
+	assert_u256_is(thief->units, 900); // the seed's units are among what lay there
+	assert_int_equal(first->how, DP_OPENING_ASKED);
+	assert_u256_is(first->units, 743); // the node's word goes before the case file's
+	assert_int_equal(units(1, 0, 0), 743 + 900 - 5);
+	assert_int_equal(units(1, 0, 1), 100);
+	assert_null(event(DP_EV_UNCOVERED, 0));
+	end();
+}
+
+static void rows_that_contradict_the_node_are_told_and_a_node_that_fails_leaves_no_trace(
+    void **state)
+{
+	(void)state;
+	begin_asking(ETH STOLEN_100);
+	block(7);
+	tx(1);
+	t_move(&l, 1, 2, 0, 1300); // 300 more than the node says lay there
+	tx(2);
+	t_move(&l, 0, 1, 0, 1000);
+	asked.fails = true;
+	refused(DP_IO, 0, "the node is gone");
+	asked.fails = false;
+	run();
+	assert_u256_is(event(DP_EV_UNCOVERED, 0)->units, 300);
+	assert_int_equal(units(1, 0, 0), 900);
+	end();
+	// More stolen than lay there: the theft must be in the block itself, or later.
+	begin_asking(ETH "stolen: [{address: " A("0") ", amount_base: 1001, block: 1}]\n");
+	block(7);
+	tx(1);
+	t_move(&l, 0, 1, 0, 1);
+	refused(DP_BAD_CASE, 3, "only 0.000000000000001 lay there");
+	end();
+	// A node that does not know leaves it to the case file.
+	begin_asking(ETH STOLEN_100 "opening: [{address: " A("1") ", amount_base: 4}]\n");
+	asked.unknown = true;
+	block(7);
+	tx(1);
+	t_move(&l, 0, 1, 0, 100);
+	run();
+	assert_int_equal(event(DP_EV_OPENING, 0)->how, DP_OPENING_ASSUMED);
+	assert_int_equal(event(DP_EV_OPENING, 1)->how, DP_OPENING_STATED);
+	end();
+}
+
 static void what_is_not_known_to_have_come_in_is_uncovered(void **state)
 {
 	(void)state;
@@ -900,6 +997,10 @@ int main(void)
 	    cmocka_unit_test(failed_movements_move_nothing_but_their_fee),
 	    cmocka_unit_test(a_transfer_to_oneself_turns_a_queue_and_changes_no_sum),
 	    cmocka_unit_test(openings_are_stated_seen_or_assumed),
+	    cmocka_unit_test(
+	        who_can_be_asked_is_asked_for_the_block_before_and_the_rows_since_count),
+	    cmocka_unit_test(
+	        rows_that_contradict_the_node_are_told_and_a_node_that_fails_leaves_no_trace),
 	    cmocka_unit_test(what_is_not_known_to_have_come_in_is_uncovered),
 	    cmocka_unit_test(an_unlabelled_hub_swallows_what_reaches_it),
 	    cmocka_unit_test(what_is_not_genuine_is_noise),
