@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/nearest.h"
+#include "base/u256.h"
 #include "source/input.h"
 
 enum { OPTIONS_MAX = 40 };
@@ -144,4 +145,13 @@ dp_code dp_cli_read_file(const char *path, uint8_t **ret_bytes, size_t *ret_size
 	dp_input_close(in);
 	if (code != DP_OK) dp_fault_file(fault, path);
 	return code;
+}
+
+bool dp_cli_number(const char *text, uint64_t *ret_value)
+{
+	dp_u256 v;
+	if (dp_u256_parse(&v, text, strlen(text), 0, NULL) != DP_OK || !dp_u256_fits64(v))
+		return false;
+	*ret_value = v.w[0];
+	return true;
 }

@@ -46,7 +46,11 @@ int dp_cli_finish(int exit_code);
 DP_MUST dp_code dp_cli_read_file(const char *path, uint8_t **ret_bytes, size_t *ret_size,
                                  size_t size_max, dp_fault *fault);
 
+// Digits and nothing else, below 2^64.
+bool dp_cli_number(const char *text, uint64_t *ret_value);
+
 int dp_cmd_trace(int argc, char **argv);
+int dp_cmd_movements(int argc, char **argv);
 int dp_cmd_path(int argc, char **argv);
 int dp_cmd_rollback(int argc, char **argv);
 int dp_cmd_list(int argc, char **argv);

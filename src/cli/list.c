@@ -10,12 +10,38 @@
 static const char usage[] = "Usage: dyepack list sources|policies|chains|assets\n\n"
                             "Prints what this build knows, one to a line.\n";
 
+enum { WIDTH = 92, INDENT = 13 };
+
+// Prints words from column INDENT on, broken before WIDTH.
+static void print_wrapped(const char *head, const char *text)
+{
+	int column = printf("%-*s%s", INDENT, "", head);
+	while (*text != 0) {
+		int n = (int)strcspn(text, " ");
+		if (column + 1 + n > WIDTH) column = printf("\n%*s", INDENT + 1, "") - 1;
+		column += printf(" %.*s", n, text);
+		text += n;
+		text += strspn(text, " ");
+	}
+	(void)putchar('\n');
+}
+
 static void list_sources(void)
 {
 	for (int i = 0; dp_source_kinds[i] != NULL; i++) {
 		const dp_source_kind *k = dp_source_kinds[i];
-		(void)printf("%-8s %s\n         recognised: %s\n         gives: %s\n", k->name,
-		             k->summary, k->looks_like, k->gives);
+		char can[200] = "";
+		size_t n = 0;
+		for (uint32_t bit = 0; bit < 32 && n < sizeof can; bit++) {
+			if ((k->can >> bit & 1) == 0) continue;
+			int wrote = snprintf(can + n, sizeof can - n, "%s%s", n == 0 ? "" : ", ",
+			                     dp_source_can_text((uint32_t)1 << bit));
+			n += wrote > 0 ? (size_t)wrote : 0;
+		}
+		(void)printf("%-*s%s\n", INDENT, k->name, k->summary);
+		print_wrapped("recognised:", k->looks_like);
+		print_wrapped("gives:", k->gives);
+		print_wrapped("can:", n == 0 ? "nothing beyond its rows" : can);
 	}
 }
 

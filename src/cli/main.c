@@ -7,6 +7,7 @@
 
 static const dp_command commands[] = {
     {"trace", "follow stolen money through blocks and say where it is", dp_cmd_trace},
+    {"movements", "print what a source says, as CSV", dp_cmd_movements},
     {"path", "how did the money get to this holder: the transactions", dp_cmd_path},
     {"rollback", "undo the last blocks of a case in a casebook", dp_cmd_rollback},
     {"list", "the sources, policies, chains and assets that are known", dp_cmd_list},

@@ -62,11 +62,11 @@ void dp_progress_show(dp_progress *p, uint64_t done, uint64_t total, uint64_t mo
 		              rate, left);
 }
 
-void dp_progress_end(dp_progress *p, uint64_t blocks, uint64_t movements)
+void dp_progress_end(dp_progress *p, const char *done, uint64_t blocks, uint64_t movements)
 {
 	if (p->quiet) return;
 	if (p->terminal && p->shown) (void)fputs("\r\033[K", stderr);
 	double seconds = (double)(dp_progress_now_ns() - p->started_ns) / 1e9;
-	(void)fprintf(stderr, "followed %llu blocks, %llu movements in %.1f s\n",
+	(void)fprintf(stderr, "%s %llu blocks, %llu movements in %.1f s\n", done,
 	              (unsigned long long)blocks, (unsigned long long)movements, seconds);
 }

@@ -12,10 +12,11 @@ typedef struct dp_progress {
 } dp_progress;
 
 void dp_progress_start(dp_progress *p, bool quiet);
-// `done` of `total` bytes (total 0: not known); movements and the height reached so far.
+// `done` of `total` bytes or blocks (total 0: not known); movements and the height reached so far.
 void dp_progress_show(dp_progress *p, uint64_t done, uint64_t total, uint64_t movements,
                       uint64_t height);
-void dp_progress_end(dp_progress *p, uint64_t blocks, uint64_t movements);
+// `done`: "followed", "read".
+void dp_progress_end(dp_progress *p, const char *done, uint64_t blocks, uint64_t movements);
 int64_t dp_progress_now_ns(void); // monotonic
 
 #endif

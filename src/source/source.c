@@ -1,6 +1,7 @@
 // See source.h: the table of kinds, and choosing from it.
 //
-// A source is named by a path, with or without the name of its kind before it ("csv:moves.txt").
+// A source is named by a path or URL, with or without the name of its kind before it
+// ("csv:moves.txt"). A URL says nothing of what answers there, but the chain that is wanted does.
 // Without one, each kind looks at the path and at the first bytes (unpacked, where the file is a
 // gzip or zstd archive) and says how sure it is; the surest wins. Standard input has no name and
 // cannot be looked at twice, so it needs a prefix unless it is CSV, which is what people pipe.
@@ -15,12 +16,11 @@
 #include "source/input.h"
 #include "source/source_kinds.h"
 
-enum { HEAD_SIZE = 4096, PATHS_MAX = 1 << 20, NAMES_SIZE = 120 };
+enum { HEAD_SIZE = 4096, PATHS_MAX = 1 << 20, NAMES_SIZE = 240 };
 
 const dp_source_kind *const dp_source_kinds[] = {
-    &dp_source_blockfile,
-    &dp_source_csv,
-    NULL,
+    &dp_source_blockfile, &dp_source_evm_rpc,   &dp_source_bitcoin_rpc, &dp_source_bitcoin_etl,
+    &dp_source_eth_etl,   &dp_source_etherscan, &dp_source_csv,         NULL,
 };
 
 //- recognising -----------------------------------------------------------------------------------
@@ -38,10 +38,13 @@ static void list_names(char out[NAMES_SIZE])
 	}
 }
 
+// Names the path in a fault, without what of it is secret.
 static dp_code fail_path(const char *path, dp_fault *fault, dp_code code)
 {
+	char shown[DP_URL_SHOWN_MAX];
 	DP_CHECK(code != DP_OK);
-	if (fault != NULL) dp_fault_file(fault, path);
+	dp_url_show(shown, path);
+	if (fault != NULL) dp_fault_file(fault, shown);
 	return code;
 }
 
@@ -54,11 +57,13 @@ static const dp_source_kind *kind_named(const char *name, size_t n)
 	return NULL;
 }
 
-// Length of what may be a prefix: small letters and digits before a colon. 0: none.
+// Length of what may be a prefix: small letters, digits and hyphens before a colon. 0: none.
 static size_t prefix_size(const char *path)
 {
 	size_t n = 0;
-	while ((path[n] >= 'a' && path[n] <= 'z') || (path[n] >= '0' && path[n] <= '9')) n++;
+	while ((path[n] >= 'a' && path[n] <= 'z') || (path[n] >= '0' && path[n] <= '9') ||
+	       path[n] == '-')
+		n++;
 	return path[n] == ':' ? n : 0;
 }
 
@@ -97,33 +102,76 @@ static dp_code recognise(const dp_source_kind **ret_kind, const char *path, cons
 		kind = dp_source_kinds[i];
 	}
 	if (kind == NULL) {
-		char looked_for[DP_FAULT_TEXT_MAX / 2] = "";
-		size_t n = 0;
-		for (size_t i = 0; dp_source_kinds[i] != NULL && n < sizeof looked_for; i++) {
-			int k = snprintf(looked_for + n, sizeof looked_for - n, "%s%s: %s",
-			                 n == 0 ? "" : "; ", dp_source_kinds[i]->name,
-			                 dp_source_kinds[i]->looks_like);
-			n += k > 0 ? (size_t)k : 0;
-		}
-		return fail_path(
-		    path, fault,
-		    dp_fail(fault, DP_BAD_CASE,
-		            "is of no kind we know (%s); name the kind before the path, "
-		            "as in csv:PATH",
-		            looked_for));
+		char names[NAMES_SIZE];
+		list_names(names);
+		return fail_path(path, fault,
+		                 dp_fail(fault, DP_BAD_CASE,
+		                         "is of no kind we know (%s: 'dyepack list sources' tells "
+		                         "how each is recognised); name the kind before the path, "
+		                         "as in csv:PATH",
+		                         names));
 	}
 	*ret_kind = kind;
 	return DP_OK;
 }
 
+// The kind of a URL: by the chain that is wanted, else by what the kinds make of it.
+static dp_code recognise_url(const dp_source_kind **ret_kind, const char *url,
+                             const dp_chain *chain, dp_fault *fault)
+{
+	const dp_source_kind *kind = NULL;
+	int surest = 0;
+	for (size_t i = 0; dp_source_kinds[i] != NULL; i++) {
+		const dp_source_kind *k = dp_source_kinds[i];
+		if (!k->takes_urls) continue;
+		int sure =
+		    chain != NULL ? k->url_kind == chain->kind : k->recognise(url, NULL, 0, false);
+		if (sure <= surest) continue;
+		surest = sure;
+		kind = k;
+	}
+	if (kind == NULL)
+		return fail_path(url, fault,
+		                 dp_fail(fault, DP_BAD_CASE,
+		                         "what answers there cannot be told from the address: name "
+		                         "the chain, or put bitcoin-rpc: or evm-rpc: before it"));
+	*ret_kind = kind;
+	return DP_OK;
+}
+
+// "etl:" is an export of either ETL: which of them, the chain or else the file tells.
+static dp_code kind_of_export(const dp_source_kind **ret_kind, const char **ret_path,
+                              const char *path, const dp_chain *chain, dp_fault *fault)
+{
+	struct stat st;
+	const dp_source_kind *kind = NULL;
+	if (chain != NULL) {
+		kind = chain->kind == DP_CHAIN_UTXO ? kind_named("btc-etl", 7)
+		                                    : kind_named("eth-etl", 7);
+	} else {
+		if (stat(path, &st) != 0)
+			return fail_path(path, fault,
+			                 dp_fail(fault, DP_NOT_FOUND, "no such file or folder"));
+		DP_TRY(recognise(&kind, path, &st, fault));
+		if (strcmp(kind->name, "btc-etl") != 0 && strcmp(kind->name, "eth-etl") != 0)
+			return fail_path(path, fault,
+			                 dp_fail(fault, DP_BAD_CASE,
+			                         "is no export of bitcoin-etl or ethereum-etl"));
+	}
+	*ret_kind = kind;
+	*ret_path = path;
+	return DP_OK;
+}
+
 // The kind of one path, and the path without its prefix.
 static dp_code kind_of(const dp_source_kind **ret_kind, const char **ret_path, const char *path,
-                       dp_fault *fault)
+                       const dp_chain *chain, dp_fault *fault)
 {
 	char names[NAMES_SIZE];
 	struct stat st;
 	size_t n = prefix_size(path);
 	*ret_path = path;
+	if (dp_url_is(path)) return recognise_url(ret_kind, path, chain, fault);
 	if (strcmp(path, "-") == 0) {
 		*ret_kind = &dp_source_csv;
 		return DP_OK;
@@ -133,19 +181,42 @@ static dp_code kind_of(const dp_source_kind **ret_kind, const char **ret_path, c
 	if (n == 0)
 		return fail_path(path, fault,
 		                 dp_fail(fault, DP_NOT_FOUND, "no such file or folder"));
+	if (n == 3 && memcmp(path, "etl", 3) == 0)
+		return kind_of_export(ret_kind, ret_path, path + 4, chain, fault);
 	*ret_kind = kind_named(path, n);
 	if (*ret_kind == NULL) {
 		list_names(names);
+		// The rest is not repeated: it may be a mistyped URL with a password in it.
 		return dp_fail(
 		    fault, DP_BAD_CASE,
 		    "\"%.*s:\" is neither a file nor a kind of source; the kinds are: %s",
 		    (int)(n > 40 ? 40 : n), path, names);
 	}
 	*ret_path = path + n + 1;
+	if ((*ret_kind)->takes_urls != dp_url_is(*ret_path))
+		return dp_fail(fault, DP_BAD_CASE, "\"%s:\" is to be followed by %s",
+		               (*ret_kind)->name,
+		               (*ret_kind)->takes_urls ? "an address such as http://127.0.0.1:8545"
+		                                       : "a file or folder");
 	if ((*ret_path)[0] == 0)
 		return dp_fail(fault, DP_BAD_CASE, "\"%s\" names no file: write it after the colon",
 		               path);
 	return DP_OK;
+}
+
+const char *dp_source_can_text(uint32_t can)
+{
+	switch ((dp_source_can)can) {
+	case DP_CAN_PREVOUTS: return "prevouts";
+	case DP_CAN_TRACES: return "traces";
+	case DP_CAN_OPENINGS: return "opening balances";
+	case DP_CAN_BEGIN: return "begin at any block";
+	case DP_CAN_REORGANISE: return "live chain";
+	case DP_CAN_MEMPOOL: return "mempool";
+	case DP_CAN_HEADS: return "heads";
+	}
+	DP_CHECK(false);
+	return "";
 }
 
 //- a source's life -------------------------------------------------------------------------------
@@ -164,7 +235,8 @@ dp_code dp_source_open(dp_source **ret_source, const char *const *paths, uint32_
 	const dp_source_kind *kind = NULL, *first = NULL;
 	dp_code code = DP_OK;
 	for (uint32_t i = 0; i < path_count && code == DP_OK; i++) {
-		code = kind_of(&kind, &bare[i], paths[i], fault);
+		code = kind_of(&kind, &bare[i], paths[i], options == NULL ? NULL : options->chain,
+		               fault);
 		if (code != DP_OK) break;
 		if (first == NULL) first = kind;
 		if (kind != first)

@@ -101,8 +101,10 @@ static void a_prefix_names_the_kind(void **state)
 	assert_string_equal(kind, "blk");
 	assert_fault("blk:", DP_BAD_CASE, "names no file");
 	assert_fault("blk:/nonexistent", DP_NOT_FOUND, "No such file");
-	assert_fault("zip:/nonexistent", DP_BAD_CASE, "the kinds are: blk, csv");
-	assert_fault("http://node:8332", DP_BAD_CASE, "neither a file nor a kind of source");
+	assert_fault("zip:/nonexistent", DP_BAD_CASE, "the kinds are: blk, evm-rpc, bitcoin-rpc,");
+	assert_fault("csv:http://node:8332", DP_BAD_CASE, "is to be followed by a file or folder");
+	assert_fault("evm-rpc:/tmp", DP_BAD_CASE, "is to be followed by an address");
+	assert_fault("etl:/nonexistent", DP_NOT_FOUND, "no such file or folder");
 	// What is there under that very name needs no prefix.
 	size_t n;
 	uint8_t *b = mk_load(genesis, &n);
@@ -112,14 +114,34 @@ static void a_prefix_names_the_kind(void **state)
 	assert_int_equal(open_paths(paths, 1, &kind, &fault), DP_OK);
 }
 
+// Neither what is recognised wrongly nor what is mistyped repeats a password.
+static void an_address_that_nothing_can_be_told_from_is_refused_without_its_secrets(void **state)
+{
+	(void)state;
+	static const char *const wrong[] = {
+	    "http://user:hunter2@node.example:9/v3/hunter2?key=hunter2",
+	    "csv:http://user:hunter2@node.example:9/",
+	    "htp://user:hunter2@node.example:8545/",
+	    "evm-rpc:htp://user:hunter2@node.example:8545/",
+	};
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+		const char *kind;
+		dp_fault fault = {0};
+		char told[1000];
+		assert_int_equal(open_paths(&wrong[i], 1, &kind, &fault), DP_BAD_CASE);
+		dp_fault_format(&fault, told, sizeof told);
+		assert_null(strstr(told, "hunter2"));
+	}
+}
+
 static void what_nobody_knows_is_told_with_what_was_looked_for(void **state)
 {
 	(void)state;
 	const char *kind;
 	dp_fault fault;
 	mk_save(file, "hello\n", 6);
-	assert_fault(file, DP_BAD_CASE, "blk*.dat");
-	assert_fault(file, DP_BAD_CASE, "*.csv");
+	assert_fault(file, DP_BAD_CASE, "(blk, evm-rpc, bitcoin-rpc");
+	assert_fault(file, DP_BAD_CASE, "eth-etl, etherscan, csv: ");
 	mk_save(file, "", 0);
 	assert_fault(file, DP_BAD_CASE, "of no kind we know");
 	assert_fault(folder, DP_BAD_CASE, "of no kind we know");
@@ -169,6 +191,8 @@ int main(void)
 	    cmocka_unit_test(blocks_are_known_by_name_and_by_their_bytes),
 	    cmocka_unit_test(tables_are_known_by_their_header),
 	    cmocka_unit_test(a_prefix_names_the_kind),
+	    cmocka_unit_test(
+	        an_address_that_nothing_can_be_told_from_is_refused_without_its_secrets),
 	    cmocka_unit_test(what_nobody_knows_is_told_with_what_was_looked_for),
 	    cmocka_unit_test(the_source_counts_what_it_gives),
 	    cmocka_unit_test(a_failed_allocation_is_told_and_nothing_is_lost),

@@ -1,0 +1,377 @@
+// See run.h.
+#include "cli/run.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "chain/digest.h"
+#include "cli/cli.h"
+#include "codec/time.h"
+
+enum { COMMIT_ROWS = 500000 };
+#define COMMIT_NS ((int64_t)20 * 1000000000)
+
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int number)
+{
+	(void)number;
+	interrupted = 1;
+}
+
+// The first signal asks to stop behind the current block. A second one ends the program at once,
+// for who waits for a pipe that says nothing or for a long file to be read in; the casebook is then
+// as after kill -9, at its last commit (I-4).
+void dp_run_watch_signals(void)
+{
+	struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+	(void)sigemptyset(&action.sa_mask);
+	(void)sigaction(SIGINT, &action, NULL);
+	(void)sigaction(SIGTERM, &action, NULL);
+}
+
+bool dp_run_interrupted(void)
+{
+	return interrupted != 0;
+}
+
+static void print_notice(void *context, const char *text)
+{
+	(void)context;
+	(void)fprintf(stderr, "%s\n", text);
+}
+
+static bool wants_to_stop(void *context)
+{
+	(void)context;
+	return dp_run_interrupted();
+}
+
+dp_source_watch dp_run_watch(bool quiet)
+{
+	return (dp_source_watch){.notice = quiet ? NULL : print_notice, .stopped = wants_to_stop};
+}
+
+// For tests: commits more often than one would, so that there is something to kill it in.
+static uint64_t commit_rows(void)
+{
+	const char *text = getenv("DYEPACK_COMMIT_ROWS");
+	uint64_t rows = 0;
+	bool given = text != NULL && dp_cli_number(text, &rows) && rows > 0;
+	return given ? rows : COMMIT_ROWS;
+}
+
+//- what the source was like ----------------------------------------------------------------------
+
+// The first block tells whether this source begins where the casebook's first one did.
+static void note_first(dp_run *r, const dp_block *b)
+{
+	r->first_seen = true;
+	r->facts = (dp_run_facts){.height_first = b->height, .assume_clean = r->assume_clean};
+	if (!r->resumed || !dp_casebook_facts_get(r->book, dp_casebook_run(r->book), &r->facts))
+		return;
+	r->before_gaps = r->facts.gaps;
+	bool elsewhere = b->height != r->facts.height_first;
+	// A source that answers for balances misses nothing by not reading the same blocks again.
+	if (elsewhere && b->chain->kind == DP_CHAIN_ACCOUNT && r->source->opening == NULL)
+		r->facts.continued_without = true;
+	if (!elsewhere || (b->chain->kind != DP_CHAIN_ACCOUNT && !r->adds_on)) return;
+	r->before_movements = r->facts.movements;
+	r->before_noise = r->facts.noise;
+}
+
+// What was read in all, for the report. A source that is read again from its beginning is counted
+// anew.
+static dp_code note_facts(dp_run *r, dp_fault *fault)
+{
+	if (!r->first_seen) return DP_OK;
+	dp_run_facts facts = r->facts;
+	facts.movements = r->before_movements + r->read_movements;
+	facts.noise = r->before_noise + r->read_noise;
+	facts.gaps = r->before_gaps | r->source->gaps;
+	return dp_casebook_facts(r->book, &facts, fault);
+}
+
+// The source begins at or before where the casebook ends: what of it does the casebook know? One
+// that begins where the first one did is compared from its first block on; another one from the
+// first block that the journal still has.
+static void begin_compare(dp_run *r, const dp_block *b)
+{
+	static const uint8_t none[32];
+	r->comparing = true;
+	r->height_begins = b->height;
+	memset(r->chain, 0, sizeof r->chain);
+	r->chain_known = b->height == r->facts.height_first;
+	dp_casebook_block before;
+	if (r->chain_known || b->height == 0 ||
+	    !dp_casebook_block_at(r->book, b->height - 1, &before))
+		return;
+	// Block files say what they follow; rows of a table are taken to go on where they begin.
+	bool follows = memcmp(b->prev, none, 32) == 0 || memcmp(b->prev, before.hash, 32) == 0;
+	if (!follows) return;
+	memcpy(r->chain, before.chain, 32);
+	r->chain_known = r->agrees = true;
+	r->agrees_height = before.height;
+}
+
+static dp_code parted(const dp_run *r, const dp_block *b, dp_fault *fault)
+{
+	dp_code code = dp_fail(fault, DP_BAD_CASE,
+	                       "block %llu does not follow what the casebook followed before it: "
+	                       "the chain reorganised; give a source that reaches back to where "
+	                       "they part",
+	                       (unsigned long long)b->height);
+	dp_fault_file(fault, r->source_name);
+	return code;
+}
+
+static dp_code too_deep(const dp_run *r, const dp_block *b, dp_fault *fault)
+{
+	char height[32];
+	(void)snprintf(height, sizeof height, "%llu", (unsigned long long)b->height);
+	dp_code code = dp_fail(fault, DP_BAD_CASE,
+	                       "block %s of the source, or one before it, differs from what was "
+	                       "followed, and only the last %d blocks can be undone: trace into a "
+	                       "new casebook",
+	                       height, DP_CASEBOOK_UNDO_BLOCKS);
+	dp_fault_file(fault, r->source_name);
+	return code;
+}
+
+// Undoes every block behind the last one on which source and casebook agree.
+static dp_code undo_differing(dp_run *r, const dp_block *b, dp_fault *fault)
+{
+	dp_casebook_block oldest;
+	bool all = !r->agrees && dp_casebook_block_oldest(r->book, &oldest) && oldest.is_first;
+	if (!r->agrees && r->height_begins > r->facts.height_first) return parted(r, b, fault);
+	if (!r->agrees && !all) return too_deep(r, b, fault);
+	while (dp_engine_blocks(r->engine) > 0 &&
+	       (all || dp_engine_height(r->engine) > r->agrees_height)) {
+		dp_code code = dp_engine_rollback(r->engine, fault);
+		if (code == DP_NOT_FOUND) return too_deep(r, b, fault);
+		DP_TRY(code);
+	}
+	r->comparing = false;
+	if (!r->quiet)
+		(void)fprintf(stderr,
+		              "block %llu differs from the one followed before: undone to "
+		              "block %llu\n",
+		              (unsigned long long)b->height,
+		              (unsigned long long)(all ? 0 : dp_engine_height(r->engine)));
+	return dp_casebook_forget(r->book, r->engine, fault);
+}
+
+// A block of a height that the casebook is past: skipped when the source still says the same as
+// before. When it does not, the chain has reorganised (or the export was corrected): what differs
+// is undone, and the block is followed.
+static dp_code known_block(dp_run *r, const dp_block *b, bool *ret_skip, dp_fault *fault)
+{
+	if (!r->comparing) begin_compare(r, b);
+	if (r->chain_known) dp_casebook_chain(r->chain, b->height, b->hash);
+	dp_casebook_block known;
+	bool reached = dp_casebook_block_at(r->book, b->height, &known);
+	bool same = reached && known.height == b->height;
+	if (same && r->chain_known)
+		same = memcmp(r->chain, known.chain, 32) == 0;
+	else if (same)
+		same = memcmp(b->hash, known.hash, 32) == 0;
+	*ret_skip = same || !reached; // older than the journal: its chain will tell
+	if (!*ret_skip) return undo_differing(r, b, fault);
+	if (same) {
+		memcpy(r->chain, known.chain, 32);
+		r->chain_known = r->agrees = true;
+		r->agrees_height = b->height;
+	}
+	return dp_engine_skip(r->engine, b, fault);
+}
+
+// The source steps back: its chain reorganised while it was read. Whatever we followed above the
+// block that this one stands on is undone.
+static dp_code step_back(dp_run *r, const dp_block *b, dp_fault *fault)
+{
+	static const uint8_t none[32];
+	uint64_t from = dp_engine_height(r->engine);
+	DP_CHECK((r->source->kind->can & DP_CAN_REORGANISE) != 0);
+	while (dp_engine_blocks(r->engine) > 0 && dp_engine_height(r->engine) >= b->height) {
+		dp_code code = dp_engine_rollback(r->engine, fault);
+		if (code == DP_NOT_FOUND) return too_deep(r, b, fault);
+		DP_TRY(code);
+	}
+	if (dp_engine_blocks(r->engine) > 0 && memcmp(b->prev, none, 32) != 0 &&
+	    memcmp(b->prev, dp_engine_hash(r->engine), 32) != 0)
+		return parted(r, b, fault);
+	if (!r->quiet)
+		(void)fprintf(stderr, "the chain reorganised: blocks %llu to %llu undone\n",
+		              (unsigned long long)b->height, (unsigned long long)from);
+	return dp_casebook_forget(r->book, r->engine, fault);
+}
+
+// A source that can be asked is begun where the casebook ends, or where the chain parted from what
+// was followed; what was followed above that is undone.
+static dp_code resume_by_asking(dp_run *r, dp_fault *fault)
+{
+	uint64_t from = dp_engine_height(r->engine);
+	while (dp_engine_blocks(r->engine) > 0) {
+		bool known;
+		uint8_t hash[32];
+		uint64_t height = dp_engine_height(r->engine);
+		DP_TRY(r->source->hash_at(r->source, &known, hash, height, fault));
+		if (known && memcmp(hash, dp_engine_hash(r->engine), 32) == 0) break;
+		dp_code code = dp_engine_rollback(r->engine, fault);
+		const dp_block here = {.height = height};
+		if (code == DP_NOT_FOUND) return too_deep(r, &here, fault);
+		DP_TRY(code);
+	}
+	r->adds_on = true;
+	if (dp_engine_blocks(r->engine) == 0 || dp_engine_height(r->engine) != from) {
+		if (!r->quiet)
+			(void)fprintf(stderr,
+			              "the chain reorganised since: blocks up to %llu undone\n",
+			              (unsigned long long)from);
+		DP_TRY(dp_casebook_forget(r->book, r->engine, fault));
+	}
+	if (dp_engine_blocks(r->engine) == 0) return DP_OK; // it begins where the case does
+	return r->source->seek(r->source, dp_engine_height(r->engine) + 1, fault);
+}
+
+// The first block behind the casebook's last one must follow it.
+static dp_code check_follows(const dp_run *r, const dp_block *b, dp_fault *fault)
+{
+	static const uint8_t none[32];
+	if (!r->resumed || dp_engine_blocks(r->engine) == 0 ||
+	    b->height != dp_engine_height(r->engine) + 1 || memcmp(b->prev, none, 32) == 0 ||
+	    memcmp(b->prev, dp_engine_hash(r->engine), 32) == 0)
+		return DP_OK;
+	return parted(r, b, fault);
+}
+
+// Names the casebook in a fault of it.
+static dp_code in_book(const dp_run *r, dp_code code, dp_fault *fault)
+{
+	if (code != DP_OK && r->casebook_path != NULL) dp_fault_file(fault, r->casebook_path);
+	return code;
+}
+
+static dp_code follow_block(dp_run *r, const dp_block *source_block, dp_fault *fault)
+{
+	static const uint8_t none[32];
+	dp_block b = *source_block;
+	if (memcmp(b.hash, none, 32) == 0) dp_block_digest(b.hash, source_block);
+	if (!r->first_seen) note_first(r, &b);
+	r->read_movements += b.mv_count;
+	bool accounts = b.chain->kind == DP_CHAIN_ACCOUNT;
+	for (uint32_t i = 0; accounts && i < b.mv_count; i++) r->read_noise += b.mv[i].asset.v == 0;
+	bool behind = dp_engine_blocks(r->engine) > 0 && b.height <= dp_engine_height(r->engine);
+	if (behind && r->is_live) {
+		DP_TRY(step_back(r, &b, fault));
+	} else if (behind && r->resumed) {
+		bool skip;
+		DP_TRY(known_block(r, &b, &skip, fault));
+		if (skip) return DP_OK;
+	}
+	DP_TRY(check_follows(r, &b, fault));
+	DP_TRY(dp_engine_apply(r->engine, &b, fault));
+	DP_TRY(in_book(r, dp_casebook_record(r->book, r->engine, &b, fault), fault));
+	r->is_live = true;
+	r->blocks++;
+	r->movements += b.mv_count;
+	int64_t now = dp_progress_now_ns();
+	if (dp_casebook_rows_waiting(r->book) < r->commit_rows && now - r->committed_ns < COMMIT_NS)
+		return DP_OK;
+	r->committed_ns = now;
+	DP_TRY(note_facts(r, fault));
+	return in_book(r, dp_casebook_commit(r->book, r->engine, fault), fault);
+}
+
+// What a seed that was not found is known by, in words.
+static const char *seed_name(char out[DP_OUTPOINT_TEXT_MAX + DP_TXID_TEXT_MAX], const dp_seed *seed,
+                             const dp_chain *chain)
+{
+	if (seed->has_outpoint) {
+		dp_outpoint_format(out, &seed->outpoint);
+		return "output";
+	}
+	if (seed->has_tx) {
+		dp_txid_format(out, seed->tx, chain);
+		return "transaction";
+	}
+	if (seed->has_height) {
+		(void)snprintf(out, DP_OUTPOINT_TEXT_MAX, "%llu", (unsigned long long)seed->height);
+		return "block";
+	}
+	dp_time_format(out, seed->time);
+	return "time";
+}
+
+static dp_code seeds_found(dp_run *r, dp_fault *fault)
+{
+	uint32_t count, index;
+	const dp_seed *seed = dp_engine_pending_seed(r->engine, &index, &count);
+	if (seed == NULL || interrupted) return DP_OK;
+	char name[DP_OUTPOINT_TEXT_MAX + DP_TXID_TEXT_MAX];
+	const char *what = seed_name(name, seed, r->cases[0]->chain);
+	const dp_case *c = dp_engine_case(r->engine, index);
+	const char *file = "";
+	for (uint32_t i = 0; i < r->case_count; i++)
+		if (r->cases[i] == c) file = r->case_path[i];
+	dp_code code = dp_fail_at(fault, DP_BAD_CASE, seed->line, 0,
+	                          "the %s %s of this seed is not in the source (%u of the seeds "
+	                          "not found): check it, or give a source that holds it",
+	                          what, name, count);
+	dp_fault_file(fault, file);
+	return code;
+}
+
+// What of the source was not followed, and is no error.
+static void note_left_out(const dp_run *r)
+{
+	const dp_source_stats *s = &r->source->stats;
+	if (r->quiet) return;
+	if (s->blocks_stale > 0)
+		(void)fprintf(stderr, "left out: %llu blocks of branches that lost\n",
+		              (unsigned long long)s->blocks_stale);
+	if (s->records_cut > 0)
+		(void)fprintf(stderr, "left out: the last block of the last file, which is not "
+		                      "complete yet\n");
+}
+
+// By bytes where the source knows how many there are, else by blocks.
+static void show_progress(dp_run *r, uint64_t height)
+{
+	const dp_source_stats *s = &r->source->stats;
+	uint64_t done = s->bytes_read, total = s->bytes_total;
+	uint64_t last = s->height_last < r->height_max ? s->height_last : r->height_max;
+	if (total == 0 && last > s->height_first && height >= s->height_first) {
+		done = height - s->height_first + 1;
+		total = last - s->height_first + 1;
+	}
+	dp_progress_show(&r->progress, done, total, r->movements, height);
+}
+
+dp_code dp_run_follow(dp_run *r, dp_fault *fault)
+{
+	DP_CHECK(r != NULL && r->source != NULL && r->engine != NULL && r->book != NULL);
+	dp_progress_start(&r->progress, r->quiet);
+	r->committed_ns = dp_progress_now_ns();
+	r->commit_rows = commit_rows();
+	bool can_ask = r->source->hash_at != NULL && r->source->seek != NULL;
+	if (r->resumed && can_ask && dp_engine_blocks(r->engine) > 0)
+		DP_TRY(resume_by_asking(r, fault));
+	while (!interrupted) {
+		const dp_block *b;
+		dp_code code = dp_source_next(r->source, &b, fault);
+		// A source that gave up waiting because we asked it to is no failure.
+		if (code == DP_END || (code == DP_BUSY && interrupted)) break;
+		DP_TRY(code);
+		if (b->height > r->height_max || b->time > r->time_max) break;
+		DP_TRY(follow_block(r, b, fault));
+		show_progress(r, b->height);
+	}
+	dp_progress_end(&r->progress, "followed", r->blocks, r->movements);
+	note_left_out(r);
+	DP_TRY(seeds_found(r, fault));
+	DP_TRY(note_facts(r, fault));
+	return in_book(r, dp_casebook_commit(r->book, r->engine, fault), fault);
+}

@@ -1,0 +1,541 @@
+// Blocks of an EVM chain from a node (kind "evm-rpc").
+//
+// For each height three questions are asked at once: the block with its transactions, the receipts,
+// and the calls inside the transactions. Several heights are asked ahead, as many as the sizes of
+// recent answers and the memory allowed let in; small blocks travel many to a request. Giving a
+// block then goes
+//
+//   wait      for the answers                              source/rpc.c
+//   prove     hash, transactions, receipts                 source/evm_proof.c
+//   follow    the parent must be the block given before
+//   decode    block, receipts, calls; rewards              source/evm_json.c
+//   build     movements                                    chain/ethereum.c
+//
+// A chain changes while it is read. Where the parent is another one, the window is thrown away and
+// the newest block given that still stands is looked for, over the last 128; the source goes on
+// above it (see source.h). The three answers may also come from both sides of a change: when they
+// do not fit together the block's hash is asked for again, and if it is another one now, all three.
+//
+// What nodes cannot give is chosen once, for the first block (evm_node.c), and a gap is stated.
+// When the calls of a single block cannot be had (nodes give up on very large ones), the block is
+// taken without, that is said at once, and the same gap is stated.
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "chain/ethereum.h"
+#include "codec/hex.h"
+#include "source/evm_json.h"
+#include "source/evm_node.h"
+#include "source/evm_proof.h"
+#include "source/source_kinds.h"
+
+enum {
+	KEPT = 128,       // hashes of blocks given, for stepping back
+	WINDOW_MAX = 128, // heights asked ahead
+	TRIES_MAX = 6,    // for a block that changes or that the node has not got yet
+	WAIT_FIRST_MS = 250,
+	PARAMS_MAX = 100,
+	CALLS_A_BATCH = 100,
+};
+#define MEMORY_DEFAULT (UINT64_C(1) << 30)
+#define GROUP_BYTES (UINT64_C(1) << 20) // blocks are sent for in requests of about this answer
+#define SIZE_GUESS (UINT64_C(1) << 20)  // of a block's answers, before the first
+
+// A height that was asked for. Tickets are 0 where nothing was asked.
+typedef struct asked {
+	uint64_t block, receipts, calls;
+} asked;
+
+typedef struct evm_rpc {
+	dp_source base; // first: see struct dp_source
+	dp_evm_node node;
+	uint64_t memory_max, height_max;
+	uint64_t next;                 // height to give next
+	asked window[WINDOW_MAX];      // ring: height h at h % WINDOW_MAX
+	uint64_t asked_end, group_end; // heights below these were asked, will be sent together
+	uint64_t size_mean;            // of a block's answers, of late
+	uint8_t kept[KEPT][32];        // ring: hash of height h at h % KEPT
+	uint64_t kept_first, kept_end; // heights whose hashes are kept
+	dp_evm_block evm;
+	dp_block_builder builder;
+	dp_evm_proof proof;
+	const dp_json **receipt; // of the current block, one a transaction
+	dp_rpc_answer *single;   // receipts that were asked for one by one
+	uint64_t receipt_cap, single_cap;
+	uint32_t single_count;
+	bool is_ended_by_fault;
+} evm_rpc;
+
+// The answers for one height. Zero where there is none.
+typedef struct answers {
+	dp_rpc_answer block, receipts, calls;
+	bool has_block, has_receipts, has_calls;
+} answers;
+
+//- asking ahead ----------------------------------------------------------------------------------
+
+static dp_code ask_one(evm_rpc *e, uint64_t height, dp_fault *fault)
+{
+	asked *a = &e->window[height % WINDOW_MAX];
+	char quantity[DP_EVM_QUANTITY_MAX], params[PARAMS_MAX];
+	dp_rpc *rpc = e->node.rpc;
+	*a = (asked){0};
+	dp_evm_quantity(quantity, height);
+	(void)snprintf(params, sizeof params, "[\"%s\",true]", quantity);
+	DP_TRY(dp_rpc_start(rpc, &a->block, "eth_getBlockByNumber", params, fault));
+	if (height == 0) return DP_OK; // genesis has no transactions
+	(void)snprintf(params, sizeof params, "[\"%s\"]", quantity);
+	if (e->node.has_block_receipts)
+		DP_TRY(dp_rpc_start(rpc, &a->receipts, "eth_getBlockReceipts", params, fault));
+	if (e->node.traces == DP_EVM_TRACES_PARITY)
+		DP_TRY(dp_rpc_start(rpc, &a->calls, "trace_block", params, fault));
+	(void)snprintf(params, sizeof params, "[\"%s\",{\"tracer\":\"callTracer\"}]", quantity);
+	if (e->node.traces == DP_EVM_TRACES_CALLS)
+		DP_TRY(dp_rpc_start(rpc, &a->calls, "debug_traceBlockByNumber", params, fault));
+	return DP_OK;
+}
+
+static uint64_t last_wanted(const evm_rpc *e)
+{
+	return e->node.tip < e->height_max ? e->node.tip : e->height_max;
+}
+
+// Keeps the window full, in groups that make good batches.
+static dp_code ask_ahead(evm_rpc *e, dp_fault *fault)
+{
+	uint64_t fits = e->memory_max / 4 / e->size_mean, group = GROUP_BYTES / e->size_mean;
+	if (fits > WINDOW_MAX) fits = WINDOW_MAX;
+	if (fits < 1) fits = 1;
+	if (group > CALLS_A_BATCH / 3) group = CALLS_A_BATCH / 3;
+	if (group > fits / 2) group = fits / 2;
+	if (group < 1) group = 1;
+	uint64_t end = e->next + fits;
+	if (end > last_wanted(e) + 1) end = last_wanted(e) + 1;
+	// A few at a time would make small batches; what is nearest is always asked.
+	if (e->asked_end > e->next && end - e->asked_end < group && end <= last_wanted(e))
+		return DP_OK;
+	while (e->asked_end < end) {
+		uint64_t stop = e->asked_end + group < end ? e->asked_end + group : end;
+		for (; e->asked_end < stop; e->asked_end++) DP_TRY(ask_one(e, e->asked_end, fault));
+		DP_TRY(dp_rpc_flush(e->node.rpc, fault));
+	}
+	return DP_OK;
+}
+
+static void forget_window(evm_rpc *e)
+{
+	for (uint64_t h = e->next; h < e->asked_end; h++) {
+		asked *a = &e->window[h % WINDOW_MAX];
+		if (a->block != 0) dp_rpc_drop(e->node.rpc, a->block);
+		if (a->receipts != 0) dp_rpc_drop(e->node.rpc, a->receipts);
+		if (a->calls != 0) dp_rpc_drop(e->node.rpc, a->calls);
+		*a = (asked){0};
+	}
+	e->asked_end = e->next;
+}
+
+static void release(evm_rpc *e, answers *a)
+{
+	if (a->has_block) dp_rpc_answer_done(&a->block);
+	if (a->has_receipts) dp_rpc_answer_done(&a->receipts);
+	if (a->has_calls) dp_rpc_answer_done(&a->calls);
+	for (uint32_t i = 0; i < e->single_count; i++) dp_rpc_answer_done(&e->single[i]);
+	e->single_count = 0;
+	*a = (answers){0};
+}
+
+static dp_code take(evm_rpc *e, uint64_t *io_ticket, dp_rpc_answer *ret_answer, bool *ret_has,
+                    dp_fault *fault)
+{
+	if (*io_ticket == 0) return DP_OK;
+	uint64_t ticket = *io_ticket;
+	*io_ticket = 0;
+	DP_TRY(dp_rpc_wait(e->node.rpc, ticket, ret_answer, fault));
+	*ret_has = true;
+	return DP_OK;
+}
+
+// The answers for the next height. A single receipt each where the node cannot give them together.
+static dp_code wait_for(evm_rpc *e, answers *ret_answers, dp_fault *fault)
+{
+	asked *a = &e->window[e->next % WINDOW_MAX];
+	DP_CHECK(e->asked_end > e->next && a->block != 0);
+	DP_TRY(take(e, &a->block, &ret_answers->block, &ret_answers->has_block, fault));
+	DP_TRY(take(e, &a->receipts, &ret_answers->receipts, &ret_answers->has_receipts, fault));
+	DP_TRY(take(e, &a->calls, &ret_answers->calls, &ret_answers->has_calls, fault));
+	uint64_t size =
+	    ret_answers->block.size + ret_answers->receipts.size + ret_answers->calls.size;
+	e->size_mean = (7 * e->size_mean + size) / 8 + 1;
+	// One large block counts at once: the next ones may be as large.
+	if (size > e->size_mean) e->size_mean = size;
+	return DP_OK;
+}
+
+//- one block -------------------------------------------------------------------------------------
+
+// Puts the node and the height before what was found wrong.
+static dp_code place(const evm_rpc *e, dp_code code, dp_fault *fault)
+{
+	if (code != DP_BAD_BYTES || fault == NULL || fault->file[0] != 0) return code;
+	dp_fault_file(fault, dp_rpc_name(e->node.rpc));
+	return code;
+}
+
+static dp_code single_receipts(evm_rpc *e, dp_fault *fault)
+{
+	static const char *const method = "eth_getTransactionReceipt";
+	uint32_t count = e->evm.tx_count;
+	uint64_t *ticket = dp_alloc(((size_t)count + 1) * sizeof *ticket);
+	if (ticket == NULL) return dp_fail(fault, DP_NO_MEMORY, "out of memory");
+	dp_code code = dp_grow((void **)&e->single, &e->single_cap, sizeof *e->single, count,
+	                       DP_BLOCK_TX_MAX, fault);
+	for (uint32_t i = 0; i < count && code == DP_OK; i++) {
+		char params[PARAMS_MAX] = "[\"0x";
+		dp_hex_encode(params + 4, e->evm.tx[i].hash, 32);
+		memcpy(params + 4 + 64, "\"]", 3);
+		code = dp_rpc_start(e->node.rpc, &ticket[i], method, params, fault);
+	}
+	for (uint32_t i = 0; i < count && code == DP_OK; i++) {
+		code = dp_rpc_wait(e->node.rpc, ticket[i], &e->single[i], fault);
+		if (code != DP_OK) break;
+		e->single_count++;
+		if (e->single[i].result == NULL)
+			code = dp_rpc_fail(e->node.rpc, &e->single[i], method, fault);
+		e->receipt[i] = e->single[i].result;
+	}
+	dp_free(ticket);
+	return code;
+}
+
+// Gathers the receipts into receipt[], from the one answer or one by one, and decodes them.
+static dp_code read_receipts(evm_rpc *e, const answers *a, dp_fault *fault)
+{
+	uint32_t count = e->evm.tx_count, found = 0;
+	bool proven = true;
+	if (count == 0) return DP_OK;
+	DP_TRY(dp_grow((void **)&e->receipt, &e->receipt_cap, sizeof *e->receipt, count,
+	               DP_BLOCK_TX_MAX, fault));
+	if (a->has_receipts && a->receipts.result != NULL && dp_json_is_array(a->receipts.result)) {
+		const dp_json *r = dp_json_first(a->receipts.result);
+		for (; r != NULL && found < count; r = dp_json_next(r)) e->receipt[found++] = r;
+		if (r != NULL || found != count)
+			return dp_fail(fault, DP_BAD_BYTES,
+			               "block %" PRIu64 ": has %u transactions and %s receipts",
+			               e->evm.height, count, r != NULL ? "more" : "fewer");
+	} else {
+		DP_TRY(single_receipts(e, fault));
+	}
+	DP_TRY(
+	    dp_evm_proof_receipts(&e->proof, &proven, a->block.result, e->receipt, count, fault));
+	if (!proven) e->base.gaps |= DP_GAP_UNPROVEN;
+	return dp_evm_json_receipts(&e->evm, e->receipt, count, fault);
+}
+
+// Very large blocks are beyond what some nodes will trace; the run goes on, and says so.
+static dp_code read_calls(evm_rpc *e, const answers *a, dp_fault *fault)
+{
+	if (!a->has_calls || e->evm.tx_count == 0) return DP_OK;
+	if (a->calls.result != NULL && dp_json_is_array(a->calls.result))
+		return e->node.traces == DP_EVM_TRACES_CALLS
+		           ? dp_evm_json_calls(&e->evm, a->calls.result, fault)
+		           : dp_evm_json_parity(&e->evm, a->calls.result, fault);
+	e->base.gaps |= DP_GAP_TRACES;
+	if (e->node.watch.notice == NULL) return DP_OK;
+	char text[DP_RPC_TEXT_MAX + 160];
+	(void)snprintf(text, sizeof text,
+	               "%s gives no traces of block %" PRIu64 " (%s): taken without",
+	               dp_rpc_name(e->node.rpc), e->evm.height, a->calls.error);
+	e->node.watch.notice(e->node.watch.context, text);
+	return DP_OK;
+}
+
+// Proof of work paid the miners of the block and of its uncles, whose headers are asked for.
+static dp_code read_rewards(evm_rpc *e, const answers *a, dp_fault *fault)
+{
+	enum { UNCLES_MAX = 2 }; // of Ethereum's rules
+	static const char *const method = "eth_getUncleByBlockNumberAndIndex";
+	uint8_t miner[UNCLES_MAX][20];
+	uint64_t height[UNCLES_MAX];
+	uint32_t count = dp_evm_json_uncle_count(a->block.result);
+	if (!dp_evm_json_pays_reward(a->block.result)) return DP_OK;
+	if (count > UNCLES_MAX)
+		return dp_fail(fault, DP_BAD_BYTES, "block %" PRIu64 ": has %u uncles",
+		               e->evm.height, count);
+	for (uint32_t i = 0; i < count; i++) {
+		char quantity[DP_EVM_QUANTITY_MAX], params[PARAMS_MAX];
+		dp_rpc_answer uncle;
+		dp_evm_quantity(quantity, e->evm.height);
+		(void)snprintf(params, sizeof params, "[\"%s\",\"0x%x\"]", quantity, i);
+		DP_TRY(dp_rpc_call(e->node.rpc, &uncle, method, params, fault));
+		dp_code code = uncle.result == NULL
+		                   ? dp_rpc_fail(e->node.rpc, &uncle, method, fault)
+		                   : dp_evm_json_uncle(miner[i], &height[i], uncle.result, fault);
+		dp_rpc_answer_done(&uncle);
+		if (code != DP_OK) return code;
+	}
+	return dp_evm_add_rewards(&e->evm, (const uint8_t(*)[20])miner, height, count, fault);
+}
+
+static dp_code decode(evm_rpc *e, const answers *a, const dp_block **ret_block, dp_fault *fault)
+{
+	bool proven;
+	DP_TRY(dp_evm_proof_block(&e->proof, &proven, a->block.result, fault));
+	if (!proven) e->base.gaps |= DP_GAP_UNPROVEN;
+	DP_TRY(dp_evm_json_block(&e->evm, e->base.chain, e->next, a->block.result, fault));
+	DP_TRY(read_receipts(e, a, fault));
+	DP_TRY(read_rewards(e, a, fault)); // before the calls: trace_block states rewards, too
+	DP_TRY(read_calls(e, a, fault));
+	return dp_evm_build(&e->builder, ret_block, &e->base.gaps, &e->evm, fault);
+}
+
+//- following the chain ---------------------------------------------------------------------------
+
+static void keep(evm_rpc *e, const dp_block *b)
+{
+	memcpy(e->kept[b->height % KEPT], b->hash, 32);
+	if (e->kept_end == e->kept_first) e->kept_first = b->height;
+	e->kept_end = b->height + 1;
+	if (e->kept_end - e->kept_first > KEPT) e->kept_first = e->kept_end - KEPT;
+}
+
+static bool follows(const evm_rpc *e, const dp_evm_block *b)
+{
+	if (e->kept_end == e->kept_first) return true;
+	DP_CHECK(e->kept_end == e->next);
+	return memcmp(b->prev, e->kept[(e->next - 1) % KEPT], 32) == 0;
+}
+
+// Looks for the newest block given that still stands, and goes on above it.
+static dp_code step_back(evm_rpc *e, dp_fault *fault)
+{
+	forget_window(e);
+	while (e->kept_end > e->kept_first) {
+		uint8_t hash[32];
+		bool known;
+		uint64_t height = e->kept_end - 1;
+		DP_TRY(dp_evm_node_hash(&e->node, &known, hash, height, fault));
+		if (known && memcmp(hash, e->kept[height % KEPT], 32) == 0) break;
+		e->kept_end--;
+		e->base.stats.blocks_stale++;
+	}
+	if (e->kept_end == e->kept_first)
+		return dp_fail(fault, DP_BAD_BYTES,
+		               "block %" PRIu64 ": the chain of %s reorganised by more blocks than "
+		               "can be undone: run again from the beginning",
+		               e->next, dp_rpc_name(e->node.rpc));
+	e->next = e->asked_end = e->kept_end;
+	return dp_evm_node_ask_tip(&e->node, fault);
+}
+
+// Did the chain change at the next height since its block was answered?
+static dp_code has_changed(evm_rpc *e, const answers *a, bool *ret_changed, dp_fault *fault)
+{
+	uint8_t was[32], is[32];
+	bool known;
+	DP_TRY(dp_evm_node_hash(&e->node, &known, is, e->next, fault));
+	bool had = a->block.result != NULL && dp_json_is_object(a->block.result) &&
+	           dp_evm_json_bytes(was, 32, dp_json_get(a->block.result, "hash"));
+	*ret_changed = !known || !had || memcmp(was, is, 32) != 0;
+	return DP_OK;
+}
+
+typedef enum outcome { GIVEN, AGAIN, STEPPED_BACK } outcome;
+
+// The block at the next height, or why not yet: the node has not got it although it named it, or
+// the chain changed while its parts were answered.
+static dp_code try_block(evm_rpc *e, outcome *ret_outcome, const dp_block **ret_block,
+                         dp_fault *fault)
+{
+	answers a = {0};
+	DP_TRY(ask_ahead(e, fault));
+	dp_code code = wait_for(e, &a, fault);
+	if (code == DP_OK && a.block.result == NULL)
+		code = dp_rpc_fail(e->node.rpc, &a.block, "eth_getBlockByNumber", fault);
+	*ret_outcome = AGAIN;
+	if (code == DP_OK && dp_json_is_object(a.block.result)) {
+		dp_fault first = {0};
+		code = decode(e, &a, ret_block, &first);
+		*ret_outcome = GIVEN;
+		if (code == DP_BAD_BYTES) {
+			bool changed;
+			code = has_changed(e, &a, &changed, fault);
+			if (code == DP_OK && changed)
+				*ret_outcome = AGAIN;
+			else if (code == DP_OK)
+				code = DP_BAD_BYTES;
+		}
+		if (code != DP_OK && fault != NULL && first.code == code) *fault = first;
+	}
+	release(e, &a);
+	if (code != DP_OK) return code;
+	if (*ret_outcome == GIVEN && !follows(e, &e->evm)) {
+		*ret_outcome = STEPPED_BACK;
+		return step_back(e, fault);
+	}
+	return DP_OK;
+}
+
+static dp_code give(evm_rpc *e, const dp_block **ret_block, dp_fault *fault)
+{
+	uint32_t tries = 0, wait_ms = WAIT_FIRST_MS;
+	for (;;) {
+		outcome came;
+		if (e->next > last_wanted(e) && e->next <= e->height_max)
+			DP_TRY(dp_evm_node_ask_tip(&e->node, fault));
+		if (e->next > last_wanted(e)) return DP_END;
+		DP_TRY(try_block(e, &came, ret_block, fault));
+		if (came == GIVEN) break;
+		if (came == STEPPED_BACK && ++tries < TRIES_MAX) continue;
+		forget_window(e);
+		if (++tries >= TRIES_MAX)
+			return dp_fail(fault, DP_IO,
+			               "%s names block %" PRIu64 " and does not give it, or gives "
+			               "another one each time: try again later",
+			               dp_rpc_name(e->node.rpc), e->next);
+		DP_TRY(dp_evm_node_wait(&e->node, wait_ms, fault));
+		wait_ms *= 2;
+	}
+	keep(e, *ret_block);
+	e->next++;
+	return DP_OK;
+}
+
+static void note_stats(evm_rpc *e)
+{
+	dp_http_stats s = dp_rpc_stats(e->node.rpc);
+	e->base.stats.bytes_read = s.bytes_in;
+	e->base.stats.requests = s.requests;
+	e->base.stats.retries = s.retries;
+	e->base.stats.height_last = last_wanted(e);
+}
+
+static dp_code evm_next(dp_source *s, const dp_block **ret_block, dp_fault *fault)
+{
+	evm_rpc *e = (evm_rpc *)(void *)s;
+	DP_CHECK(ret_block != NULL && !e->is_ended_by_fault);
+	dp_code code = place(e, give(e, ret_block, fault), fault);
+	e->is_ended_by_fault = code != DP_OK && code != DP_END;
+	note_stats(e);
+	return code;
+}
+
+//- answering -------------------------------------------------------------------------------------
+
+static dp_code evm_opening(dp_source *s, bool *ret_known, dp_u256 *ret_amount, const dp_addr *addr,
+                           dp_asset asset, uint64_t height, dp_fault *fault)
+{
+	evm_rpc *e = (evm_rpc *)(void *)s;
+	DP_CHECK(ret_known != NULL && ret_amount != NULL && addr != NULL);
+	return dp_evm_node_balance(&e->node, ret_known, ret_amount, addr, asset, height, fault);
+}
+
+static dp_code evm_hash_at(dp_source *s, bool *ret_known, uint8_t ret_hash[32], uint64_t height,
+                           dp_fault *fault)
+{
+	evm_rpc *e = (evm_rpc *)(void *)s;
+	DP_CHECK(ret_known != NULL && ret_hash != NULL);
+	return dp_evm_node_hash(&e->node, ret_known, ret_hash, height, fault);
+}
+
+static dp_code evm_seek(dp_source *s, uint64_t height, dp_fault *fault)
+{
+	evm_rpc *e = (evm_rpc *)(void *)s;
+	DP_CHECK(!e->is_ended_by_fault);
+	forget_window(e);
+	e->next = e->asked_end = height;
+	e->kept_first = e->kept_end = height;
+	e->base.stats.height_first = height;
+	// The block below is where the caller goes on: what follows must stand on it.
+	if (height == 0) return DP_OK;
+	bool known;
+	uint8_t hash[32];
+	DP_TRY(dp_evm_node_hash(&e->node, &known, hash, height - 1, fault));
+	if (!known) return DP_OK;
+	memcpy(e->kept[(height - 1) % KEPT], hash, 32);
+	e->kept_first = height - 1;
+	return DP_OK;
+}
+
+//- opening ---------------------------------------------------------------------------------------
+
+static void evm_close(dp_source *s)
+{
+	evm_rpc *e = (evm_rpc *)(void *)s;
+	DP_CHECK(e != NULL);
+	dp_evm_node_close(&e->node);
+	dp_evm_done(&e->evm);
+	dp_builder_done(&e->builder);
+	dp_evm_proof_done(&e->proof);
+	dp_free((void *)e->receipt);
+	dp_free(e->single);
+	dp_free(e);
+}
+
+static dp_code prepare(evm_rpc *e, const char *url, const dp_source_options *options,
+                       dp_fault *fault)
+{
+	DP_TRY(dp_evm_node_open(&e->node, url, options, fault));
+	DP_TRY(dp_evm_node_begin(&e->node, &e->next, &options->begin, fault));
+	DP_TRY(dp_evm_node_probe(&e->node, e->next, fault));
+	e->base.chain = e->node.chain;
+	if (e->node.traces == DP_EVM_TRACES_NONE) e->base.gaps |= DP_GAP_TRACES;
+	if (e->node.has_old_state) e->base.opening = evm_opening;
+	e->asked_end = e->kept_first = e->kept_end = e->next;
+	e->base.stats.height_first = e->next;
+	note_stats(e);
+	return DP_OK;
+}
+
+static dp_code evm_open(dp_source **ret_source, const char *const *paths, uint32_t path_count,
+                        const dp_source_options *options, dp_fault *fault)
+{
+	DP_CHECK(ret_source != NULL && paths != NULL && path_count > 0 && options != NULL);
+	if (path_count > 1)
+		return dp_fail(fault, DP_BAD_CASE, "give one node: a chain is read from one place");
+	evm_rpc *e = dp_alloc(sizeof *e);
+	if (e == NULL) return dp_fail(fault, DP_NO_MEMORY, "out of memory");
+	e->base.kind = &dp_source_evm_rpc;
+	e->base.next = evm_next;
+	e->base.close = evm_close;
+	e->base.hash_at = evm_hash_at;
+	e->base.seek = evm_seek;
+	e->memory_max = options->memory_max == 0 ? MEMORY_DEFAULT : options->memory_max;
+	e->height_max = options->has_height_max ? options->height_max : UINT64_MAX - 1;
+	e->size_mean = SIZE_GUESS;
+	dp_code code = place(e, prepare(e, paths[0], options, fault), fault);
+	if (code != DP_OK) {
+		evm_close(&e->base);
+		return code;
+	}
+	*ret_source = &e->base;
+	return DP_OK;
+}
+
+//- the row ---------------------------------------------------------------------------------------
+
+// Only the port can be looked at: 8545 is the custom of every EVM node.
+static int evm_recognise(const char *path, const uint8_t *head, size_t head_size, bool is_folder)
+{
+	(void)head;
+	(void)head_size;
+	(void)is_folder;
+	DP_CHECK(path != NULL);
+	return dp_url_is(path) && strstr(path, ":8545") != NULL ? 50 : 0;
+}
+
+const dp_source_kind dp_source_evm_rpc = {
+    .name = "evm-rpc",
+    .summary = "Ethereum and every EVM chain from a node: geth, reth, erigon, nethermind, anvil, "
+               "hosted",
+    .looks_like = "http://127.0.0.1:8545, https://host/key",
+    .gives = "blocks proven by their hashes; receipts; transfers by contracts where the node has "
+             "debug_traceBlockByNumber or trace_block; opening balances where it keeps old state",
+    .can = DP_CAN_TRACES | DP_CAN_OPENINGS | DP_CAN_BEGIN | DP_CAN_REORGANISE,
+    .takes_urls = true,
+    .url_kind = DP_CHAIN_ACCOUNT,
+    .recognise = evm_recognise,
+    .open = evm_open,
+};
