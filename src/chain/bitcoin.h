@@ -28,7 +28,6 @@ enum {
 	DP_BITCOIN_BLOCK_SIZE_MAX = 4000000, // of Bitcoin itself; other chains: block_size_max
 };
 #define DP_BITCOIN_MONEY_MAX UINT64_C(2100000000000000) // 21e6 BTC; other chains: money_max
-#define DP_BITCOIN_BIP34_HEIGHT UINT64_C(227931)        // other chains: bip34_height
 
 typedef struct dp_bitcoin_header {
 	uint8_t hash[32], prev[32], merkle_root[32]; // as hashed: the reverse of what people print

@@ -17,17 +17,12 @@
 #include <stdint.h>
 
 #include "base/fault.h"
-#include "chain/address.h"
+#include "chain/undo.h"
 
 enum {
-	DP_SPENT_COUNT_MAX = 100000,   // a block of 4,000,000 bytes has fewer inputs
-	DP_SPENT_BYTES_MAX = 32 << 20, // of a companion, unpacked
+	DP_SPENT_COUNT_MAX = DP_CHAIN_BLOCK_SIZE_MAX / 41, // no block has so many inputs
+	DP_SPENT_BYTES_MAX = 32 << 20,                     // of a companion, unpacked
 };
-
-typedef struct dp_spent_coin {
-	uint64_t value;
-	dp_addr from;
-} dp_spent_coin;
 
 typedef struct dp_spent {
 	dp_spent_coin *coin;

@@ -1,0 +1,60 @@
+// A Bitcoin node over JSON-RPC: which chain it is on, its tip, its hashes, and what coins are
+// worth. The calls that are not blocks; those are source/bitcoin_rpc.c.
+//
+// Which chain a node is on is told by the hash of its first block, not by the name it gives: names
+// differ between programs ("test" and "testnet3"), and anybody may start a network of their own.
+// Bitcoin Cash shares Bitcoin's first 478558 blocks: it is told by the first block of its own.
+#ifndef DP_SOURCE_BITCOIN_NODE_H
+#define DP_SOURCE_BITCOIN_NODE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "chain/block.h"
+#include "source/bitcoin_json.h"
+#include "source/rpc.h"
+#include "source/source.h"
+
+struct dp_coin_wanted;
+
+// Zero-initialise; dp_bitcoin_node_done also after a failed open.
+typedef struct dp_bitcoin_node {
+	dp_rpc *rpc;
+	const dp_chain *chain;
+	uint64_t tip;          // height of the newest block, when last asked
+	uint64_t pruned_below; // blocks below are thrown away; 0 = none
+	bool lacks_index;      // cannot give transactions by their ids
+	bool has_index;        // has given one
+	dp_source_watch watch;
+	dp_bitcoin_answer answer; // of transactions
+	struct dp_coin_wanted *wanted;
+	uint64_t wanted_cap;
+} dp_bitcoin_node;
+
+// Connects, and refuses a node on another chain than `options->chain` (where given), and one that
+// is still syncing, unless it has all blocks that are wanted already.
+DP_MUST dp_code dp_bitcoin_node_open(dp_bitcoin_node *n, const char *url,
+                                     const dp_source_options *options, uint64_t answer_max,
+                                     dp_fault *fault);
+void dp_bitcoin_node_done(dp_bitcoin_node *n);
+
+DP_MUST dp_code dp_bitcoin_node_tip(dp_bitcoin_node *n, dp_fault *fault); // asks it again
+// The hashes of `count` heights, as many of them as there are: *ret_count.
+DP_MUST dp_code dp_bitcoin_node_hashes(dp_bitcoin_node *n, uint8_t (*ret_hash)[32],
+                                       uint32_t *ret_count, uint64_t height, uint32_t count,
+                                       dp_fault *fault);
+// The height to begin at (see dp_source_begin).
+DP_MUST dp_code dp_bitcoin_node_begin(dp_bitcoin_node *n, uint64_t *ret_height,
+                                      const dp_source_begin *begin, dp_fault *fault);
+// Finds out whether the node has an index of transactions, by one that is in its chain.
+DP_MUST dp_code dp_bitcoin_node_try_index(dp_bitcoin_node *n, const uint8_t txid[32],
+                                          dp_fault *fault);
+// What the inputs in rows `row` of the block are worth: ret_coin[i] for row[i], with the value
+// DP_SETTLE_UNKNOWN where the node cannot say.
+DP_MUST dp_code dp_bitcoin_node_values(dp_bitcoin_node *n, dp_spent_coin *ret_coin,
+                                       const dp_block *block, const uint32_t *row, uint32_t count,
+                                       dp_fault *fault);
+// One line to whoever watches.
+void dp_bitcoin_node_notice(const dp_bitcoin_node *n, const char *format, ...) DP_PRINTF(2, 3);
+
+#endif
