@@ -18,9 +18,10 @@ static bool must_fail(void)
 {
 	int_fast64_t left = atomic_load_explicit(&fail_countdown, memory_order_relaxed);
 	if (__builtin_expect(left < 0, 1)) return false;
-	if (left == 0) return true; // and all after it
-	atomic_fetch_sub_explicit(&fail_countdown, 1, memory_order_relaxed);
-	return false;
+	// Two threads must not both take the last: the count would pass zero and switch itself off.
+	while (left > 0 && !atomic_compare_exchange_weak(&fail_countdown, &left, left - 1))
+		continue;
+	return left == 0; // and all after it
 }
 
 void *dp_alloc(size_t size)

@@ -17,9 +17,15 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "codec/bytes.h"
 #include "source/blockfile.h"
 
-enum { FRAME_SIZE = 8, ZERO_PIECE = 64 << 10, NAME_MAX_SIZE = 4096 };
+enum {
+	ZERO_PIECE = 64 << 10,
+	NAME_MAX_SIZE = 4096,
+	COUNT_SIZE_MAX = 9, // of the count of transactions, behind the header
+	SCAN_SIZE = DP_BLOCK_FRAME_SIZE + DP_BITCOIN_HEADER_SIZE + COUNT_SIZE_MAX,
+};
 
 //- faults ----------------------------------------------------------------------------------------
 
@@ -41,22 +47,6 @@ static dp_code fail_errno(const char *path, dp_fault *fault)
 
 //- the list of files -----------------------------------------------------------------------------
 
-static dp_code add_file(dp_block_files *files, const char *path, const uint8_t *bytes,
-                        uint64_t size, dp_fault *fault)
-{
-	DP_CHECK((path == NULL) != (bytes == NULL));
-	DP_TRY(dp_grow((void **)&files->file, &files->cap, sizeof *files->file, files->count + 1,
-	               DP_BLOCKFILE_FILES_MAX, fault));
-	dp_block_file f = {.bytes = bytes, .size = size};
-	if (path != NULL) {
-		f.path = dp_alloc(strlen(path) + 1);
-		if (f.path == NULL) return dp_fail(fault, DP_NO_MEMORY, "out of memory");
-		memcpy(f.path, path, strlen(path));
-	}
-	files->file[files->count++] = f;
-	return DP_OK;
-}
-
 // blk, digits, .dat: the number. False for any other name.
 static bool number_of(const char *name, uint64_t *ret_number)
 {
@@ -73,6 +63,23 @@ static const char *base_name(const char *path)
 {
 	const char *slash = strrchr(path, '/');
 	return slash == NULL ? path : slash + 1;
+}
+
+static dp_code add_file(dp_block_files *files, const char *path, const uint8_t *bytes,
+                        uint64_t size, dp_fault *fault)
+{
+	DP_CHECK((path == NULL) != (bytes == NULL));
+	DP_TRY(dp_grow((void **)&files->file, &files->cap, sizeof *files->file, files->count + 1,
+	               DP_BLOCKFILE_FILES_MAX, fault));
+	dp_block_file f = {.bytes = bytes, .size = size, .number = DP_BLOCK_FILE_NO_NUMBER};
+	if (path != NULL) {
+		(void)number_of(base_name(path), &f.number);
+		f.path = dp_alloc(strlen(path) + 1);
+		if (f.path == NULL) return dp_fail(fault, DP_NO_MEMORY, "out of memory");
+		memcpy(f.path, path, strlen(path));
+	}
+	files->file[files->count++] = f;
+	return DP_OK;
 }
 
 static bool is_bare_name(const char *name)
@@ -104,12 +111,8 @@ bool dp_block_files_is_folder(const char *path)
 static int compare_files(const void *a, const void *b)
 {
 	const dp_block_file *x = a, *y = b;
-	const char *xn = base_name(x->path), *yn = base_name(y->path);
-	uint64_t xv = UINT64_MAX, yv = UINT64_MAX;
-	bool has_x = number_of(xn, &xv), has_y = number_of(yn, &yv);
-	if (has_x != has_y) return has_x ? -1 : 1;
-	if (xv != yv) return xv < yv ? -1 : 1;
-	return strcmp(xn, yn);
+	if (x->number != y->number) return x->number < y->number ? -1 : 1;
+	return strcmp(base_name(x->path), base_name(y->path));
 }
 
 static dp_code add_folder(dp_block_files *files, const char *path, dp_fault *fault)
@@ -167,36 +170,38 @@ dp_code dp_block_files_add_bytes(dp_block_files *files, const uint8_t *bytes, ui
 
 //- reading ---------------------------------------------------------------------------------------
 
-static dp_code open_file(dp_block_files *files, int *ret_fd, uint32_t file, dp_fault *fault)
+static dp_code open_file(dp_block_reader *r, int *ret_fd, const dp_block_file *file,
+                         dp_fault *fault)
 {
 	size_t place = 0;
-	for (size_t i = 0; i < DP_BLOCK_FILES_OPEN_MAX; i++) {
-		if (files->open[i].file == file + 1) {
-			files->open[i].last_use = ++files->use_count;
-			*ret_fd = files->open[i].fd;
+	for (size_t i = 0; i < DP_BLOCK_READER_OPEN_MAX; i++) {
+		if (r->open[i].file == file) {
+			r->open[i].last_use = ++r->use_count;
+			*ret_fd = r->open[i].fd;
 			return DP_OK;
 		}
-		if (files->open[i].last_use < files->open[place].last_use) place = i;
+		if (r->open[i].last_use < r->open[place].last_use) place = i;
 	}
-	const char *path = files->file[file].path;
-	DP_CHECK(path != NULL);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0) return fail_errno(path, fault);
-	(void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL); // a hint; without it, only slower
-	if (files->open[place].file != 0) close(files->open[place].fd);
-	files->open[place].fd = fd;
-	files->open[place].file = file + 1;
-	files->open[place].last_use = ++files->use_count;
+	DP_CHECK(file->path != NULL);
+	int fd = open(file->path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0) return fail_errno(file->path, fault);
+	// A hint; without it, only slower. Where a scan jumps from header to header the system's
+	// own habit is best: it reads ahead while the jumps are short, as they are among old
+	// blocks, and one page each when they are long.
+	if (!r->is_jumping) (void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+	if (r->open[place].file != NULL) close(r->open[place].fd);
+	r->open[place].fd = fd;
+	r->open[place].file = file;
+	r->open[place].last_use = ++r->use_count;
 	*ret_fd = fd;
 	return DP_OK;
 }
 
-static dp_code read_file(dp_block_files *files, uint8_t *ret_bytes, uint32_t file, uint64_t offset,
-                         size_t size, dp_fault *fault)
+static dp_code read_file(dp_block_reader *r, uint8_t *ret_bytes, const dp_block_file *f,
+                         uint64_t offset, size_t size, dp_fault *fault)
 {
-	const dp_block_file *f = &files->file[file];
 	int fd = -1;
-	DP_TRY(open_file(files, &fd, file, fault));
+	DP_TRY(open_file(r, &fd, f, fault));
 	for (size_t done = 0; done < size;) {
 		ssize_t n = pread(fd, ret_bytes + done, size - done, (off_t)(offset + done));
 		if (n < 0 && errno == EINTR) continue;
@@ -210,20 +215,44 @@ static dp_code read_file(dp_block_files *files, uint8_t *ret_bytes, uint32_t fil
 	return DP_OK;
 }
 
-dp_code dp_block_files_read(dp_block_files *files, uint8_t *ret_bytes, uint32_t file,
-                            uint64_t offset, size_t size, dp_fault *fault)
+// XORs with the key, whose first byte belongs to offsets that are multiples of 8; eight bytes at a
+// time.
+static void undo_xor(uint8_t *bytes, size_t size, const uint8_t key[8], uint64_t offset)
+{
+	uint8_t turned[8];
+	uint64_t word, mask;
+	size_t i = 0;
+	for (size_t k = 0; k < 8; k++) turned[k] = key[(offset + k) % 8];
+	memcpy(&mask, turned, sizeof mask);
+	for (; i + 8 <= size; i += 8) {
+		memcpy(&word, bytes + i, sizeof word);
+		word ^= mask;
+		memcpy(bytes + i, &word, sizeof word);
+	}
+	for (; i < size; i++) bytes[i] ^= turned[i % 8];
+}
+
+dp_code dp_block_reader_read(dp_block_reader *reader, uint8_t *ret_bytes, const dp_block_file *file,
+                             uint64_t offset, size_t size, dp_fault *fault)
 {
 	static const uint8_t no_key[8];
-	DP_CHECK(files != NULL && file < files->count);
-	const dp_block_file *f = &files->file[file];
-	DP_CHECK(offset <= f->size && size <= f->size - offset);
-	if (f->bytes != NULL)
-		memcpy(ret_bytes, f->bytes + offset, size);
+	DP_CHECK(reader != NULL && file != NULL);
+	DP_CHECK(offset <= file->size && size <= file->size - offset);
+	if (file->bytes != NULL)
+		memcpy(ret_bytes, file->bytes + offset, size);
 	else
-		DP_TRY(read_file(files, ret_bytes, file, offset, size, fault));
-	if (memcmp(f->xor_key, no_key, sizeof no_key) == 0) return DP_OK;
-	for (size_t i = 0; i < size; i++) ret_bytes[i] ^= f->xor_key[(offset + i) % 8];
+		DP_TRY(read_file(reader, ret_bytes, file, offset, size, fault));
+	if (memcmp(file->xor_key, no_key, sizeof no_key) != 0)
+		undo_xor(ret_bytes, size, file->xor_key, offset);
 	return DP_OK;
+}
+
+void dp_block_reader_done(dp_block_reader *reader)
+{
+	DP_CHECK(reader != NULL);
+	for (size_t i = 0; i < DP_BLOCK_READER_OPEN_MAX; i++)
+		if (reader->open[i].file != NULL) close(reader->open[i].fd);
+	*reader = (dp_block_reader){.is_jumping = reader->is_jumping};
 }
 
 //- what a file is --------------------------------------------------------------------------------
@@ -248,30 +277,52 @@ static void load_xor_key(uint8_t ret_key[8], const char *path)
 	close(fd);
 }
 
-// Decides between records and a bare block by the first bytes.
-static dp_code look_at(dp_block_files *files, uint32_t i, const dp_chain **ret_chain,
-                       dp_fault *fault)
+// What the first bytes of a file say.
+typedef struct look {
+	const dp_chain *expected, *chain; // `chain`: that they name, NULL for none that we know
+	uint32_t magic;                   // where a signet of somebody's own is expected; else 0
+} look;
+
+static bool is_signet(const dp_chain *chain)
 {
-	dp_block_file *f = &files->file[i];
-	uint8_t head[FRAME_SIZE] = {0};
-	size_t n = f->size < sizeof head ? (size_t)f->size : sizeof head;
-	*ret_chain = NULL;
-	DP_TRY(dp_block_files_read(files, head, i, 0, n, fault));
-	const dp_chain *chain = n < 4 ? NULL : dp_chain_by_magic(load32(head));
-	if (chain == NULL && n >= 4 && f->path != NULL) {
-		uint8_t key[8];
-		load_xor_key(key, f->path);
-		uint32_t magic = load32(head) ^ load32(key);
-		bool is_reserved = magic == 0 && load32(key) != 0; // only zeros, and XORed
-		chain = dp_chain_by_magic(magic);
-		if (chain != NULL || is_reserved) memcpy(f->xor_key, key, sizeof key);
-		if (is_reserved) head[0] = head[1] = head[2] = head[3] = 0;
+	return chain != NULL && strcmp(chain->name, "signet") == 0;
+}
+
+// Every signet but the public one has a mark of its own: four bytes of a hash of who may make its
+// blocks (BIP 325). It is believed where the size behind it can be a block's.
+static bool may_be_signet(const dp_block_file *f, const look *l, const uint8_t head[8], size_t n)
+{
+	uint32_t size = load32(head + 4);
+	bool is_asked_for = is_signet(l->expected) && f->number != DP_BLOCK_FILE_NO_NUMBER;
+	return is_asked_for && n == DP_BLOCK_FRAME_SIZE && load32(head) != 0 &&
+	       size >= DP_BITCOIN_BLOCK_SIZE_MIN && size <= l->expected->block_size_max;
+}
+
+// Finds network and XOR key by the first bytes; `head` is left with the XOR undone.
+static void find_magic(dp_block_file *f, look *io_look, uint8_t head[8], size_t n)
+{
+	if (n < 4 || load32(head) == 0) return; // reserved room, and nothing in it yet
+	io_look->chain = dp_chain_by_magic(load32(head));
+	if (io_look->chain != NULL) return;
+	uint8_t key[8] = {0};
+	if (f->path != NULL) load_xor_key(key, f->path);
+	uint8_t plain[8];
+	for (size_t i = 0; i < 8; i++) plain[i] = head[i] ^ key[i];
+	bool is_reserved = load32(plain) == 0 && load32(key) != 0; // only zeros, and XORed
+	io_look->chain = dp_chain_by_magic(load32(plain));
+	if (io_look->chain == NULL && may_be_signet(f, io_look, plain, n)) {
+		io_look->chain = io_look->expected;
+		io_look->magic = load32(plain);
 	}
-	uint64_t number;
-	bool is_node_file = f->path != NULL && number_of(base_name(f->path), &number);
-	f->is_framed = chain != NULL || (is_node_file && (n < 4 || load32(head) == 0));
-	*ret_chain = chain;
-	if (f->is_framed) return DP_OK;
+	if (io_look->chain == NULL && !is_reserved) return;
+	memcpy(f->xor_key, key, sizeof key);
+	memcpy(head, plain, sizeof plain);
+}
+
+// Why a file whose first bytes name no network is refused; DP_OK when it may be a bare block.
+static dp_code check_bare(const dp_block_file *f, const uint8_t head[8], size_t n,
+                          uint32_t size_max, dp_fault *fault)
+{
 	bool is_archive = n >= 4 && ((head[0] == 0x1f && head[1] == 0x8b) ||
 	                             load32(head) == 0xfd2fb528); // gzip, zstd
 	if (is_archive)
@@ -279,14 +330,14 @@ static dp_code look_at(dp_block_files *files, uint32_t i, const dp_chain **ret_c
 		               dp_fail_offset(fault, DP_BAD_BYTES, 0,
 		                              "is an archive: unpack it first, for block files are "
 		                              "read here and there"));
-	if (is_node_file)
+	if (f->number != DP_BLOCK_FILE_NO_NUMBER)
 		return in_file(f, fault,
 		               dp_fail_offset(fault, DP_BAD_BYTES, 0,
 		                              "does not begin with the mark of a network we know; "
 		                              "if the node XORs its files, xor.dat of their folder "
-		                              "must stand beside them"));
-	if (f->size >= DP_BITCOIN_BLOCK_SIZE_MIN && f->size <= DP_BITCOIN_BLOCK_SIZE_MAX)
-		return DP_OK;
+		                              "must stand beside them; if it is a signet of your "
+		                              "own, name the chain signet"));
+	if (f->size >= DP_BITCOIN_BLOCK_SIZE_MIN && f->size <= size_max) return DP_OK;
 	return in_file(f, fault,
 	               dp_fail_offset(fault, DP_BAD_BYTES, 0,
 	                              "is no block file: it does not begin with the mark of a "
@@ -294,77 +345,130 @@ static dp_code look_at(dp_block_files *files, uint32_t i, const dp_chain **ret_c
 	                              (unsigned long long)f->size));
 }
 
-// Bitcoin and its test networks. The chains that parted from it keep its framing, but not its
-// rules: Litecoin's blocks have an extension, Dogecoin's a second header, Bitcoin Cash orders
-// transactions by their hash.
-static bool is_bitcoin(const dp_chain *chain)
+// Decides between records and a bare block by the first bytes.
+static dp_code look_at(dp_block_files *files, uint32_t i, look *io_look, dp_fault *fault)
 {
-	DP_CHECK(chain->native != NULL);
-	return chain->kind == DP_CHAIN_UTXO &&
-	       (strcmp(chain->native, "BTC") == 0 || strcmp(chain->native, "tBTC") == 0);
+	dp_block_file *f = &files->file[i];
+	uint8_t head[DP_BLOCK_FRAME_SIZE] = {0};
+	size_t n = f->size < sizeof head ? (size_t)f->size : sizeof head;
+	io_look->chain = NULL;
+	io_look->magic = 0;
+	DP_TRY(dp_block_reader_read(&files->scanner, head, f, 0, n, fault));
+	find_magic(f, io_look, head, n);
+	bool is_node_file = f->number != DP_BLOCK_FILE_NO_NUMBER;
+	f->is_framed = io_look->chain != NULL || (is_node_file && (n < 4 || load32(head) == 0));
+	if (f->is_framed) return DP_OK;
+	uint32_t size_max = io_look->expected != NULL && io_look->expected->kind == DP_CHAIN_UTXO
+	                        ? io_look->expected->block_size_max
+	                        : DP_BITCOIN_BLOCK_SIZE_MAX;
+	return check_bare(f, head, n, size_max, fault);
+}
+
+// One file's network against that of those before it.
+static dp_code agree(dp_block_files *files, uint32_t i, const dp_chain **io_chain, const look *l,
+                     dp_fault *fault)
+{
+	if (l->chain == NULL) return DP_OK;
+	uint32_t magic = l->magic != 0 ? l->magic : l->chain->magic;
+	bool is_first = files->magic == 0;
+	if (is_first) files->magic = magic;
+	if (*io_chain == NULL) *io_chain = l->chain;
+	// Two networks may share a mark: Bitcoin Cash kept Bitcoin's.
+	bool is_same = l->chain == *io_chain || dp_chain_same_magic(l->chain, *io_chain);
+	if (is_same && magic == files->magic) return DP_OK;
+	if (is_same)
+		return in_file(&files->file[i], fault,
+		               dp_fail_offset(fault, DP_BAD_BYTES, 0,
+		                              "holds blocks of another signet than the files "
+		                              "before it"));
+	return in_file(&files->file[i], fault,
+	               dp_fail_offset(fault, DP_BAD_BYTES, 0, "holds blocks of %s, not of %s",
+	                              l->chain->name, (*io_chain)->name));
 }
 
 dp_code dp_block_files_look(dp_block_files *files, const dp_chain **ret_chain,
                             const dp_chain *expected, dp_fault *fault)
 {
-	const dp_chain *chain = expected, *found;
+	const dp_chain *chain = expected;
+	look l = {.expected = expected};
 	DP_CHECK(files != NULL && ret_chain != NULL);
 	DP_CHECK(files->count <= DP_BLOCKFILE_FILES_MAX);
+	files->scanner.is_jumping = true;
 	for (uint32_t i = 0; i < files->count; i++) {
-		DP_TRY(look_at(files, i, &found, fault));
-		if (found == NULL || found == chain) continue;
-		// Two networks may share a mark: Bitcoin Cash kept Bitcoin's.
-		if (chain != NULL && chain->magic == found->magic) continue;
-		if (chain != NULL)
-			return in_file(&files->file[i], fault,
-			               dp_fail_offset(fault, DP_BAD_BYTES, 0,
-			                              "holds blocks of %s, not of %s", found->name,
-			                              chain->name));
-		chain = found;
+		DP_TRY(look_at(files, i, &l, fault));
+		DP_TRY(agree(files, i, &chain, &l, fault));
 	}
 	if (chain == NULL) chain = dp_chain_find("bitcoin", strlen("bitcoin"));
 	DP_CHECK(chain != NULL);
-	if (!is_bitcoin(chain))
-		return dp_fail(
-		    fault, DP_BAD_CASE,
-		    "block files of Bitcoin and its test networks can be read, not those of "
-		    "%s",
-		    chain->name);
+	if (chain->kind != DP_CHAIN_UTXO)
+		return dp_fail(fault, DP_BAD_CASE,
+		               "block files hold blocks of Bitcoin and chains like it, not those "
+		               "of %s",
+		               chain->name);
+	if (files->magic == 0) files->magic = chain->magic;
 	*ret_chain = chain;
 	return DP_OK;
 }
 
 //- finding the blocks ----------------------------------------------------------------------------
 
-// From `offset` on a file may hold nothing but zeros.
-static dp_code check_zeros(dp_block_files *files, uint32_t i, uint64_t offset, dp_fault *fault)
+bool dp_block_file_is_reserved(const dp_block_file *file, uint64_t offset, const uint8_t bytes[4])
 {
-	const dp_block_file *f = &files->file[i];
+	uint8_t raw[4];
+	DP_CHECK(file != NULL && bytes != NULL);
+	memcpy(raw, bytes, sizeof raw);
+	undo_xor(raw, sizeof raw, file->xor_key, offset);
+	return load32(bytes) == 0 || load32(raw) == 0;
+}
+
+dp_code dp_block_files_check_reserved(dp_block_reader *reader, const dp_block_file *file,
+                                      uint64_t offset, dp_fault *fault)
+{
 	uint8_t piece[ZERO_PIECE];
-	while (offset < f->size) {
-		uint64_t rest = f->size - offset;
+	bool is_raw = false, is_first = true;
+	DP_CHECK(reader != NULL && file != NULL);
+	while (offset < file->size) {
+		uint64_t rest = file->size - offset;
 		size_t n = rest < sizeof piece ? (size_t)rest : sizeof piece;
-		DP_TRY(dp_block_files_read(files, piece, i, offset, n, fault));
+		DP_TRY(dp_block_reader_read(reader, piece, file, offset, n, fault));
+		if (is_first) is_raw = n >= 4 && load32(piece) != 0;
+		if (is_raw) undo_xor(piece, n, file->xor_key, offset);
+		is_first = false;
 		for (size_t k = 0; k < n; k++)
 			if (piece[k] != 0)
 				return in_file(
-				    f, fault,
+				    file, fault,
 				    dp_fail_offset(fault, DP_BAD_BYTES, offset + k,
-				                   "bytes follow the end of the blocks: the "
+				                   "bytes follow the end of the records: the "
 				                   "file is damaged"));
 		offset += n;
 	}
 	return DP_OK;
 }
 
-static dp_code add_block(dp_block_files *files, dp_block_index *index, uint32_t i, uint64_t offset,
-                         uint32_t size, const uint8_t *header_bytes, dp_fault *fault)
+// How many transactions the block has, from the bytes behind its header. 0 where they do not say:
+// merge-mined blocks have a proof in between.
+static uint32_t tx_count_of(const uint8_t bytes[COUNT_SIZE_MAX], const dp_bitcoin_header *header,
+                            const dp_chain *chain)
+{
+	bool has_proof = chain->has_auxpow && (header->version & 0x100) != 0;
+	dp_bytes b = dp_bytes_of(bytes, COUNT_SIZE_MAX);
+	uint64_t count = dp_bytes_varint(&b);
+	return has_proof || b.failed || count > DP_BLOCK_TX_MAX ? 0 : (uint32_t)count;
+}
+
+// `bytes` are the block's first: its header and what behind it says how many transactions.
+static dp_code add_block(dp_block_files *files, dp_block_index *index, const dp_chain *chain,
+                         uint32_t i, uint64_t offset, uint32_t size, const uint8_t *bytes,
+                         dp_fault *fault)
 {
 	dp_bitcoin_header header;
 	bool is_new;
 	DP_CHECK(offset <= files->file[i].size);
-	dp_bitcoin_header_decode(&header, header_bytes);
-	return dp_block_index_add(index, &is_new, &header, i, offset, size, fault);
+	dp_bitcoin_header_decode(&header, bytes);
+	dp_block_spot spot = {.file = i, .offset = offset, .size = size};
+	spot.tx_count = tx_count_of(bytes + DP_BITCOIN_HEADER_SIZE, &header, chain);
+	return dp_block_index_add(index, &is_new, &header, chain, &spot, fault);
 }
 
 static dp_code fail_record(const dp_block_file *f, uint64_t offset, const char *text,
@@ -373,46 +477,69 @@ static dp_code fail_record(const dp_block_file *f, uint64_t offset, const char *
 	return in_file(f, fault, dp_fail_offset(fault, DP_BAD_BYTES, offset, "%s", text));
 }
 
-static dp_code scan_framed(dp_block_files *files, dp_block_index *index, const dp_chain *chain,
-                           uint32_t i, bool is_last, dp_fault *fault)
+// A record that reaches beyond the end of the file, or is of no possible size.
+static dp_code end_record(dp_block_files *files, const dp_block_file *f, const dp_chain *chain,
+                          uint64_t at, uint32_t size, bool may_end, dp_fault *fault)
 {
 	static const char cut_off[] =
 	    "the file ends in the middle of a block: only the last blkNNNNN.dat, "
 	    "which a node may still be writing, may do so";
+	bool has_size = f->size - at >= DP_BLOCK_FRAME_SIZE;
+	// An impossible size is no reason to believe that more was to come.
+	bool is_possible =
+	    !has_size || (size >= DP_BITCOIN_BLOCK_SIZE_MIN && size <= chain->block_size_max);
+	if (!is_possible)
+		return fail_record(f, at + 4,
+		                   size > chain->block_size_max && size <= DP_CHAIN_BLOCK_SIZE_MAX
+		                       ? "states an impossible size of the block (Bitcoin Cash has "
+		                         "larger ones: if these are its blocks, name the chain)"
+		                       : "states an impossible size of the block",
+		                   fault);
+	if (!may_end) return fail_record(f, at, cut_off, fault);
+	files->records_cut++;
+	return DP_OK;
+}
+
+static dp_code scan_framed(dp_block_files *files, dp_block_index *index, const dp_chain *chain,
+                           uint32_t i, bool is_last, dp_fault *fault)
+{
 	const dp_block_file *f = &files->file[i];
 	// Under any other name it is somebody's copy, and incomplete.
 	bool may_end = is_last && (f->path == NULL || dp_block_files_is_name(f->path));
 	uint64_t at = 0;
 	while (at < f->size) {
-		uint8_t b[FRAME_SIZE + DP_BITCOIN_HEADER_SIZE] = {0};
+		uint8_t b[SCAN_SIZE] = {0};
 		uint64_t rest = f->size - at;
 		size_t n = rest < sizeof b ? (size_t)rest : sizeof b;
-		DP_TRY(dp_block_files_read(files, b, i, at, n, fault));
+		DP_TRY(dp_block_reader_read(&files->scanner, b, f, at, n, fault));
 		uint32_t magic = load32(b), size = load32(b + 4);
-		if (magic == 0) return check_zeros(files, i, at, fault);
-		if (rest >= 4 && magic != chain->magic)
+		if (magic != files->magic && dp_block_file_is_reserved(f, at, b))
+			return dp_block_files_check_reserved(&files->scanner, f, at, fault);
+		if (rest >= 4 && magic != files->magic)
 			return fail_record(
 			    f, at,
 			    "a block should begin here with the mark of its network and "
 			    "does not: the file is damaged",
 			    fault);
-		if (rest < FRAME_SIZE || rest - FRAME_SIZE < size) {
-			// An impossible size is no reason to believe that more was to come.
-			bool possible = rest < FRAME_SIZE || (size >= DP_BITCOIN_BLOCK_SIZE_MIN &&
-			                                      size <= DP_BITCOIN_BLOCK_SIZE_MAX);
-			if (possible && !may_end) return fail_record(f, at, cut_off, fault);
-			if (possible) {
-				files->records_cut++;
-				return DP_OK;
-			}
-		}
-		if (size < DP_BITCOIN_BLOCK_SIZE_MIN || size > DP_BITCOIN_BLOCK_SIZE_MAX)
-			return fail_record(f, at + 4, "states an impossible size of the block",
-			                   fault);
-		DP_TRY(add_block(files, index, i, at + FRAME_SIZE, size, b + FRAME_SIZE, fault));
-		at += FRAME_SIZE + (uint64_t)size;
+		bool is_whole = rest >= DP_BLOCK_FRAME_SIZE && rest - DP_BLOCK_FRAME_SIZE >= size &&
+		                size >= DP_BITCOIN_BLOCK_SIZE_MIN && size <= chain->block_size_max;
+		if (!is_whole) return end_record(files, f, chain, at, size, may_end, fault);
+		DP_TRY(add_block(files, index, chain, i, at + DP_BLOCK_FRAME_SIZE, size,
+		                 b + DP_BLOCK_FRAME_SIZE, fault));
+		at += DP_BLOCK_FRAME_SIZE + (uint64_t)size;
 	}
 	return DP_OK;
+}
+
+static dp_code scan_bare(dp_block_files *files, dp_block_index *index, const dp_chain *chain,
+                         uint32_t i, dp_fault *fault)
+{
+	const dp_block_file *f = &files->file[i];
+	uint8_t b[SCAN_SIZE - DP_BLOCK_FRAME_SIZE] = {0};
+	DP_CHECK(f->size <= DP_CHAIN_BLOCK_SIZE_MAX);
+	size_t n = f->size < sizeof b ? (size_t)f->size : sizeof b;
+	DP_TRY(dp_block_reader_read(&files->scanner, b, f, 0, n, fault));
+	return add_block(files, index, chain, i, 0, (uint32_t)f->size, b, fault);
 }
 
 dp_code dp_block_files_scan(dp_block_files *files, dp_block_index *index, const dp_chain *chain,
@@ -420,27 +547,21 @@ dp_code dp_block_files_scan(dp_block_files *files, dp_block_index *index, const 
 {
 	DP_CHECK(files != NULL && index != NULL && chain != NULL);
 	uint32_t count = (uint32_t)files->count, last = 0;
+	dp_code code = DP_OK;
 	for (uint32_t i = 0; i < count; i++)
 		if (files->file[i].is_framed) last = i;
-	for (uint32_t i = 0; i < count; i++) {
-		const dp_block_file *f = &files->file[i];
-		if (f->is_framed) {
-			DP_TRY(scan_framed(files, index, chain, i, i == last, fault));
-			continue;
-		}
-		uint8_t header[DP_BITCOIN_HEADER_SIZE];
-		DP_CHECK(f->size <= DP_BITCOIN_BLOCK_SIZE_MAX);
-		DP_TRY(dp_block_files_read(files, header, i, 0, sizeof header, fault));
-		DP_TRY(add_block(files, index, i, 0, (uint32_t)f->size, header, fault));
-	}
-	return DP_OK;
+	for (uint32_t i = 0; i < count && code == DP_OK; i++)
+		code = files->file[i].is_framed
+		           ? scan_framed(files, index, chain, i, i == last, fault)
+		           : scan_bare(files, index, chain, i, fault);
+	dp_block_reader_done(&files->scanner); // others have readers of their own
+	return code;
 }
 
 void dp_block_files_done(dp_block_files *files)
 {
 	DP_CHECK(files != NULL);
-	for (size_t i = 0; i < DP_BLOCK_FILES_OPEN_MAX; i++)
-		if (files->open[i].file != 0) close(files->open[i].fd);
+	dp_block_reader_done(&files->scanner);
 	for (uint64_t i = 0; i < files->count; i++) dp_free(files->file[i].path);
 	dp_free(files->file);
 	*files = (dp_block_files){0};

@@ -54,10 +54,10 @@ static dp_code grow_table(dp_block_index *x, dp_fault *fault)
 }
 
 dp_code dp_block_index_add(dp_block_index *index, bool *ret_is_new, const dp_bitcoin_header *header,
-                           uint32_t file, uint64_t offset, uint32_t size, dp_fault *fault)
+                           const dp_chain *chain, const dp_block_spot *spot, dp_fault *fault)
 {
-	DP_CHECK(index != NULL && ret_is_new != NULL && header != NULL);
-	DP_CHECK(size >= DP_BITCOIN_BLOCK_SIZE_MIN && size <= DP_BITCOIN_BLOCK_SIZE_MAX);
+	DP_CHECK(index != NULL && ret_is_new != NULL && header != NULL && chain != NULL);
+	DP_CHECK(spot->size >= DP_BITCOIN_BLOCK_SIZE_MIN && spot->size <= chain->block_size_max);
 	DP_TRY(grow_table(index, fault));
 	uint32_t *slot = slot_of(index, header->hash);
 	if (*slot != 0) {
@@ -66,13 +66,15 @@ dp_code dp_block_index_add(dp_block_index *index, bool *ret_is_new, const dp_bit
 	}
 	DP_TRY(dp_grow((void **)&index->place, &index->place_cap, sizeof *index->place,
 	               index->place_count + 1, DP_BLOCK_INDEX_MAX, fault));
-	dp_u256 work = dp_bitcoin_work(header);
+	dp_u256 work = dp_chain_work(chain, header);
 	dp_block_place *p = &index->place[index->place_count];
 	*p = (dp_block_place){
 	    .work = dp_u256_fits128(work) ? dp_u256_low128(work) : ~(dp_u128)0,
-	    .offset = offset,
-	    .file = file,
-	    .size = size,
+	    .offset = spot->offset,
+	    .file = spot->file,
+	    .size = spot->size,
+	    .time = header->time,
+	    .tx_count = spot->tx_count,
 	    .parent = DP_BLOCK_NONE,
 	    .child = DP_BLOCK_NONE,
 	    .sibling = DP_BLOCK_NONE,
@@ -157,6 +159,8 @@ static bool is_genesis_of(const dp_chain *chain, const uint8_t hash[32])
 	static const char prefix[] = "bip122:";
 	uint8_t start[16];
 	if (chain == NULL || strncmp(chain->caip2, prefix, sizeof prefix - 1) != 0) return false;
+	// A chain that split off is named after the first block of its own, which is not its first.
+	if (dp_chain_by_magic(chain->magic) != chain) return false;
 	const char *hex = chain->caip2 + sizeof prefix - 1;
 	if (strlen(hex) != 32 || !dp_hex_decode(start, sizeof start, hex)) return false;
 	for (size_t i = 0; i < sizeof start; i++)

@@ -14,7 +14,7 @@
 #include "chain/bitcoin.h"
 #include "chain/chain.h"
 
-enum { DP_BLOCK_INDEX_MAX = 1 << 24 }; // blocks; 1.8 GiB of index
+enum { DP_BLOCK_INDEX_MAX = 1 << 24 }; // blocks; 2.3 GiB of index
 #define DP_BLOCK_NONE UINT32_MAX
 
 typedef struct dp_block_place {
@@ -25,7 +25,15 @@ typedef struct dp_block_place {
 	uint32_t parent, child, sibling; // positions in place[], or DP_BLOCK_NONE
 	uint32_t depth;                  // blocks between it and the root of its tree
 	uint32_t height;                 // of blocks in the order, after ordering
+	uint32_t time;                   // that the header states
+	uint32_t tx_count;               // 0 = not known without reading the block
 } dp_block_place;
+
+// Where a block lies, and what is known of it before it is read.
+typedef struct dp_block_spot {
+	uint64_t offset;
+	uint32_t file, size, tx_count;
+} dp_block_spot;
 
 // Zero-initialise; `seed` should be something an outsider cannot know (see dp_bitcoin_decoder).
 typedef struct dp_block_index {
@@ -52,8 +60,8 @@ typedef struct dp_block_height_of {
 // Adds a block. One that is there already is left as it is (*ret_is_new false): nodes do write a
 // block twice.
 DP_MUST dp_code dp_block_index_add(dp_block_index *index, bool *ret_is_new,
-                                   const dp_bitcoin_header *header, uint32_t file, uint64_t offset,
-                                   uint32_t size, dp_fault *fault);
+                                   const dp_bitcoin_header *header, const dp_chain *chain,
+                                   const dp_block_spot *spot, dp_fault *fault);
 
 // Fills order[]. Blocks that do not connect with one another make several runs, put in order of
 // their heights; where two runs claim the same heights the one with less work is stale.

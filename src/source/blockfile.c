@@ -3,16 +3,20 @@
 // A block is given out in these steps, each of which can end the run with a fault that names file,
 // byte, block, transaction and input or output:
 //
-//   read      its bytes                               source/block_files.c
-//   decode    and verify what it proves of itself     chain/bitcoin.c
-//   height    the one it states against its place     BIP 34
-//   settle    take each input's coin from the map or the companion, put each output's coin in
-//   balance   inputs >= outputs in each transaction; subsidy + fees >= coinbase
-//   finish    key columns                             chain/block.c
+//   read      its bytes                               source/block_files.c    |
+//   decode    and verify what it proves of itself     chain/bitcoin.c         |
+//   height    the one it states against its place     BIP 34                  | ahead, by any
+//   beside    what it spends, by undo data or by      source/undo_files.c     | thread
+//             its companion                           source/spent.c          |
+//   finish    key columns                             chain/block.c           |
+//   settle    what each input is worth; sums          source/settle.c
 //
-// Settling costs two look-ups in a large table for each coin. The keys of a whole block are hashed
-// first and their places fetched a few rows ahead, so that the memory latency of one overlaps
-// with the work on others.
+// The first five need nothing but the block itself and are done ahead (source/block_ahead.h).
+// Settling comes last, in the order of the chain: it changes values and holders of inputs, which no
+// key column is made of, so that columns may be finished before.
+//
+// A block that fails is told of when its turn comes, so that the blocks before it are given out
+// whatever the number of threads.
 #include "source/blockfile.h"
 
 #include <stdio.h>
@@ -23,58 +27,71 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "chain/bitcoin.h"
+#include "source/block_ahead.h"
 #include "source/block_files.h"
 #include "source/block_index.h"
-#include "source/coin_map.h"
+#include "source/settle.h"
 #include "source/source_kinds.h"
 #include "source/spent.h"
+#include "source/undo_files.h"
 
-enum { PREFETCH_ROWS = 12 };
+enum {
+	// Header times may lie this many seconds off the time of day: a node takes a block whose
+	// time is two hours ahead of its own clock (Bitcoin Core, MAX_FUTURE_BLOCK_TIME).
+	TIME_SLACK = 2 * 60 * 60,
+	NAME_SIZE = DP_FAULT_FILE_MAX + 32,
+};
 #define MEMORY_DEFAULT (UINT64_C(4) << 30)
+// Bytes of blocks that are worked on ahead: their rows take some three times as much.
+#define AHEAD_BYTES_MAX (UINT64_C(64) << 20)
 
-// How the entries of a companion are to be read.
-typedef enum companion {
-	COMPANION_NONE,
-	COMPANION_ALL,   // one for each input
-	COMPANION_OUTER, // none for inputs that spend what the block itself made
-} companion;
+// A block on its way, and everything that is needed to work on it.
+typedef struct slot {
+	uint32_t place;         // in the index
+	uint32_t undo_expected; // where its undo record should be
+	bool has_undo_file, has_companion;
+	dp_code code; // of the work
+	dp_fault fault;
+	dp_block_reader reader;
+	dp_bitcoin_decoder decoder;
+	dp_block_builder builder;
+	dp_bitcoin_info info;
+	const dp_block *block; // finished
+	dp_undo_found undo;
+	dp_spent spent;
+	uint8_t *bytes;
+	uint64_t bytes_cap;
+} slot;
 
 typedef struct blockfile {
 	dp_source base; // first: see struct dp_source
 	dp_block_files files;
 	dp_block_index index;
-	dp_coin_map coins;
-	dp_bitcoin_decoder decoder;
-	dp_block_builder builder;
-	dp_bitcoin_info info; // of the current block
-	dp_spent spent;       // companion of the current block
-	companion companion;
-	uint64_t spent_at;    // next entry of the companion
-	uint64_t order_at;    // next block of the order
-	uint64_t height_next; // that the next block has unless there is a gap
-	bool is_complete;     // every block since the first has been read: no coin can be missing
+	dp_undo_files undo;
+	dp_settler settler;
+	dp_ahead ahead;
+	slot *slot;
+	uint32_t slot_count;
+	uint64_t first, end;  // of the order: what is to be read
+	uint64_t post_at;     // next block of the order to be worked on
+	uint64_t order_at;    // next block of the order to be given out
+	uint64_t bytes_ahead; // of blocks that are posted and not released
+	bool is_given;        // the slot taken last is the caller's still
 	bool is_ended_by_fault;
-	uint8_t *bytes;   // of the current block
-	dp_coin_key *key; // of the current block's rows
-	uint64_t bytes_cap, key_cap;
+	uint32_t threads;
+	const uint8_t *undo_bytes; // beside blocks in memory
+	size_t undo_size;
 } blockfile;
 
 //- faults ----------------------------------------------------------------------------------------
-
-// "transaction 3, input 1: why"
-static dp_code fail_row(dp_fault *fault, uint32_t tx, const char *part, uint32_t item,
-                        const char *why)
-{
-	DP_CHECK(part != NULL && why != NULL);
-	return dp_fail(fault, DP_BAD_BYTES, "transaction %u, %s %u: %s", tx, part, item, why);
-}
 
 // Puts the block's height before the text, and its file and place in it beside.
 static dp_code place_fault(const blockfile *f, const dp_block_place *p, dp_fault *fault,
                            dp_code code)
 {
 	const dp_block_file *file = &f->files.file[p->file];
-	// What was found wrong in a companion, or by the system, has its own place already.
+	DP_CHECK(code != DP_OK);
+	// What was found wrong in another file, or by the system, has its own place already.
 	if (fault == NULL || fault->file[0] != 0) return code;
 	if (file->path != NULL) dp_fault_file(fault, file->path);
 	if (code != DP_BAD_BYTES) return code;
@@ -88,244 +105,176 @@ static dp_code place_fault(const blockfile *f, const dp_block_place *p, dp_fault
 	return code;
 }
 
-//- values ----------------------------------------------------------------------------------------
+//- the work on one block -------------------------------------------------------------------------
 
-// The keys of all rows: inputs by what they spend, outputs by what they make.
-static dp_code hash_keys(blockfile *f, dp_fault *fault)
+// The block against its place in the chain.
+static dp_code check_place(const blockfile *f, const slot *s, const dp_block_place *p,
+                           dp_fault *fault)
 {
-	const dp_block *block = &f->builder.block;
-	DP_TRY(dp_grow((void **)&f->key, &f->key_cap, sizeof *f->key, block->mv_count,
-	               DP_BLOCK_MV_MAX, fault));
-	for (uint32_t t = 0; t < block->tx_count; t++) {
-		const dp_tx *tx = &block->tx[t];
-		uint32_t vout = 0;
-		for (uint32_t i = tx->mv_first; i < tx->mv_first + tx->mv_count; i++) {
-			const dp_movement *mv = &block->mv[i];
-			f->key[i] = mv->kind == DP_MV_INPUT
-			                ? dp_coin_key_of(&f->coins, mv->spent.txid, mv->spent.vout)
-			                : dp_coin_key_of(&f->coins, tx->id, vout++);
-		}
-	}
+	uint64_t ruled_from = f->base.chain->bip34_height;
+	if (memcmp(s->info.header.hash, p->hash, 32) != 0)
+		return dp_fail(fault, DP_IO, "the file changed while it was read: run again");
+	bool is_ruled = ruled_from != 0 && p->height >= ruled_from;
+	if (is_ruled && (!s->info.has_height || s->info.height != p->height))
+		return dp_fail(fault, DP_BAD_BYTES,
+		               "does not state this height in its coinbase, as it must (BIP 34)%s",
+		               s->info.has_height ? ": another height stands there" : "");
 	return DP_OK;
 }
 
-// Decides which inputs the companion's entries belong to, by their number.
-static dp_code match_companion(blockfile *f, dp_fault *fault)
+static dp_code read_bytes(const blockfile *f, slot *s, const dp_block_place *p, dp_fault *fault)
 {
-	const dp_block *block = &f->builder.block;
-	uint64_t outer = 0;
-	uint32_t maker;
-	DP_CHECK(f->companion == COMPANION_NONE);
-	if (f->spent.count == f->info.input_count) {
-		f->companion = COMPANION_ALL;
-		return DP_OK;
-	}
-	for (uint32_t i = 0; i < block->mv_count; i++) {
-		const dp_movement *mv = &block->mv[i];
-		if (mv->kind == DP_MV_INPUT &&
-		    !dp_bitcoin_find_tx(&f->decoder, &maker, mv->spent.txid))
-			outer++;
-	}
-	if (f->spent.count != outer)
-		return dp_fail(
-		    fault, DP_BAD_BYTES,
-		    "the companion %s has %llu entries where the block has %u inputs, %llu "
-		    "of them spending earlier blocks: it belongs to another block",
-		    f->spent.path, (unsigned long long)f->spent.count, f->info.input_count,
-		    (unsigned long long)outer);
-	f->companion = COMPANION_OUTER;
-	return DP_OK;
+	DP_CHECK(p->size <= DP_CHAIN_BLOCK_SIZE_MAX);
+	DP_TRY(
+	    dp_grow((void **)&s->bytes, &s->bytes_cap, 1, p->size, DP_CHAIN_BLOCK_SIZE_MAX, fault));
+	return dp_block_reader_read(&s->reader, s->bytes, &f->files.file[p->file], p->offset,
+	                            p->size, fault);
 }
 
-static dp_code load_companion(blockfile *f, const dp_block_place *p, dp_fault *fault)
+// What stands beside the block: its undo data, or the companion of a bare block.
+static dp_code read_beside(const blockfile *f, slot *s, const dp_block_place *p, dp_fault *fault)
 {
 	const dp_block_file *file = &f->files.file[p->file];
-	bool is_found = false;
-	f->companion = COMPANION_NONE;
-	f->spent_at = 0;
+	s->has_companion = false;
+	if (s->has_undo_file)
+		return dp_undo_files_find(&f->undo, &s->undo, &s->reader, p->file, s->undo_expected,
+		                          &s->builder.block, dp_bitcoin_order(&s->decoder), fault);
 	if (file->is_framed || file->path == NULL) return DP_OK;
-	DP_TRY(dp_spent_load(&f->spent, &is_found, file->path, fault));
-	return is_found ? match_companion(f, fault) : DP_OK;
+	return dp_spent_load(&s->spent, &s->has_companion, file->path, fault);
 }
 
-// What is wrong with an input that spends a coin which is not there. NULL: nothing, the coin is of
-// a block that we have not read.
-static const char *missing_coin(const blockfile *f, uint32_t tx, const dp_outpoint *spent)
+// Touches nothing but its slot and what is not changed while there are threads.
+static void work_on_slot(void *context, uint32_t number)
 {
-	const dp_block *block = &f->builder.block;
-	uint32_t maker, made = 0;
-	if (!dp_bitcoin_find_tx(&f->decoder, &maker, spent->txid))
-		return f->is_complete ? "spends a coin that was never made or is spent already"
-		                      : NULL;
-	DP_CHECK(maker < block->tx_count);
-	if (maker >= tx) return "spends an output of a transaction that comes later in the block";
-	const dp_tx *m = &block->tx[maker];
-	for (uint32_t i = 0; i < m->mv_count; i++)
-		made += block->mv[m->mv_first + i].kind == DP_MV_OUTPUT;
-	if (spent->vout >= made)
-		return "spends an output that its transaction, in the same block, does not have";
-	return "spends an output of the same block that can not be spent";
-}
-
-// One input: what the map knows and what the companion says must agree.
-static dp_code settle_input(blockfile *f, uint32_t tx, uint32_t item, dp_movement *mv,
-                            dp_coin_key key, dp_fault *fault)
-{
-	uint64_t value = 0;
-	dp_addr from = {0};
-	bool is_known = dp_coin_take(&f->coins, &value, &from, key);
-	const char *why = is_known ? NULL : missing_coin(f, tx, &mv->spent);
-	if (why != NULL) return fail_row(fault, tx, "input", item, why);
-	uint32_t maker;
-	bool has_entry = f->companion == COMPANION_ALL ||
-	                 (f->companion == COMPANION_OUTER &&
-	                  !dp_bitcoin_find_tx(&f->decoder, &maker, mv->spent.txid));
-	if (has_entry) {
-		DP_CHECK(f->spent_at < f->spent.count);
-		const dp_spent_coin *said = &f->spent.coin[f->spent_at++];
-		if (is_known && (said->value != value || !dp_addr_eq(&said->from, &from)))
-			return fail_row(fault, tx, "input", item,
-			                "the companion file does not say what the block that made "
-			                "this coin says");
-		value = said->value;
-		from = said->from;
-		is_known = true;
-	}
-	if (!is_known) {
-		f->base.stats.values_unknown++;
-		return DP_OK;
-	}
-	mv->amount = dp_u256_of(value);
-	mv->from = from;
-	mv->flags &= (uint8_t)~DP_MVF_VALUE_UNKNOWN;
-	return DP_OK;
-}
-
-// One transaction: takes its inputs' coins, makes its outputs' coins, and adds its fee to
-// *ret_fees. *ret_is_known false when an input's value is not known.
-static dp_code settle_tx(blockfile *f, uint32_t t, uint64_t *ret_fees, bool *ret_is_known,
-                         dp_fault *fault)
-{
-	dp_block *block = &f->builder.block;
-	const dp_tx *tx = &block->tx[t];
-	uint64_t in = 0, out = 0;
-	bool is_known = true;
-	for (uint32_t k = 0; k < tx->mv_count; k++) {
-		uint32_t i = tx->mv_first + k;
-		dp_movement *mv = &block->mv[i];
-		if (i + PREFETCH_ROWS < block->mv_count)
-			dp_coin_prefetch(&f->coins, f->key[i + PREFETCH_ROWS]);
-		if (mv->kind == DP_MV_INPUT) {
-			DP_TRY(settle_input(f, t, k, mv, f->key[i], fault));
-			is_known = is_known && (mv->flags & DP_MVF_VALUE_UNKNOWN) == 0;
-			in += mv->amount.w[0]; // at most 21e6 BTC, whoever said it
-			if (in > DP_BITCOIN_MONEY_MAX)
-				return fail_row(fault, t, "input", k,
-				                "makes the inputs worth more than 21,000,000 BTC");
-			continue;
-		}
-		uint64_t value = mv->amount.w[0];
-		DP_CHECK(dp_u256_fits64(mv->amount) && value <= DP_BITCOIN_MONEY_MAX);
-		out += value; // the decoder has checked that the sum is in range
-		// Nobody can spend what pays to nothing, nor the first coinbase of all.
-		if (mv->to.kind == DP_ADDR_NULLDATA || block->height == 0) continue;
-		DP_TRY(dp_coin_put(&f->coins, f->key[i], value, &mv->to, fault));
-	}
-	if ((tx->flags & DP_TXF_COINBASE) != 0) return DP_OK;
-	if (!is_known) {
-		*ret_is_known = false;
-		return DP_OK;
-	}
-	if (in < out)
-		return dp_fail(fault, DP_BAD_BYTES,
-		               "transaction %u: pays out %llu satoshi and spends only %llu", t,
-		               (unsigned long long)out, (unsigned long long)in);
-	*ret_fees += in - out;
-	return DP_OK;
-}
-
-// Fills in what the inputs are worth, and checks that nothing comes from nothing.
-static dp_code settle(blockfile *f, const dp_block_place *p, dp_fault *fault)
-{
-	const dp_block *block = &f->builder.block;
-	uint64_t fees = 0; // below 2^51 for each of at most 2^17 transactions
-	bool is_known = true;
-	DP_TRY(hash_keys(f, fault));
-	DP_TRY(load_companion(f, p, fault));
-	for (uint32_t t = 0; t < block->tx_count; t++) {
-		DP_TRY(settle_tx(f, t, &fees, &is_known, fault));
-		if (fees > DP_BITCOIN_MONEY_MAX)
-			return dp_fail(fault, DP_BAD_BYTES,
-			               "the fees come to more than 21,000,000 BTC");
-	}
-	if (f->companion != COMPANION_NONE) DP_CHECK(f->spent_at == f->spent.count);
-	uint64_t most = dp_bitcoin_subsidy(block->height) + fees;
-	if (is_known && f->info.coinbase_value > most)
-		return dp_fail(fault, DP_BAD_BYTES,
-		               "the coinbase takes %llu satoshi where subsidy and fees make %llu",
-		               (unsigned long long)f->info.coinbase_value,
-		               (unsigned long long)most);
-	return DP_OK;
+	const blockfile *f = context;
+	slot *s = &f->slot[number];
+	const dp_block_place *p = &f->index.place[s->place];
+	dp_fault *fault = &s->fault;
+	*fault = (dp_fault){0};
+	s->code = read_bytes(f, s, p, fault);
+	if (s->code == DP_OK)
+		s->code = dp_bitcoin_decode(&s->info, &s->decoder, &s->builder, f->base.chain,
+		                            p->height, s->bytes, p->size, fault);
+	if (s->code == DP_OK) s->code = check_place(f, s, p, fault);
+	if (s->code == DP_OK) s->code = read_beside(f, s, p, fault);
+	if (s->code == DP_OK) s->code = dp_builder_finish(&s->builder, &s->block, fault);
+	if (s->code != DP_OK) place_fault(f, p, fault, s->code);
 }
 
 //- giving out blocks -----------------------------------------------------------------------------
 
-// The block against its place in the chain.
-static dp_code check_place(blockfile *f, const dp_block_place *p, dp_fault *fault)
+// Fills free slots, and wakes others only when half of them are free: a wake-up costs as much as a
+// small block.
+static void post_blocks(blockfile *f)
 {
-	if (memcmp(f->info.header.hash, p->hash, 32) != 0)
-		return dp_fail(fault, DP_IO, "the file changed while it was read: run again");
-	bool is_ruled = p->height >= DP_BITCOIN_BIP34_HEIGHT;
-	if (is_ruled && (!f->info.has_height || f->info.height != p->height))
-		return dp_fail(fault, DP_BAD_BYTES,
-		               "does not state this height in its coinbase, as it must (BIP 34)%s",
-		               f->info.has_height ? ": another height stands there" : "");
-	return DP_OK;
+	uint32_t room = dp_ahead_room(&f->ahead), count = 0;
+	if (2 * room < f->slot_count) return;
+	for (; count < room && f->post_at < f->end; count++, f->post_at++) {
+		uint32_t number = f->index.order[f->post_at];
+		const dp_block_place *p = &f->index.place[number];
+		bool is_alone = f->bytes_ahead == 0;
+		if (!is_alone && f->bytes_ahead + p->size > AHEAD_BYTES_MAX) break;
+		slot *s = &f->slot[dp_ahead_slot(&f->ahead, count)];
+		s->place = number;
+		// Genesis was never connected: its coinbase can not be spent.
+		s->has_undo_file = p->height != 0 && dp_undo_files_has(&f->undo, p->file);
+		if (s->has_undo_file) dp_undo_files_expect(&f->undo, &s->undo_expected, p->file);
+		f->bytes_ahead += p->size;
+	}
+	if (count > 0) dp_ahead_post(&f->ahead, count);
 }
 
-static dp_code give_block(blockfile *f, const dp_block **ret_block, const dp_block_place *p,
-                          dp_fault *fault)
+static const char *base_name(const char *path)
 {
-	DP_TRY(dp_grow((void **)&f->bytes, &f->bytes_cap, 1, p->size, DP_BITCOIN_BLOCK_SIZE_MAX,
-	               fault));
-	DP_TRY(dp_block_files_read(&f->files, f->bytes, p->file, p->offset, p->size, fault));
-	dp_code code = dp_bitcoin_decode(&f->info, &f->decoder, &f->builder, f->base.chain,
-	                                 p->height, f->bytes, p->size, fault);
-	if (code == DP_OK) code = check_place(f, p, fault);
-	if (p->height != f->height_next) f->is_complete = false;
-	if (code == DP_OK) code = settle(f, p, fault);
-	if (code == DP_OK) code = dp_builder_finish(&f->builder, ret_block, fault);
+	const char *slash = strrchr(path, '/');
+	return slash == NULL ? path : slash + 1;
+}
+
+// Says what stands beside the block, with its name in `name`.
+static dp_settle_beside beside_of(const blockfile *f, const slot *s, char name[NAME_SIZE])
+{
+	dp_settle_beside b = {.kind = DP_BESIDE_NOTHING, .name = name};
+	const dp_block_place *p = &f->index.place[s->place];
+	name[0] = 0;
+	if (s->has_undo_file && s->undo.record != DP_UNDO_NONE) {
+		b.kind = DP_BESIDE_LIST;
+		b.coin = s->undo.undo.coin;
+		b.count = s->undo.undo.coin_count;
+		const char *path = f->undo.dir[p->file].rev.path;
+		snprintf(name, NAME_SIZE, "%s", path == NULL ? "undo data" : base_name(path));
+	} else if (s->has_companion) {
+		b.kind = DP_BESIDE_LIST;
+		b.coin = s->spent.coin;
+		b.count = s->spent.count;
+		snprintf(name, NAME_SIZE, "the companion %s", s->spent.path);
+	}
+	return b;
+}
+
+static dp_code give_slot(blockfile *f, slot *s, const dp_block **ret_block, dp_fault *fault)
+{
+	const dp_block_place *p = &f->index.place[s->place];
+	char name[NAME_SIZE];
+	if (s->code != DP_OK) {
+		if (fault != NULL) *fault = s->fault;
+		return s->code;
+	}
+	if (s->has_undo_file)
+		DP_TRY(dp_undo_files_settle(&f->undo, p->file, s->undo_expected, s->undo.record,
+		                            &f->index, fault));
+	dp_settle_beside beside = beside_of(f, s, name);
+	dp_code code = dp_settle(&f->settler, &s->builder, &s->decoder, &s->info, &beside, fault);
 	if (code != DP_OK) return place_fault(f, p, fault, code);
-	f->height_next = (uint64_t)p->height + 1;
+	f->base.stats.values_unknown = f->settler.values_unknown;
+	f->base.stats.records_cut = f->files.records_cut + f->undo.records_cut;
 	f->base.stats.bytes_read += p->size;
+	*ret_block = s->block;
 	return DP_OK;
 }
 
-static dp_code blockfile_next(dp_source *s, const dp_block **ret_block, dp_fault *fault)
+static dp_code blockfile_next(dp_source *source, const dp_block **ret_block, dp_fault *fault)
 {
-	blockfile *f = (blockfile *)(void *)s;
+	blockfile *f = (blockfile *)(void *)source;
 	DP_CHECK(ret_block != NULL);
 	DP_CHECK(!f->is_ended_by_fault);
-	if (f->order_at == f->index.order_count) return DP_END;
-	const dp_block_place *p = &f->index.place[f->index.order[f->order_at]];
-	dp_code code = give_block(f, ret_block, p, fault);
+	if (f->order_at == f->end) return DP_END;
+	if (!f->ahead.is_open) DP_TRY(dp_ahead_open(&f->ahead, f->threads, work_on_slot, f, fault));
+	if (f->is_given) {
+		f->bytes_ahead -= f->index.place[f->index.order[f->order_at - 1]].size;
+		dp_ahead_release(&f->ahead);
+		f->is_given = false;
+	}
+	post_blocks(f);
+	slot *s = &f->slot[dp_ahead_take(&f->ahead)];
+	DP_CHECK(s->place == f->index.order[f->order_at]);
+	f->is_given = true;
+	dp_code code = give_slot(f, s, ret_block, fault);
 	f->is_ended_by_fault = code != DP_OK;
 	if (code == DP_OK) f->order_at++;
 	return code;
+}
+
+static void slot_done(slot *s)
+{
+	dp_block_reader_done(&s->reader);
+	dp_bitcoin_decoder_done(&s->decoder);
+	dp_builder_done(&s->builder);
+	dp_undo_found_done(&s->undo);
+	dp_spent_done(&s->spent);
+	dp_free(s->bytes);
 }
 
 static void blockfile_close(dp_source *s)
 {
 	blockfile *f = (blockfile *)(void *)s;
 	DP_CHECK(f != NULL);
+	dp_ahead_close(&f->ahead); // before what its threads work on
+	for (uint32_t i = 0; i < f->slot_count; i++) slot_done(&f->slot[i]);
+	dp_free(f->slot);
+	dp_undo_files_done(&f->undo);
 	dp_block_files_done(&f->files);
 	dp_block_index_done(&f->index);
-	dp_coin_map_done(&f->coins);
-	dp_bitcoin_decoder_done(&f->decoder);
-	dp_builder_done(&f->builder);
-	dp_spent_done(&f->spent);
-	dp_free(f->bytes);
-	dp_free(f->key);
+	dp_settle_done(&f->settler);
 	dp_free(f);
 }
 
@@ -336,16 +285,13 @@ static dp_code ask_height(void *context, bool *ret_known, uint64_t *ret_height,
                           const dp_block_place *place, dp_fault *fault)
 {
 	blockfile *f = context;
-	DP_CHECK(place->size <= DP_BITCOIN_BLOCK_SIZE_MAX);
-	DP_TRY(dp_grow((void **)&f->bytes, &f->bytes_cap, 1, place->size, DP_BITCOIN_BLOCK_SIZE_MAX,
-	               fault));
-	DP_TRY(dp_block_files_read(&f->files, f->bytes, place->file, place->offset, place->size,
-	                           fault));
-	*ret_known = dp_bitcoin_height(ret_height, f->bytes, place->size);
+	slot *s = &f->slot[0];
+	DP_TRY(read_bytes(f, s, place, fault));
+	*ret_known = dp_chain_height(ret_height, f->base.chain, s->bytes, place->size);
 	if (*ret_known) return DP_OK;
 	// Old, or no block at all: better told now than after a question about its height.
-	dp_code code = dp_bitcoin_decode(&f->info, &f->decoder, &f->builder, f->base.chain, 0,
-	                                 f->bytes, place->size, fault);
+	dp_code code = dp_bitcoin_decode(&s->info, &s->decoder, &s->builder, f->base.chain, 0,
+	                                 s->bytes, place->size, fault);
 	if (code != DP_BAD_BYTES || fault == NULL) return code;
 	fault->offset += place->offset;
 	const char *path = f->files.file[place->file].path;
@@ -365,20 +311,99 @@ static blockfile *make(const dp_source_options *options)
 {
 	blockfile *f = dp_alloc(sizeof *f);
 	if (f == NULL) return NULL;
+	uint32_t slot_count = dp_ahead_slots(options->threads);
+	f->slot = dp_alloc(slot_count * sizeof *f->slot);
+	if (f->slot == NULL) {
+		dp_free(f);
+		return NULL;
+	}
+	f->slot_count = slot_count;
+	f->threads = options->threads;
 	f->base.kind = &dp_source_blockfile;
 	f->base.next = blockfile_next;
 	f->base.close = blockfile_close;
-	f->coins.bytes_max = options->memory_max == 0 ? MEMORY_DEFAULT : options->memory_max;
-	f->coins.seed = unknowable_seed();
-	f->index.seed = f->coins.seed + 1;
-	f->decoder.seed = f->coins.seed + 2;
+	f->settler.coins.bytes_max =
+	    options->memory_max == 0 ? MEMORY_DEFAULT : options->memory_max;
+	f->settler.coins.seed = unknowable_seed();
+	f->index.seed = f->settler.coins.seed + 1;
+	for (uint32_t i = 0; i < slot_count; i++)
+		f->slot[i].decoder.seed = f->settler.coins.seed + 2;
 	return f;
+}
+
+// The first block of the order that anything named asks for. Earlier blocks are not read at all. A
+// folder has no index of transactions: when they happened counts, and where that is not told it
+// begins with its first block.
+//
+// Times of headers do not rise strictly, and a miner's clock may be off: the first block whose time
+// is not more than two hours before the one asked for is taken, so that no block is left out
+// that was found at that time, whatever time it states.
+static uint64_t find_begin(const blockfile *f, const dp_source_begin *begin)
+{
+	const dp_block_index *x = &f->index;
+	bool is_tx_lost = begin->tx_count > 0 && !begin->has_tx_time;
+	if (is_tx_lost || (!begin->has_height && !begin->has_time && begin->tx_count == 0))
+		return 0;
+	uint64_t at = 0;
+	for (; at + 1 < x->order_count; at++) {
+		const dp_block_place *p = &x->place[x->order[at]];
+		if (begin->has_height && p->height >= begin->height) break;
+		int64_t latest = (int64_t)p->time + TIME_SLACK;
+		if (begin->has_time && latest >= begin->time) break;
+		if (begin->tx_count > 0 && latest >= begin->tx_time) break;
+	}
+	return at;
+}
+
+// Does the undo data beside the files give every value from block `first` of the order on? The
+// node's last file may lack its undo file: then none of its blocks is connected yet.
+static bool is_covered(const blockfile *f, uint64_t first)
+{
+	const dp_block_index *x = &f->index;
+	uint64_t last = 0;
+	bool has_any = false;
+	for (uint32_t i = 0; i < f->files.count; i++) {
+		const dp_block_file *file = &f->files.file[i];
+		bool is_numbered = file->number != DP_BLOCK_FILE_NO_NUMBER;
+		if (is_numbered && file->number > last) last = file->number;
+		has_any = has_any || dp_undo_files_has(&f->undo, i);
+	}
+	for (uint64_t i = first; i < x->order_count && has_any; i++) {
+		const dp_block_place *p = &x->place[x->order[i]];
+		if (p->height == 0 || dp_undo_files_has(&f->undo, p->file)) continue;
+		if (f->files.file[p->file].number != last) return false;
+	}
+	return has_any;
+}
+
+// Decides which blocks of the order are read, and whether coins have to be remembered.
+static void choose_range(blockfile *f, const dp_source_options *options)
+{
+	const dp_block_index *x = &f->index;
+	f->first = find_begin(f, &options->begin);
+	f->settler.keep_no_coins = is_covered(f, f->first);
+	if (!f->settler.keep_no_coins) f->first = 0; // values come from the blocks before
+	f->end = x->order_count;
+	while (options->has_height_max && f->end > f->first &&
+	       x->place[x->order[f->end - 1]].height > options->height_max)
+		f->end--;
+	f->order_at = f->post_at = f->first;
+	f->base.opening_known_zero = x->is_from_start && f->first == 0;
+	f->settler.is_complete = f->base.opening_known_zero;
+	if (f->first == f->end) return;
+	f->base.stats.height_first = x->place[x->order[f->first]].height;
+	f->base.stats.height_last = x->place[x->order[f->end - 1]].height;
+	f->settler.height_next = f->base.stats.height_first;
+	for (uint64_t i = f->first; i < f->end; i++)
+		f->base.stats.bytes_total += x->place[x->order[i]].size;
 }
 
 // Everything up to the first block, once the files are known.
 static dp_code prepare(blockfile *f, const dp_source_options *options, dp_fault *fault)
 {
 	DP_TRY(dp_block_files_look(&f->files, &f->base.chain, options->chain, fault));
+	DP_TRY(dp_undo_files_open(&f->undo, &f->files, f->base.chain, fault));
+	if (f->undo_bytes != NULL) dp_undo_files_give(&f->undo, 0, f->undo_bytes, f->undo_size);
 	DP_TRY(dp_block_files_scan(&f->files, &f->index, f->base.chain, fault));
 	const dp_block_height_of height_of = {
 	    .ask = ask_height,
@@ -389,21 +414,18 @@ static dp_code prepare(blockfile *f, const dp_source_options *options, dp_fault 
 	};
 	DP_TRY(dp_block_index_order(&f->index, &height_of, fault));
 	uint64_t index_bytes = dp_block_index_bytes(&f->index);
-	if (index_bytes >= f->coins.bytes_max)
+	if (index_bytes >= f->settler.coins.bytes_max)
 		return dp_fail(
 		    fault, DP_LIMIT,
 		    "the headers of %llu blocks take more than the %llu MiB allowed: allow "
 		    "more memory, or give fewer files",
 		    (unsigned long long)f->index.place_count,
-		    (unsigned long long)(f->coins.bytes_max >> 20));
-	f->coins.bytes_max -= index_bytes;
-	f->base.opening_known_zero = f->index.is_from_start;
-	f->is_complete = f->index.is_from_start;
-	if (f->index.order_count > 0) f->height_next = f->index.place[f->index.order[0]].height;
+		    (unsigned long long)(f->settler.coins.bytes_max >> 20));
+	f->settler.coins.bytes_max -= index_bytes;
+	if (f->base.chain->has_mweb) f->base.gaps |= DP_GAP_PRIVATE;
+	choose_range(f, options);
 	f->base.stats.blocks_stale = f->index.stale_count;
 	f->base.stats.records_cut = f->files.records_cut;
-	for (uint64_t i = 0; i < f->index.order_count; i++)
-		f->base.stats.bytes_total += f->index.place[f->index.order[i]].size;
 	return DP_OK;
 }
 
@@ -426,11 +448,14 @@ static dp_code blockfile_open(dp_source **ret_source, const char *const *paths, 
 }
 
 dp_code dp_blockfile_open_bytes(dp_source **ret_source, const uint8_t *bytes, size_t size,
+                                const uint8_t *undo, size_t undo_size,
                                 const dp_source_options *options, dp_fault *fault)
 {
 	DP_CHECK(ret_source != NULL && bytes != NULL && options != NULL);
 	blockfile *f = make(options);
 	if (f == NULL) return dp_fail(fault, DP_NO_MEMORY, "out of memory");
+	f->undo_bytes = undo;
+	f->undo_size = undo_size;
 	dp_code code = dp_block_files_add_bytes(&f->files, bytes, size, fault);
 	if (code == DP_OK) code = prepare(f, options, fault);
 	if (code != DP_OK) {
@@ -467,8 +492,10 @@ const dp_source_kind dp_source_blockfile = {
     .summary = "Bitcoin blocks: a node's blkNNNNN.dat files or their folder, or bare blocks",
     .looks_like = "blk*.dat, a folder of them, *.blk",
     .gives = "blocks of the branch with most work, in order, verified; values of inputs from "
-             "earlier blocks given with them or from NAME.spent.json[.zst] or NAME.undo.bcoin "
-             "beside NAME.blk",
+             "revNNNNN.dat beside blkNNNNN.dat (then from any block on), from earlier blocks given "
+             "with them, or from NAME.spent.json[.zst] or NAME.undo.bcoin beside NAME.blk; also "
+             "Litecoin, Dogecoin and Bitcoin Cash (name the chain: its files look like Bitcoin's)",
+    .can = DP_CAN_PREVOUTS | DP_CAN_BEGIN,
     .recognise = blockfile_recognise,
     .open = blockfile_open,
 };

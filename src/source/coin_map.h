@@ -13,7 +13,6 @@
 #include "chain/address.h"
 
 enum { DP_COIN_SHARDS = 256 };
-#define DP_COIN_VALUE_MAX ((UINT64_C(1) << 51) - 1) // above 21e6 BTC in satoshi
 
 // A 128-bit hash of an outpoint under a seed of this run. Outpoints are not compared in full:
 // with 2^33 of them the odds that any two share a key are below 2^-62, and an outsider who does
@@ -36,6 +35,7 @@ dp_coin_key dp_coin_key_of(const dp_coin_map *map, const uint8_t txid[32], uint3
 // Starts to bring the key's place into the cache: worth doing a few keys ahead.
 void dp_coin_prefetch(const dp_coin_map *map, dp_coin_key key);
 
+bool dp_coin_has(const dp_coin_map *map, dp_coin_key key);
 // Puts a coin; one that is there is replaced, as the two repeated coinbases of 2010 did (BIP 30).
 DP_MUST dp_code dp_coin_put(dp_coin_map *map, dp_coin_key key, uint64_t value, const dp_addr *to,
                             dp_fault *fault);

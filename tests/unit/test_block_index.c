@@ -26,6 +26,13 @@ static dp_code ask(void *context, bool *ret_known, uint64_t *ret_height,
 	return DP_OK;
 }
 
+static dp_code put(dp_block_index *x, bool *ret_is_new, const dp_bitcoin_header *h, uint32_t file,
+                   uint64_t offset)
+{
+	dp_block_spot spot = {.offset = offset, .file = file, .size = 100, .tx_count = 1};
+	return dp_block_index_add(x, ret_is_new, h, dp_chain_find("bitcoin", 7), &spot, NULL);
+}
+
 // A block whose hash is `hash` and zeros, so that it meets any target: its work is 2^32 or so for
 // 1d00ffff, 2 for 207fffff. Parent 0 is the genesis of nothing: all zeros.
 static void add(dp_block_index *x, uint8_t hash, uint8_t prev, uint32_t bits)
@@ -34,7 +41,7 @@ static void add(dp_block_index *x, uint8_t hash, uint8_t prev, uint32_t bits)
 	bool is_new;
 	h.hash[0] = hash;
 	h.prev[0] = prev;
-	assert_int_equal(dp_block_index_add(x, &is_new, &h, 0, 1000u * hash, 100, NULL), DP_OK);
+	assert_int_equal(put(x, &is_new, &h, 0, 1000u * hash), DP_OK);
 }
 
 static dp_code order(dp_block_index *x, heights *known, dp_fault *fault)
@@ -108,9 +115,9 @@ static void a_block_given_twice_counts_once(void **state)
 	dp_block_index x = {0};
 	dp_bitcoin_header header = {.hash = {'a'}, .bits = 0x1d00ffff};
 	bool is_new = false;
-	assert_int_equal(dp_block_index_add(&x, &is_new, &header, 1, 50, 100, NULL), DP_OK);
+	assert_int_equal(put(&x, &is_new, &header, 1, 50), DP_OK);
 	assert_true(is_new);
-	assert_int_equal(dp_block_index_add(&x, &is_new, &header, 2, 60, 100, NULL), DP_OK);
+	assert_int_equal(put(&x, &is_new, &header, 2, 60), DP_OK);
 	assert_false(is_new);
 	assert_int_equal(order(&x, &h, NULL), DP_OK);
 	assert_order(&x, "a");
@@ -228,7 +235,7 @@ static void the_parent_named_by_the_chain_makes_height_one(void **state)
 	dp_bitcoin_header header = {.hash = {'a'}, .bits = 0x1d00ffff};
 	bool is_new;
 	memcpy(header.prev, genesis, 32);
-	assert_int_equal(dp_block_index_add(&x, &is_new, &header, 0, 0, 100, NULL), DP_OK);
+	assert_int_equal(put(&x, &is_new, &header, 0, 0), DP_OK);
 	dp_block_height_of of = {.ask = ask, .context = &h, .chain = chain};
 	assert_int_equal(dp_block_index_order(&x, &of, NULL), DP_OK);
 	assert_int_equal(x.place[x.order[0]].height, 1);
@@ -248,7 +255,7 @@ static void a_long_chain_needs_no_stack(void **state)
 		uint32_t prev = i - 1;
 		memcpy(header.hash, &i, sizeof i);
 		memcpy(header.prev, &prev, sizeof prev);
-		assert_int_equal(dp_block_index_add(&x, &is_new, &header, 0, 0, 100, NULL), DP_OK);
+		assert_int_equal(put(&x, &is_new, &header, 0, 0), DP_OK);
 	}
 	assert_int_equal(order(&x, &h, NULL), DP_OK);
 	assert_int_equal(x.order_count, LONG);
@@ -269,7 +276,7 @@ static void a_failed_allocation_is_told(void **state)
 		for (uint8_t i = 1; i < 100 && code == DP_OK; i++) {
 			dp_bitcoin_header header = {.hash = {i}, .prev = {(uint8_t)(i - 1)}};
 			bool is_new;
-			code = dp_block_index_add(&x, &is_new, &header, 0, 0, 100, NULL);
+			code = put(&x, &is_new, &header, 0, 0);
 		}
 		if (code == DP_OK) code = order(&x, &h, NULL);
 		dp_mem_fail_after(-1);

@@ -291,7 +291,6 @@ static void a_folder_is_read_in_the_order_of_the_chain(void **state)
 	mk_save(in_folder("blk00001.dat"), bytes, frame_all(bytes, &made, 1, 1));
 	mk_save(in_folder("blk00000.dat"), bytes, frame_all(bytes, &made, 2, 2));
 	mk_save(in_folder("blk00010.dat"), bytes, frame_all(bytes, &made, 0, 1));
-	mk_save(in_folder("rev00000.dat"), "undo", 4); // not ours
 	mk_save(in_folder("index.txt"), "x", 1);
 	reading *r = read_one(folder);
 	assert_int_equal(r->code, DP_END);
@@ -405,8 +404,6 @@ static void networks_are_not_mixed(void **state)
 	mk_save(in_folder("a.blk"), made.block[0].b, made.block[0].n);
 	path = in_folder("a.blk");
 	assert_fault(read_with(&path, 1, options), DP_BAD_CASE, "not those of ethereum");
-	options.chain = dp_chain_find("litecoin", 8);
-	assert_fault(read_with(&path, 1, options), DP_BAD_CASE, "not those of litecoin");
 }
 
 // Nodes since version 28 store their files under an XOR.
@@ -667,7 +664,8 @@ static void a_companion_must_fit_its_block(void **state)
 	r = read_with_companion("[{\"value\": 100, \"script_pubkey\": \"51\"},"
 	                        " {\"value\": 91, \"script_pubkey\": \"" OURS "\"}]",
 	                        90);
-	assert_fault(r, DP_BAD_BYTES, "transaction 2, input 0: the companion file does not say");
+	assert_fault(r, DP_BAD_BYTES, "transaction 2, input 0: the companion ");
+	assert_non_null(strstr(r->fault.text, "n.spent.json does not say what the block"));
 	r = read_with_companion("[{\"value\": 100, \"script_pubkey\": \"51\"}", 90);
 	assert_int_equal(r->code, DP_BAD_BYTES);
 	assert_non_null(strstr(r->fault.file, "n.spent.json"));
@@ -722,7 +720,7 @@ static void memory_reads_as_a_file_does(void **state)
 	dp_source *s;
 	dp_source_options options = {0};
 	memset(&r, 0, sizeof r);
-	assert_int_equal(dp_blockfile_open_bytes(&s, bytes, n, &options, NULL), DP_OK);
+	assert_int_equal(dp_blockfile_open_bytes(&s, bytes, n, NULL, 0, &options, NULL), DP_OK);
 	read_on(&r, s);
 	assert_int_equal(r.code, DP_END);
 	assert_int_equal(r.count, 4);

@@ -89,9 +89,9 @@ static void the_largest_value_and_address_survive(void **state)
 	memset(a.bytes, 0xff, 32);
 	uint64_t value = 0;
 	dp_coin_key key = {0, 0}; // the key of zeros is a key like others
-	assert_int_equal(dp_coin_put(&map, key, DP_COIN_VALUE_MAX, &a, NULL), DP_OK);
+	assert_int_equal(dp_coin_put(&map, key, UINT64_MAX, &a, NULL), DP_OK);
 	assert_true(dp_coin_take(&map, &value, &got, key));
-	assert_int_equal(value, DP_COIN_VALUE_MAX);
+	assert_int_equal(value, UINT64_MAX);
 	assert_true(dp_addr_eq(&a, &got));
 	assert_false(dp_coin_take(&map, &value, &got, key));
 	dp_coin_map_done(&map);
