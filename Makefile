@@ -29,6 +29,7 @@ demo:
 
 test:
 	@tools/install-packages build test
+	@tools/install-nodes
 	@tools/configure $(BUILD) $(MESON_ARGS)
 	@tools/run-tests $(BUILD) $(TEST_ARGS)
 
@@ -38,7 +39,7 @@ bench-build:
 
 # One after another, for two at a time would measure each other.
 bench:
-	@tools/install-packages build
+	@tools/install-packages build bench
 	@$(MAKE) --no-print-directory bench-build
 	@tools/run-bench $(BUILD)
 

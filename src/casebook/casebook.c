@@ -17,7 +17,6 @@ static const char schema[] =
     "create table run(id integer primary key, policy text not null, chain text not null,"
     " books blob, height integer, time integer, hash blob, height_first integer,"
     " continued_without integer not null default 0, assume_clean integer not null default 0,"
-    " movements integer not null default 0, noise integer not null default 0,"
     " gaps integer not null default 0);"
     "create table cases(run integer not null, position integer not null, incident text not null"
     " unique, title text not null, yaml blob not null, primary key(run, position)) without rowid;"
@@ -43,7 +42,8 @@ static const char schema[] =
     " counterparty text, asset text, units text, text text);"
     "create index note_kind on note(run, kind);"
     "create table journal(run integer not null, height integer not null, hash blob not null,"
-    " chain blob not null, undo blob, primary key(run, height)) without rowid;";
+    " chain blob not null, movements integer not null, noise integer not null, undo blob,"
+    " primary key(run, height)) without rowid;";
 
 struct dp_casebook {
 	sqlite3 *db;
@@ -55,7 +55,8 @@ struct dp_casebook {
 	sqlite3_stmt *set_holder, *gone_holder, *drop_parcels, *add_parcel;
 	uint8_t chain[32]; // of the last block recorded; zeros before the first
 	bool has_last;
-	uint64_t height_last; // of that block
+	uint64_t height_last;      // of that block
+	uint64_t movements, noise; // of the source's blocks up to that one
 	char txid[DP_TXID_TEXT_MAX];
 	uint32_t txid_of; // index in the block that `txid` stands for; DP_NO_INDEX = none
 };
@@ -77,8 +78,8 @@ static dp_code prepare_all(dp_casebook *cb, dp_fault *fault)
 	    {&cb->add_note,
 	     "insert into note(run,height,time,tx,kind,holder,address,counterparty,asset,units,"
 	     "text) values(?,?,?,?,?,?,?,?,?,?,?)"},
-	    {&cb->add_hash,
-	     "insert or replace into journal(run,height,hash,chain) values(?,?,?,?)"},
+	    {&cb->add_hash, "insert or replace into journal(run,height,hash,chain,movements,noise) "
+	                    "values(?,?,?,?,?,?)"},
 	    // One more than can be undone: to see whether what lies below was changed.
 	    {&cb->trim_hash, "delete from journal where run=? and height<="
 	                     "(select height from journal where run=? order by height desc "
@@ -549,7 +550,7 @@ static const char *note_kind(const dp_event *ev)
 {
 	switch (ev->kind) {
 	case DP_EV_OPENING:
-		return ev->how == DP_OPENING_STATED ? "opening-stated"
+		return ev->how == DP_OPENING_STATED  ? "opening-stated"
 		       : ev->how == DP_OPENING_SEEN  ? "opening-seen"
 		       : ev->how == DP_OPENING_ASKED ? "opening-asked"
 		                                     : "opening-assumed";
@@ -621,6 +622,14 @@ static dp_code record_gap(dp_casebook *cb, const dp_block *block, dp_fault *faul
 	return dp_sql_done(cb->db, s, fault);
 }
 
+static uint64_t count_noise(const dp_block *b)
+{
+	uint64_t noise = 0;
+	if (b->chain->kind != DP_CHAIN_ACCOUNT) return 0;
+	for (uint32_t i = 0; i < b->mv_count; i++) noise += b->mv[i].asset.v == 0;
+	return noise;
+}
+
 dp_code dp_casebook_record(dp_casebook *cb, const dp_engine *e, const dp_block *block,
                            dp_fault *fault)
 {
@@ -644,6 +653,10 @@ dp_code dp_casebook_record(dp_casebook *cb, const dp_engine *e, const dp_block *
 	dp_sql_blob(cb->add_hash, 3, dp_engine_hash(e), 32);
 	dp_casebook_chain(cb->chain, block->height, dp_engine_hash(e));
 	dp_sql_blob(cb->add_hash, 4, cb->chain, 32);
+	cb->movements += block->mv_count;
+	cb->noise += count_noise(block);
+	dp_sql_u64(cb->add_hash, 5, cb->movements);
+	dp_sql_u64(cb->add_hash, 6, cb->noise);
 	DP_TRY(dp_sql_done(cb->db, cb->add_hash, fault));
 	cb->rows_waiting += count + 1;
 	return DP_OK;
@@ -695,15 +708,36 @@ void dp_casebook_chain(uint8_t chain[32], uint64_t height, const uint8_t hash[32
 	dp_sha256(chain, link, sizeof link);
 }
 
+// What a run's last block counted up to: undoing blocks takes their counts back by itself.
+static bool read_counts(dp_casebook *cb, int64_t run, uint64_t *ret_movements, uint64_t *ret_noise)
+{
+	sqlite3_stmt *stmt;
+	if (dp_sql_prepare(cb->db, &stmt,
+	                   "select movements, noise from journal where run=? order by height desc "
+	                   "limit 1",
+	                   NULL) != DP_OK)
+		return false;
+	dp_sql_i64(stmt, 1, run);
+	bool found = dp_sql_row(cb->db, stmt, NULL) == DP_OK;
+	if (found) {
+		*ret_movements = (uint64_t)sqlite3_column_int64(stmt, 0);
+		*ret_noise = (uint64_t)sqlite3_column_int64(stmt, 1);
+	}
+	(void)sqlite3_finalize(stmt);
+	return found;
+}
+
 // The chain goes on from the last block that the journal has.
 static void resume_chain(dp_casebook *cb)
 {
 	dp_casebook_block last;
 	memset(cb->chain, 0, sizeof cb->chain);
+	cb->movements = cb->noise = 0;
 	cb->has_last = dp_casebook_block_at(cb, UINT64_MAX, &last);
 	if (!cb->has_last) return;
 	memcpy(cb->chain, last.chain, 32);
 	cb->height_last = last.height;
+	(void)read_counts(cb, cb->run, &cb->movements, &cb->noise);
 }
 
 dp_code dp_casebook_forget(dp_casebook *cb, const dp_engine *e, dp_fault *fault)
@@ -765,15 +799,13 @@ dp_code dp_casebook_facts(dp_casebook *cb, const dp_run_facts *facts, dp_fault *
 	sqlite3_stmt *stmt;
 	DP_TRY(dp_sql_prepare(cb->db, &stmt,
 	                      "update run set height_first=?, continued_without=?, assume_clean=?, "
-	                      "movements=?, noise=?, gaps=? where id=?",
+	                      "gaps=? where id=?",
 	                      fault));
 	dp_sql_u64(stmt, 1, facts->height_first);
 	dp_sql_i64(stmt, 2, facts->continued_without);
 	dp_sql_i64(stmt, 3, facts->assume_clean);
-	dp_sql_u64(stmt, 4, facts->movements);
-	dp_sql_u64(stmt, 5, facts->noise);
-	dp_sql_u64(stmt, 6, facts->gaps);
-	dp_sql_i64(stmt, 7, cb->run);
+	dp_sql_u64(stmt, 4, facts->gaps);
+	dp_sql_i64(stmt, 5, cb->run);
 	dp_code code = dp_sql_done(cb->db, stmt, fault);
 	(void)sqlite3_finalize(stmt);
 	return code;
@@ -782,11 +814,10 @@ dp_code dp_casebook_facts(dp_casebook *cb, const dp_run_facts *facts, dp_fault *
 bool dp_casebook_facts_get(dp_casebook *cb, int64_t run, dp_run_facts *ret_facts)
 {
 	sqlite3_stmt *stmt;
-	if (dp_sql_prepare(
-	        cb->db, &stmt,
-	        "select height_first, continued_without, assume_clean, movements, noise, gaps "
-	        "from run where id=? and height_first is not null",
-	        NULL) != DP_OK)
+	if (dp_sql_prepare(cb->db, &stmt,
+	                   "select height_first, continued_without, assume_clean, gaps from run "
+	                   "where id=? and height_first is not null",
+	                   NULL) != DP_OK)
 		return false;
 	dp_sql_i64(stmt, 1, run);
 	bool found = dp_sql_row(cb->db, stmt, NULL) == DP_OK;
@@ -794,11 +825,11 @@ bool dp_casebook_facts_get(dp_casebook *cb, int64_t run, dp_run_facts *ret_facts
 		ret_facts->height_first = (uint64_t)sqlite3_column_int64(stmt, 0);
 		ret_facts->continued_without = sqlite3_column_int(stmt, 1) != 0;
 		ret_facts->assume_clean = sqlite3_column_int(stmt, 2) != 0;
-		ret_facts->movements = (uint64_t)sqlite3_column_int64(stmt, 3);
-		ret_facts->noise = (uint64_t)sqlite3_column_int64(stmt, 4);
-		ret_facts->gaps = (uint64_t)sqlite3_column_int64(stmt, 5);
+		ret_facts->gaps = (uint64_t)sqlite3_column_int64(stmt, 3);
 	}
 	(void)sqlite3_finalize(stmt);
+	ret_facts->movements = ret_facts->noise = 0;
+	(void)read_counts(cb, run, &ret_facts->movements, &ret_facts->noise);
 	return found;
 }
 

@@ -76,7 +76,9 @@ typedef struct dp_run_facts {
 	uint64_t height_first;  // of the source's first block
 	bool continued_without; // a later source did not begin at the run's beginning
 	bool assume_clean;
-	uint64_t movements, noise; // of the source, all that were read; noise: nothing genuine
+	// Of the source's blocks that were followed and stand; noise: nothing genuine. Counted by
+	// dp_casebook_record, not stored by dp_casebook_facts.
+	uint64_t movements, noise;
 	uint64_t gaps;             // DP_GAP_* of chain/gap.h: what the sources could not give
 } dp_run_facts;
 DP_MUST dp_code dp_casebook_facts(dp_casebook *cb, const dp_run_facts *facts, dp_fault *fault);

@@ -77,19 +77,13 @@ static void note_first(dp_run *r, const dp_block *b)
 	// A source that answers for balances misses nothing by not reading the same blocks again.
 	if (elsewhere && b->chain->kind == DP_CHAIN_ACCOUNT && r->source->opening == NULL)
 		r->facts.continued_without = true;
-	if (!elsewhere || (b->chain->kind != DP_CHAIN_ACCOUNT && !r->adds_on)) return;
-	r->before_movements = r->facts.movements;
-	r->before_noise = r->facts.noise;
 }
 
-// What was read in all, for the report. A source that is read again from its beginning is counted
-// anew.
+// What the sources were like, for the report.
 static dp_code note_facts(dp_run *r, dp_fault *fault)
 {
 	if (!r->first_seen) return DP_OK;
 	dp_run_facts facts = r->facts;
-	facts.movements = r->before_movements + r->read_movements;
-	facts.noise = r->before_noise + r->read_noise;
 	facts.gaps = r->before_gaps | r->source->gaps;
 	return dp_casebook_facts(r->book, &facts, fault);
 }
@@ -224,7 +218,6 @@ static dp_code resume_by_asking(dp_run *r, dp_fault *fault)
 		if (code == DP_NOT_FOUND) return too_deep(r, &here, fault);
 		DP_TRY(code);
 	}
-	r->adds_on = true;
 	if (dp_engine_blocks(r->engine) == 0 || dp_engine_height(r->engine) != from) {
 		if (!r->quiet)
 			(void)fprintf(stderr,
@@ -260,9 +253,6 @@ static dp_code follow_block(dp_run *r, const dp_block *source_block, dp_fault *f
 	dp_block b = *source_block;
 	if (memcmp(b.hash, none, 32) == 0) dp_block_digest(b.hash, source_block);
 	if (!r->first_seen) note_first(r, &b);
-	r->read_movements += b.mv_count;
-	bool accounts = b.chain->kind == DP_CHAIN_ACCOUNT;
-	for (uint32_t i = 0; accounts && i < b.mv_count; i++) r->read_noise += b.mv[i].asset.v == 0;
 	bool behind = dp_engine_blocks(r->engine) > 0 && b.height <= dp_engine_height(r->engine);
 	if (behind && r->is_live) {
 		DP_TRY(step_back(r, &b, fault));

@@ -35,13 +35,12 @@ typedef struct dp_run {
 	int64_t committed_ns;
 	uint64_t commit_rows; // a commit at the latest after so many
 	bool is_live;         // a block was applied: who steps back now has reorganised
-	bool first_seen, adds_on;
+	bool first_seen;
 	bool comparing, chain_known, agrees;
 	uint8_t chain[32]; // over the source's blocks so far
 	uint64_t agrees_height, height_begins;
 	dp_run_facts facts;
-	uint64_t before_movements, before_noise, before_gaps; // of sources that were read before
-	uint64_t read_movements, read_noise;
+	uint64_t before_gaps; // of sources that were read before
 } dp_run;
 
 // SIGINT and SIGTERM ask to stop behind the current block; a second one ends the program.

@@ -7,7 +7,7 @@
 #include "base/check.h"
 #include "codec/time.h"
 
-enum { IN_FLIGHT_MAX = 64, THREADS_MAX = 64, MEMORY_MIB_MAX = 1 << 20 };
+enum { IN_FLIGHT_MAX = 64, THREADS_MAX = 64, TRIES_MAX = 100, MEMORY_MIB_MAX = 1 << 20 };
 
 // A height is digits and nothing else; whatever else is given has to be a time.
 static bool height_or_time(const char *text, bool *ret_is_height, uint64_t *ret_height,
@@ -75,6 +75,8 @@ int dp_cli_source_read(dp_cli_source *s, dp_source_options *ret_options, const c
 	if (s->in_flight != NULL && !small_number(s->in_flight, IN_FLIGHT_MAX, &o.in_flight))
 		return dp_cli_misuse(command, "--in-flight takes a number from 1 to %d",
 		                     IN_FLIGHT_MAX);
+	if (s->tries != NULL && !small_number(s->tries, TRIES_MAX, &o.tries))
+		return dp_cli_misuse(command, "--tries takes a number from 1 to %d", TRIES_MAX);
 	if (s->threads != NULL && !small_number(s->threads, THREADS_MAX, &o.threads))
 		return dp_cli_misuse(command, "--threads takes a number from 1 to %d", THREADS_MAX);
 	// Not shown, not kept: a password on the command line is seen by everybody on the machine.

@@ -10,7 +10,7 @@
 
 typedef struct dp_cli_source {
 	const char *map, *start_height, *memory, *from, *until, *login, *cookie, *in_flight,
-	    *threads;
+	    *tries, *threads;
 	bool is_from_given;
 	uint64_t height_max; // from --until; UINT64_MAX = all
 	int64_t time_max;
@@ -28,6 +28,8 @@ typedef struct dp_cli_source {
 	     &(s)->login},                                                                         \
 	    {"cookie", "FILE", "a node's cookie file, instead of a login", NULL, &(s)->cookie},    \
 	    {"in-flight", "N", "requests to a node at a time (default 8)", NULL, &(s)->in_flight}, \
+	    {"tries", "N", "how often a node is asked before giving up (default 8)", NULL,         \
+	     &(s)->tries},                                                                         \
 	    {"threads", "N", "that decode block files ahead (default: one a processor)", NULL,     \
 	     &(s)->threads},                                                                       \
 	{                                                                                          \

@@ -261,6 +261,7 @@ dp_code dp_bitcoin_node_open(dp_bitcoin_node *n, const char *url, const dp_sourc
 	DP_CHECK(n != NULL && url != NULL && options != NULL);
 	dp_rpc_answer a;
 	dp_rpc_options rpc = {.login = options->login,
+	                      .tries_max = options->tries,
 	                      .cookie = options->cookie,
 	                      .in_flight = options->in_flight,
 	                      .answer_max = answer_max,

@@ -132,6 +132,7 @@ dp_code dp_evm_node_open(dp_evm_node *node, const char *url, const dp_source_opt
 	const dp_rpc_options o = {.login = options->login,
 	                          .cookie = options->cookie,
 	                          .in_flight = options->in_flight,
+	                          .tries_max = options->tries,
 	                          .answer_max = options->memory_max / 4,
 	                          .watch = options->watch};
 	node->watch = options->watch;

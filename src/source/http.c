@@ -221,8 +221,14 @@ static void land(dp_http *h, dp_http_request *q)
 
 static void send_again(dp_http *h, dp_http_request *q, uint64_t told_s)
 {
+	// A time-out has taken minutes already, and counts as several failures.
+	bool is_late = q->failure == DP_HTTP_TRANSFER && q->curl == CURLE_OPERATION_TIMEDOUT;
 	q->tries++;
-	if (q->tries >= h->options.tries_max) {
+	q->worth += is_late ? 3 : 1;
+	// Who waits behind one that was given up need not find out for themselves: with many
+	// requests in the queue that would take as many times as long.
+	if (q->worth >= h->options.tries_max || h->is_dead) {
+		h->is_dead = true;
 		end_request(h, q);
 		return;
 	}
@@ -235,6 +241,7 @@ static void send_again(dp_http *h, dp_http_request *q, uint64_t told_s)
 static void take_answer(dp_http *h, dp_http_request *q)
 {
 	h->was_answered = true;
+	h->is_dead = false;
 	// Every so many answers without a failure, one more request may fly.
 	if (h->allowed < h->options.in_flight && ++h->answers_in_row >= h->allowed * 4) {
 		h->allowed++;

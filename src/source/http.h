@@ -6,7 +6,8 @@
 //   429 and 503 (with Retry-After, seconds or a date), 408, 500, 502, 504, 520-524, a refused or
 //   dropped connection, a time-out: the request is sent again after a delay that doubles from
 //   0.25 s to 30 s with some chance in it, or as long as Retry-After says (at most 5 minutes); the
-//   watch is told; after `tries_max` in a row (default 8) it is DP_IO. While anyone is told to
+//   watch is told; after `tries_max` in a row (default 8; a time-out counts as 3) it is DP_IO, and
+//   so is all that fails before the endpoint has answered something again. While anyone is told to
 //   wait, nothing else is sent: the limit is the endpoint's, not the request's.
 //   Every answer of the kind also halves how many requests fly at a time, and answers that come
 //   win that back one by one.

@@ -187,7 +187,7 @@ dp_code dp_http_fail(const dp_http *h, const dp_http_request *q, dp_fault *fault
 		               "%s: nothing was sent there; if you trust it, give its URL", what);
 	default: break;
 	}
-	if (q->tries < h->options.tries_max) return dp_fail(fault, DP_IO, "%s", what);
+	if (q->worth < h->options.tries_max) return dp_fail(fault, DP_IO, "%s", what);
 	return dp_fail(fault, DP_IO, "%s, %u times in a row: try again later, or ask another node",
 	               what, q->tries);
 }

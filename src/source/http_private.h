@@ -49,7 +49,7 @@ struct dp_http_request {
 	char *body; // what is sent
 	size_t body_size;
 	char *url; // where a redirect led; NULL: the endpoint's own
-	uint32_t tries, redirects, slot;
+	uint32_t tries, worth, redirects, slot; // worth: of its failures, see send_again
 	dp_http_state state;
 	// The answer so far, and then the answer.
 	char *answer;
@@ -83,6 +83,7 @@ struct dp_http {
 	int64_t pause_until_ms, noticed_until_ms, asked_ms;
 	uint64_t chance; // state of the generator that makes delays differ
 	bool was_answered, is_global;
+	bool is_dead; // a request was given up, and nothing was answered since: no more waiting
 	uint32_t status_failed;
 	dp_http_stats stats;
 };

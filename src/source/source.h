@@ -55,6 +55,7 @@ typedef struct dp_source_options {
 	const char *login;   // "user:password" for a node, or NULL
 	const char *cookie;  // path of a node's cookie file, or NULL
 	uint32_t in_flight;  // requests to a node at a time; 0 = default (8)
+	uint32_t tries;      // how often a request to a node is sent; 0 = default (8)
 	uint32_t threads;    // that decode ahead; 0 = as many as there are processors, 1 = none
 	dp_source_watch watch;
 } dp_source_options;

@@ -1,5 +1,5 @@
-"""`dyepack movements`: what a source says, as a table, and that tracing the table gives what tracing
-the source gives. Covers: cli/movements.c cli/run.c cli/source_options.c
+"""`dyepack movements`: what a source says, as a table; tracing the table gives what tracing the
+source gives.
 """
 import csv
 import io

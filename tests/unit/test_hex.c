@@ -46,8 +46,8 @@ static void refuses_what_is_no_digit_and_writes_nothing(void **state)
 	}
 }
 
-// Eight digits are read at a time: every length up to several words, every character at every place,
-// and what stands behind the text is not looked at.
+// Eight digits are read at a time: every length up to several words, every character at every
+// place, and nothing written where one is wrong.
 static void decodes_any_length_and_sees_a_wrong_digit_anywhere(void **state)
 {
 	(void)state;

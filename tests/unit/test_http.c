@@ -313,7 +313,7 @@ static void test_silence_is_a_failure(void **state)
 	say((t_http_reply){.body = "late", .delay_ms = 20000});
 	dp_http_options o = quick;
 	o.timeout_s = 1;
-	o.tries_max = 2;
+	o.tries_max = 4; // of which each silence takes 3
 	assert_int_equal(ask_once(o, "", 200), DP_IO);
 	assert_non_null(strstr(fault.text, "sent nothing for 1 s, 2 times in a row"));
 }
