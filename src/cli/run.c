@@ -26,7 +26,9 @@ static void on_signal(int number)
 // as after kill -9, at its last commit (I-4).
 void dp_run_watch_signals(void)
 {
-	struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+	struct sigaction action = {.sa_handler = on_signal};
+	// A write of the result that a signal falls into goes on: it is no failed write.
+	action.sa_flags = (int)(SA_RESETHAND | SA_RESTART);
 	(void)sigemptyset(&action.sa_mask);
 	(void)sigaction(SIGINT, &action, NULL);
 	(void)sigaction(SIGTERM, &action, NULL);
