@@ -66,7 +66,7 @@ typedef struct evm_rpc {
 	dp_rpc_answer *single;   // receipts that were asked for one by one
 	uint64_t receipt_cap, single_cap;
 	uint32_t single_count;
-	bool is_ended_by_fault;
+	bool is_measured, is_ended_by_fault;
 } evm_rpc;
 
 // The answers for one height. Zero where there is none.
@@ -168,7 +168,8 @@ static dp_code wait_for(evm_rpc *e, answers *ret_answers, dp_fault *fault)
 	DP_TRY(take(e, &a->calls, &ret_answers->calls, &ret_answers->has_calls, fault));
 	uint64_t size =
 	    ret_answers->block.size + ret_answers->receipts.size + ret_answers->calls.size;
-	e->size_mean = (7 * e->size_mean + size) / 8 + 1;
+	e->size_mean = e->is_measured ? (7 * e->size_mean + size) / 8 + 1 : size + 1;
+	e->is_measured = true;
 	// One large block counts at once: the next ones may be as large.
 	if (size > e->size_mean) e->size_mean = size;
 	return DP_OK;

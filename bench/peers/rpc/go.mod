@@ -1,0 +1,3 @@
+module dyepack.invalid/bench/peers/rpc
+
+go 1.21
