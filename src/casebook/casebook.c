@@ -173,6 +173,27 @@ dp_code dp_casebook_open(dp_casebook **ret_casebook, const char *path, bool crea
 	return DP_OK;
 }
 
+bool dp_casebook_followed(const char *path, const char *incident, uint64_t *ret_height)
+{
+	sqlite3 *db = NULL;
+	sqlite3_stmt *stmt = NULL;
+	DP_CHECK(path != NULL && incident != NULL);
+	bool found =
+	    sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK &&
+	    dp_sql_prepare(db, &stmt,
+	                   "select run.height from run join cases on cases.run=run.id where "
+	                   "cases.incident=? and run.height is not null",
+	                   NULL) == DP_OK;
+	if (found) {
+		dp_sql_text(stmt, 1, incident);
+		found = dp_sql_row(db, stmt, NULL) == DP_OK;
+	}
+	if (found) *ret_height = (uint64_t)sqlite3_column_int64(stmt, 0);
+	(void)sqlite3_finalize(stmt);
+	(void)sqlite3_close(db);
+	return found;
+}
+
 void dp_casebook_close(dp_casebook *cb)
 {
 	if (cb == NULL) return;

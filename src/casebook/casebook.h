@@ -26,6 +26,9 @@ typedef struct dp_casebook dp_casebook;
 enum { DP_CASEBOOK_VERSION = 2, DP_CASEBOOK_UNDO_BLOCKS = 128 };
 
 // ":memory:" for one that is not kept. `create` false: the file must be there and be a casebook.
+// How far a casebook has followed an incident, without opening it for good; false where it has not,
+// or there is no casebook.
+bool dp_casebook_followed(const char *path, const char *incident, uint64_t *ret_height);
 DP_MUST dp_code dp_casebook_open(dp_casebook **ret_casebook, const char *path, bool create,
                                  dp_fault *fault);
 // Discards what was not committed. NULL is fine.

@@ -24,6 +24,7 @@ struct job {
 	const char *chain;
 	bool quiet;
 	dp_cli_source from;
+	dp_source_options options;
 };
 
 static const char *const kind_text[DP_MV_KIND_COUNT] = {
@@ -117,6 +118,11 @@ static dp_code print_all(struct job *j, dp_source *source, dp_fault *fault)
 		if (code == DP_END) break;
 		DP_TRY(code);
 		if (b->height > j->from.height_max || b->time > j->from.time_max) break;
+		// Not every source can begin where it is told.
+		const dp_source_begin *from = &j->options.begin;
+		if ((from->has_height && b->height < from->height) ||
+		    (from->has_time && b->time < from->time))
+			continue;
 		print_block(b);
 		if (ferror(stdout) != 0)
 			return dp_fail(fault, DP_IO, "the movements could not be written");
@@ -143,6 +149,7 @@ static int run(struct job *j, int count, char **argv)
 			                     "unknown chain '%s': 'dyepack list chains'", j->chain);
 	}
 	o.watch = dp_run_watch(j->quiet);
+	j->options = o;
 	dp_run_watch_signals();
 	dp_code code =
 	    dp_source_open(&source, (const char *const *)(argv + 1), (uint32_t)count, &o, &fault);

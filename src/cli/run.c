@@ -90,6 +90,29 @@ static dp_code note_facts(dp_run *r, dp_fault *fault)
 	return dp_casebook_facts(r->book, &facts, fault);
 }
 
+// Is this a digest of rows, which stand-in for a hash where a source has none (chain/digest.h)? Half
+// of it is zeros: no proof of work ever made a hash with so many, and no Keccak did by chance.
+static bool is_digest(const uint8_t hash[32])
+{
+	static const uint8_t none[16];
+	return memcmp(hash + 16, none, 16) == 0;
+}
+
+// A hash and a digest of one block have nothing in common: comparing them would undo everything.
+static dp_code check_kind(const dp_run *r, const dp_block *b, const uint8_t followed[32],
+                          dp_fault *fault)
+{
+	if (is_digest(b->hash) == is_digest(followed)) return DP_OK;
+	dp_code code =
+	    dp_fail(fault, DP_BAD_CASE,
+	            "has %s block hashes, and what the casebook followed has %s: whether they say "
+	            "the same cannot be told; go on with a source of the first kind, or trace into "
+	            "a new casebook",
+	            is_digest(b->hash) ? "no" : "its own", is_digest(followed) ? "none" : "some");
+	dp_fault_file(fault, r->source_name);
+	return code;
+}
+
 // The source begins at or before where the casebook ends: what of it does the casebook know? One
 // that begins where the first one did is compared from its first block on; another one from the
 // first block that the journal still has.
@@ -168,8 +191,10 @@ static dp_code known_block(dp_run *r, const dp_block *b, bool *ret_skip, dp_faul
 	if (r->chain_known) dp_casebook_chain(r->chain, b->height, b->hash);
 	dp_casebook_block known;
 	bool reached = dp_casebook_block_at(r->book, b->height, &known);
+	if (reached) DP_TRY(check_kind(r, b, known.hash, fault));
+	// A hash stands for all blocks before it, whether the source has them or not; a digest does not.
 	bool same = reached && known.height == b->height;
-	if (same && r->chain_known)
+	if (same && r->chain_known && is_digest(b->hash))
 		same = memcmp(r->chain, known.chain, 32) == 0;
 	else if (same)
 		same = memcmp(b->hash, known.hash, 32) == 0;
@@ -204,42 +229,80 @@ static dp_code step_back(dp_run *r, const dp_block *b, dp_fault *fault)
 	return dp_casebook_forget(r->book, r->engine, fault);
 }
 
-// A source that can be asked is begun where the casebook ends, or where the chain parted from what
-// was followed; what was followed above that is undone.
-static dp_code resume_by_asking(dp_run *r, dp_fault *fault)
+// The newest block of the casebook that still stands on the source's chain. The source must have as
+// many blocks as the casebook: one that is behind says nothing about those it lacks.
+static dp_code find_common(dp_run *r, uint64_t *ret_height, dp_fault *fault)
 {
-	uint64_t from = dp_engine_height(r->engine);
-	while (dp_engine_blocks(r->engine) > 0) {
+	uint64_t height = dp_engine_height(r->engine);
+	for (uint32_t n = 0; n <= DP_CASEBOOK_UNDO_BLOCKS; n++) {
+		dp_casebook_block followed;
 		bool known;
 		uint8_t hash[32];
-		uint64_t height = dp_engine_height(r->engine);
-		DP_TRY(r->source->hash_at(r->source, &known, hash, height, fault));
-		if (known && memcmp(hash, dp_engine_hash(r->engine), 32) == 0) break;
-		dp_code code = dp_engine_rollback(r->engine, fault);
-		const dp_block here = {.height = height};
+		if (!dp_casebook_block_at(r->book, height, &followed)) break;
+		DP_TRY(r->source->hash_at(r->source, &known, hash, followed.height, fault));
+		if (!known)
+			return dp_fail(fault, DP_BUSY,
+			               "has no block %llu yet, which the casebook has followed: "
+			               "wait until it has caught up, or ask another node",
+			               (unsigned long long)followed.height);
+		dp_block b = {.height = followed.height};
+		memcpy(b.hash, hash, 32);
+		DP_TRY(check_kind(r, &b, followed.hash, fault));
+		if (memcmp(hash, followed.hash, 32) == 0) {
+			*ret_height = followed.height;
+			return DP_OK;
+		}
+		if (followed.height == 0) break;
+		height = followed.height - 1;
+	}
+	return dp_fail(fault, DP_BAD_CASE,
+	               "has other blocks than the casebook followed, as far back as can be undone "
+	               "(%d blocks): is it another ledger? If not, trace into a new casebook",
+	               DP_CASEBOOK_UNDO_BLOCKS);
+}
+
+// A source that can be asked is begun where the casebook ends, or where the chain parted from what
+// was followed; what was followed above that is undone. Nothing is undone before it is known where.
+static dp_code resume_by_asking(dp_run *r, dp_fault *fault)
+{
+	uint64_t from = dp_engine_height(r->engine), common = 0;
+	dp_code code = find_common(r, &common, fault);
+	if (code == DP_BUSY || code == DP_BAD_CASE) dp_fault_file(fault, r->source_name);
+	DP_TRY(code);
+	while (dp_engine_height(r->engine) > common) {
+		const dp_block here = {.height = common + 1};
+		code = dp_engine_rollback(r->engine, fault);
 		if (code == DP_NOT_FOUND) return too_deep(r, &here, fault);
 		DP_TRY(code);
 	}
-	if (dp_engine_blocks(r->engine) == 0 || dp_engine_height(r->engine) != from) {
+	if (common != from) {
 		if (!r->quiet)
 			(void)fprintf(stderr,
-			              "the chain reorganised since: blocks up to %llu undone\n",
-			              (unsigned long long)from);
+			              "the chain reorganised since: blocks %llu to %llu undone\n",
+			              (unsigned long long)common + 1, (unsigned long long)from);
 		DP_TRY(dp_casebook_forget(r->book, r->engine, fault));
 	}
-	if (dp_engine_blocks(r->engine) == 0) return DP_OK; // it begins where the case does
-	return r->source->seek(r->source, dp_engine_height(r->engine) + 1, fault);
+	return r->source->seek(r->source, common + 1, fault);
 }
 
-// The first block behind the casebook's last one must follow it.
+// A block must follow the one before it, be that in the casebook or from the same source.
 static dp_code check_follows(const dp_run *r, const dp_block *b, dp_fault *fault)
 {
 	static const uint8_t none[32];
-	if (!r->resumed || dp_engine_blocks(r->engine) == 0 ||
-	    b->height != dp_engine_height(r->engine) + 1 || memcmp(b->prev, none, 32) == 0 ||
-	    memcmp(b->prev, dp_engine_hash(r->engine), 32) == 0)
+	if (dp_engine_blocks(r->engine) == 0 || b->height != dp_engine_height(r->engine) + 1 ||
+	    memcmp(b->prev, none, 32) == 0 || memcmp(b->prev, dp_engine_hash(r->engine), 32) == 0)
 		return DP_OK;
-	return parted(r, b, fault);
+	if (!r->is_live) {
+		DP_TRY(check_kind(r, b, dp_engine_hash(r->engine), fault));
+		return parted(r, b, fault);
+	}
+	dp_code code = dp_fail(fault, DP_BAD_BYTES,
+	                       "block %llu does not follow the block %llu that the source gave "
+	                       "before it: a file or part is missing between them, or one is of a "
+	                       "branch that lost",
+	                       (unsigned long long)b->height, (unsigned long long)b->height - 1);
+	dp_fault_file(fault, r->source_name);
+	return code;
 }
 
 // Names the casebook in a fault of it.
@@ -363,7 +426,11 @@ dp_code dp_run_follow(dp_run *r, dp_fault *fault)
 	}
 	dp_progress_end(&r->progress, "followed", r->blocks, r->movements);
 	note_left_out(r);
-	DP_TRY(seeds_found(r, fault));
+	// Of a chain that grows, what was followed is kept even if a seed was not found: it may be in
+	// a block to come. A file that does not hold it makes the case wrong, and nothing is kept.
+	bool grows = (r->source->kind->can & DP_CAN_REORGANISE) != 0;
+	if (!grows) DP_TRY(seeds_found(r, fault));
 	DP_TRY(note_facts(r, fault));
-	return in_book(r, dp_casebook_commit(r->book, r->engine, fault), fault);
+	DP_TRY(in_book(r, dp_casebook_commit(r->book, r->engine, fault), fault));
+	return grows ? seeds_found(r, fault) : DP_OK;
 }

@@ -148,6 +148,7 @@ static void take_earlier(bool *io_has, int64_t *io_time, int64_t time)
 static dp_code begin_with_cases(struct trace *t, dp_source_begin *ret_begin, dp_fault *fault)
 {
 	uint64_t seeds = 0;
+	bool is_time_missing = false;
 	dp_source_begin b = {0};
 	for (uint32_t i = 0; i < t->case_count; i++) seeds += t->cases[i]->seed_count;
 	t->seed_tx = dp_alloc((seeds + 1) * sizeof *t->seed_tx);
@@ -162,6 +163,8 @@ static dp_code begin_with_cases(struct trace *t, dp_source_begin *ret_begin, dp_
 				if (seed->has_time || c->theft_time != INT64_MAX)
 					take_earlier(&b.has_tx_time, &b.tx_time,
 					             seed->has_time ? seed->time : c->theft_time);
+				else
+					is_time_missing = true;
 			} else if (seed->has_height) {
 				if (!b.has_height || seed->height < b.height)
 					b.height = seed->height;
@@ -171,6 +174,8 @@ static dp_code begin_with_cases(struct trace *t, dp_source_begin *ret_begin, dp_
 			}
 		}
 	}
+	// The time of some is not the time of the first.
+	if (is_time_missing) b.has_tx_time = false;
 	b.tx = (const uint8_t(*)[32])t->seed_tx;
 	*ret_begin = b;
 	return DP_OK;
@@ -184,15 +189,57 @@ static dp_code ask_source(void *context, bool *ret_known, dp_u256 *ret_amount, c
 	return s->opening(s, ret_known, ret_amount, addr, asset, height, fault);
 }
 
+// A seed placed by time, in a run that begins later, would be placed at the wrong moment.
+static dp_code check_from(const struct trace *t, const dp_source_begin *from,
+                          const dp_source_begin *cases, dp_fault *fault)
+{
+	bool is_late = (cases->has_height && from->has_height && from->height > cases->height) ||
+	               (cases->has_time && from->has_time && from->time > cases->time);
+	if (!t->from.is_from_given || !is_late) return DP_OK;
+	dp_code code = dp_fail(fault, DP_BAD_CASE,
+	                       "something was stolen here before the block that --from names: "
+	                       "leave --from out, or begin before the theft");
+	dp_fault_file(fault, t->case_path[0]);
+	return code;
+}
+
 static dp_code open_source(struct trace *t, dp_source_options *o, dp_fault *fault)
 {
 	o->chain = t->cases[0]->chain;
 	o->watch = dp_run_watch(t->quiet);
-	if (!t->from.is_from_given) DP_TRY(begin_with_cases(t, &o->begin, fault));
+	dp_source_begin begin;
+	DP_TRY(begin_with_cases(t, &begin, fault));
+	if (!t->from.is_from_given) o->begin = begin;
+	DP_TRY(check_from(t, &o->begin, &begin, fault));
+	o->begin.has_followed =
+	    t->casebook != NULL &&
+	    dp_casebook_followed(t->casebook, t->cases[0]->incident, &o->begin.followed);
 	dp_url_show(t->source_name, t->source_path[0]);
 	dp_code opened = dp_source_open(&t->source, t->source_path, t->source_count, o, fault);
 	if (opened == DP_BAD_BYTES || opened == DP_BAD_CASE) dp_fault_file(fault, t->source_name);
+	if (opened == DP_OK && t->from.is_from_given &&
+	    (t->source->kind->can & DP_CAN_BEGIN) == 0) {
+		opened =
+		    dp_fail(fault, DP_BAD_CASE,
+		            "is read from its beginning: --from is for nodes and block folders");
+		dp_fault_file(fault, t->source_name);
+	}
 	return opened;
+}
+
+// What was followed cannot be told as of an earlier moment.
+static dp_code check_until(const struct trace *t, dp_fault *fault)
+{
+	if (!t->run.resumed || dp_engine_blocks(t->engine) == 0) return DP_OK;
+	if (dp_engine_height(t->engine) <= t->from.height_max &&
+	    dp_engine_time(t->engine) <= t->from.time_max)
+		return DP_OK;
+	dp_code code = dp_fail(fault, DP_BAD_CASE,
+	                       "has followed to block %llu already, and --until lies before it: "
+	                       "'dyepack rollback' takes blocks back, or trace into a new casebook",
+	                       (unsigned long long)dp_engine_height(t->engine));
+	dp_fault_file(fault, t->casebook);
+	return code;
 }
 
 static dp_code open_all(struct trace *t, dp_source_options *o, dp_fault *fault)
@@ -232,7 +279,7 @@ static dp_code open_all(struct trace *t, dp_source_options *o, dp_fault *fault)
 	                  .assume_clean = t->assume_clean,
 	                  .height_max = t->from.height_max,
 	                  .time_max = t->from.time_max};
-	return code;
+	return code == DP_OK ? check_until(t, fault) : code;
 }
 
 //- the result ------------------------------------------------------------------------------------

@@ -76,23 +76,41 @@ static dp_code ask_opening(dp_engine *e, bool *ret_known, dp_u256 *ret_balance,
 
 // A seed placed by time says that its units lie in the pool, so what a node says lies there
 // includes them: only the rest is clean.
-static dp_code leave_out_seed(const dp_engine *e, dp_u256 *io_balance, dp_fault *fault)
+static dp_code leave_out_seed(const dp_engine *e, const dp_seed_state *placing, dp_u256 *io_balance,
+                              dp_fault *fault)
 {
-	if (e->placing == NULL) return DP_OK;
-	const dp_seed *seed = e->placing->seed;
+	const dp_seed *seed = placing->seed;
 	if (dp_u256_lt(*io_balance, seed->amount)) {
 		char have[DP_U256_DEC_MAX], want[DP_U256_DEC_MAX];
 		const dp_asset_info *a = dp_asset_info_of(seed->asset);
 		dp_u256_format(have, *io_balance, a->decimals);
 		dp_u256_format(want, seed->amount, a->decimals);
-		return dp_fail_seed(e, e->placing, fault,
-		                    "the seed names %s %s, and the node says that only %s lay "
-		                    "there before block %llu: name the transaction that brought "
-		                    "them (tx), or a later time",
-		                    want, a->symbol, have, (unsigned long long)e->block->height);
+		return dp_fail_seed(e, placing, fault,
+		                    "the seed names %s %s, and of what the node says lay there "
+		                    "before block %llu only %s can be it: name the transaction "
+		                    "that brought them (tx), or another time",
+		                    want, a->symbol, (unsigned long long)e->block->height, have);
 	}
 	*io_balance = dp_u256_sub(*io_balance, seed->amount);
 	return DP_OK;
+}
+
+dp_code dp_pool_make_room(dp_engine *e, uint32_t index, const dp_seed_state *placing,
+                          dp_fault *fault)
+{
+	dp_u256 balance, lacking;
+	bool asked;
+	const dp_seed *seed = placing->seed;
+	DP_TRY(ask_opening(e, &asked, &balance, &lacking, &seed->addr, seed->asset, DP_NO_INDEX,
+	                   fault));
+	if (!asked || (e->holders.record[index].flags & DP_HOLDER_HUB) != 0) return DP_OK;
+	DP_TRY(dp_touch(e, index, fault));
+	dp_parcels *list;
+	DP_TRY(dp_holders_load(&e->holders, &list, index, &e->scratch_a, fault));
+	dp_u256 clean = dp_policy_clean(e->policy, list), rest = clean;
+	DP_TRY(leave_out_seed(e, placing, &rest, fault));
+	dp_policy_drop_clean(e->policy, list, dp_u256_sub(clean, rest));
+	return dp_holders_store(&e->holders, index, list, fault);
 }
 
 // What a pool held before taint first came is clean, and lies at the front of its queue.
@@ -101,12 +119,14 @@ static dp_code open_pool(dp_engine *e, uint32_t index, const dp_addr *addr, dp_a
 {
 	dp_u256 balance = DP_U256_ZERO, lacking = DP_U256_ZERO;
 	dp_opening_how how = DP_OPENING_ASSUMED;
+	const dp_seed_state *placing = e->placing;
 	bool asked;
+	e->placing = NULL; // whatever is known of this pool is known now
 	DP_TRY(ask_opening(e, &asked, &balance, &lacking, addr, asset, mv, fault));
 	const dp_opening *stated = stated_opening(e, addr, asset);
 	if (asked) {
 		how = DP_OPENING_ASKED;
-		DP_TRY(leave_out_seed(e, &balance, fault));
+		if (placing != NULL) DP_TRY(leave_out_seed(e, placing, &balance, fault));
 	} else if (stated != NULL) {
 		balance = stated->amount;
 		how = DP_OPENING_STATED;

@@ -269,7 +269,9 @@ static dp_code place_seeds(dp_engine *e, const dp_block *block, dp_fault *fault)
 		e->placing = s;
 		dp_code code =
 		    dp_pool(e, &index, &s->seed->addr, s->seed->asset, 0, DP_NO_INDEX, fault);
+		bool is_old = e->placing != NULL; // who opens a pool takes the seed into account
 		e->placing = NULL;
+		if (code == DP_OK && is_old) code = dp_pool_make_room(e, index, s, fault);
 		if (code != DP_OK) return code;
 		dp_parcel p = {.units = s->seed->amount, .origin = s->seed->amount};
 		p.colour = s->colour;

@@ -189,6 +189,10 @@ DP_MUST dp_code dp_apply_utxo_tx(dp_engine *e, const dp_tx *tx, dp_fault *fault)
 // Which bucket an output's taint goes to at once; HELD when it is a coin to follow.
 dp_bucket dp_output_bucket(const dp_engine *e, const dp_movement *out, uint32_t *ret_stop);
 dp_code dp_spends_twice(const dp_engine *e, dp_fault *fault);
+// A seed is placed by time into a pool that is followed already: its units are among the clean ones
+// there, where somebody can be asked what lay there, and leave them.
+DP_MUST dp_code dp_pool_make_room(dp_engine *e, uint32_t index, const dp_seed_state *placing,
+                                  dp_fault *fault);
 // The pool of (addr, asset), made when it is not there yet, with its opening balance.
 DP_MUST dp_code dp_pool(dp_engine *e, uint32_t *ret_index, const dp_addr *addr, dp_asset asset,
                         uint32_t hop, uint32_t mv, dp_fault *fault);

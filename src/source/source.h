@@ -35,6 +35,11 @@ typedef struct dp_source_watch {
 // source begins with the earliest block that any of these names, or earlier: more blocks are no
 // harm, fewer would be. Nothing named: at the beginning.
 typedef struct dp_source_begin {
+	// The caller has followed up to this block and will go on behind it (seek): nothing else
+	// counts then, for a node may have forgotten what lies before. Sources without seek ignore
+	// it.
+	bool has_followed;
+	uint64_t followed;
 	bool has_height, has_time, has_tx_time;
 	uint64_t height;
 	int64_t time;            // unix seconds: the first block at or after it

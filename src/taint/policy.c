@@ -84,6 +84,37 @@ dp_code dp_policy_put_clean(const dp_policy *policy, dp_parcels *content, dp_u25
 	return marks_put(content, &in, fault);
 }
 
+dp_u256 dp_policy_clean(const dp_policy *policy, const dp_parcels *content)
+{
+	dp_u256 clean = DP_U256_ZERO;
+	DP_CHECK(policy != NULL && content != NULL);
+	for (uint32_t i = 0; i < content->count; i++) {
+		const dp_parcel *p = dp_parcels_at(content, i);
+		if (p->colour.v == 0) clean = dp_u256_add(clean, p->units);
+	}
+	return clean;
+}
+
+void dp_policy_drop_clean(const dp_policy *policy, dp_parcels *content, dp_u256 units)
+{
+	DP_CHECK(dp_u256_cmp(units, dp_policy_clean(policy, content)) <= 0);
+	uint32_t kept = content->count;
+	for (uint32_t i = content->count; i > 0 && !dp_u256_is_zero(units); i--) {
+		dp_parcel *p = dp_parcels_at(content, i - 1);
+		if (p->colour.v != 0) continue;
+		dp_u256 part = dp_u256_min(p->units, units);
+		p->units = dp_u256_sub(p->units, part);
+		units = dp_u256_sub(units, part);
+		// A marked pool keeps its first slot, whatever it holds.
+		if (!dp_u256_is_zero(p->units) || policy->shape == DP_SHAPE_MARKS) continue;
+		for (uint32_t k = i - 1; k + 1 < kept; k++)
+			*dp_parcels_at(content, k) = *dp_parcels_at(content, k + 1);
+		kept--;
+	}
+	DP_CHECK(dp_u256_is_zero(units));
+	content->count = kept;
+}
+
 // Bags have no order, so a theft paints clean units while there are any: the earlier theft keeps
 // what is left.
 static dp_code bag_paint(dp_parcels *bag, dp_u256 *ret_contested, dp_colour colour, dp_u256 units,

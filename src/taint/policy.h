@@ -59,6 +59,9 @@ DP_MUST dp_code dp_policy_put(const dp_policy *policy, dp_parcels *content, dp_p
                               dp_fault *fault);
 
 // Adds x clean units at the back (queue) or to the clean parcel.
+// Takes `units` clean units out, those that came last; there must be so many.
+void dp_policy_drop_clean(const dp_policy *policy, dp_parcels *content, dp_u256 units);
+dp_u256 dp_policy_clean(const dp_policy *policy, const dp_parcels *content);
 DP_MUST dp_code dp_policy_put_clean(const dp_policy *policy, dp_parcels *content, dp_u256 x,
                                     dp_fault *fault);
 

@@ -739,7 +739,36 @@ static void rows_that_contradict_the_node_are_told_and_a_node_that_fails_leaves_
 	block(7);
 	tx(1);
 	t_move(&l, 0, 1, 0, 1);
-	refused(DP_BAD_CASE, 3, "only 0.000000000000001 lay there");
+	refused(DP_BAD_CASE, 3, "before block 7 only 0.000000000000001 can be it");
+	end();
+	// Two seeds in one wallet: both are among what lay there, or they are refused.
+	static const char *const policies[] = {"fifo", "haircut", "poison"};
+	for (int i = 0; i < 3; i++) {
+		begin_asking(ETH "stolen: [{address: " A(
+		    "0") ", amount_base: 600, block: 1},"
+		         "{address: " A("0") ", amount_base: 300, block: 1}]\n");
+		dp_engine_free(e);
+		options.policy = dp_policy_find(policies[i]);
+		dp_fault fault;
+		assert_int_equal(dp_engine_new(&e, &options, list, case_count, &fault), DP_OK);
+		block(7);
+		tx(1);
+		t_move(&l, 0, 1, 0, 1000);
+		run();
+		if (options.policy->conserving) {
+			assert_int_equal(units(1, 0, 1), 900);
+			assert_int_equal(units(1, 0, 0), 1100); // its own 1000, and 100 more
+		}
+		assert_null(event(DP_EV_UNCOVERED, 0));
+		end();
+	}
+	begin_asking(ETH "stolen: [{address: " A("0") ", amount_base: 600, block: 1},"
+	                                              "{address: " A(
+	                                                  "0") ", amount_base: 401, block: 1}]\n");
+	block(7);
+	tx(1);
+	t_move(&l, 0, 1, 0, 1);
+	refused(DP_BAD_CASE, 3, "before block 7 only 0.0000000000000004 can be it");
 	end();
 	// A node that does not know leaves it to the case file.
 	begin_asking(ETH STOLEN_100 "opening: [{address: " A("1") ", amount_base: 4}]\n");
