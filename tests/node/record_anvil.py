@@ -42,8 +42,8 @@ def main():
                 ask("eth_getBlockReceipts", quantity)
                 ask("debug_traceBlockByNumber", quantity, {"tracer": "callTracer"})
                 ask("trace_block", quantity)
-        for who in sorted(people - {None, ""}):
-            for height in (0, tip):
+        for who in sorted(people - {None, "", NOBODY}):
+            for height in range(tip + 1):
                 ask("eth_getBalance", who, hex(height))
         theft = chain.tx["theft"]
         ask("eth_getTransactionByHash", theft)
