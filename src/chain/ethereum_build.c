@@ -337,12 +337,19 @@ static dp_code check_frames(building *s)
 // The receipt decides, for the block's hash covers it. Before Byzantium it does not say and the
 // first call does. Where neither is known the transaction counts as done and the gap is stated:
 // that all gas was used hints at a failure, but many transactions use exactly what they allow.
+//
+// Where both are known they must agree. Only what a chain does by itself and for nothing (deposits
+// that fail before any code runs, retried messages) is not always traced as it ran: there the
+// receipt alone counts when it says that it failed.
 static dp_code find_status(building *s, bool *ret_failed)
 {
 	const dp_evm_tx *tx = s->tx;
 	bool root_failed = tx->has_frames && s->b->frame[tx->frame_first].failed;
 	if (tx->status == DP_EVM_DONE && root_failed)
 		return BAD_TX(s, "its receipt says that it succeeded, its calls that it failed");
+	bool is_free = s->rules->has_free && dp_u256_is_zero(tx->gas_price);
+	if (tx->status == DP_EVM_FAILED && tx->has_frames && !root_failed && !is_free)
+		return BAD_TX(s, "its receipt says that it failed, its calls that they succeeded");
 	if (tx->status == DP_EVM_STATUS_UNKNOWN && !tx->has_frames) s->gaps |= DP_GAP_STATUS;
 	*ret_failed = tx->status == DP_EVM_FAILED || root_failed;
 	return DP_OK;

@@ -17,10 +17,17 @@
 // Files are opened when the first of their blocks comes and closed behind their last, because an
 // export of the whole chain has tens of thousands of them.
 //
+// An export that lost a part (a file that was not fetched) still reads well, and the money that
+// moved there seems to have stayed. What other files prove to be missing is therefore stated as a
+// gap, and told once for each sort with the first block concerned, and how many there were at the
+// end. It is no fault, because nothing that is given contradicts anything, and exports of chosen
+// blocks or of chosen rows are common (GraphSense's own sample is one).
+//
 // Memory is divided once: 3/4 to rows being sorted, 1/4 to the block being put together.
 #include "source/ethereum_etl.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,6 +76,9 @@ struct etl_source {
 	uint64_t height_last, height_max;
 	uint8_t hash_last[32];
 	bool any, has_height_max;
+	dp_source_watch watch;
+	uint64_t absent[DP_ETL_OTHER]; // how many blocks each sort of file lacks
+	uint64_t absent_told[DP_ETL_OTHER];
 };
 
 static const char *file_name(const void *context, uint32_t file)
@@ -122,17 +132,20 @@ static dp_code next_row(struct etl_source *s, struct etl_file *f, dp_fault *faul
 	return code;
 }
 
-static void notice(const dp_source_options *options, const char *path, const char *text)
+__attribute__((format(printf, 2, 3))) static void notice(const dp_source_watch *watch,
+                                                         const char *format, ...)
 {
 	char line[DP_FAULT_TEXT_MAX];
-	if (options->watch.notice == NULL) return;
-	(void)snprintf(line, sizeof line, "%.200s %s", path, text);
-	options->watch.notice(options->watch.context, line);
+	va_list args;
+	if (watch->notice == NULL) return;
+	va_start(args, format);
+	(void)vsnprintf(line, sizeof line, format, args);
+	va_end(args);
+	watch->notice(watch->context, line);
 }
 
 // Which blocks the file has, and in what order. Of a pipe only the first row is read.
-static dp_code scan(struct etl_source *s, struct etl_file *f, const dp_source_options *options,
-                    dp_fault *fault)
+static dp_code scan(struct etl_source *s, struct etl_file *f, dp_fault *fault)
 {
 	DP_TRY(open_reader(s, f, fault));
 	f->in_order = true;
@@ -147,7 +160,7 @@ static dp_code scan(struct etl_source *s, struct etl_file *f, const dp_source_op
 		return code;
 	}
 	if (sort >= DP_ETL_OTHER) {
-		notice(options, f->path,
+		notice(&s->watch, "%.200s %s", f->path,
 		       sort == DP_ETL_OTHER ? "lists contracts or tokens, where nothing moves: it "
 		                              "is not read"
 		                            : "is no file of ethereum-etl: it is not read");
@@ -218,14 +231,13 @@ static void note_range(struct etl_source *s)
 	if (s->base.stats.height_last == UINT64_MAX) s->base.stats.height_last = 0;
 }
 
-static dp_code scan_all(struct etl_source *s, const dp_source_options *options, dp_fault *fault)
+static dp_code scan_all(struct etl_source *s, dp_fault *fault)
 {
 	for (uint32_t i = 0; i < s->file_count; i++) {
 		struct etl_file *f = &s->file[i];
-		if (options->watch.stopped != NULL &&
-		    options->watch.stopped(options->watch.context))
+		if (s->watch.stopped != NULL && s->watch.stopped(s->watch.context))
 			return dp_fail(fault, DP_BUSY, "stopped while the export was looked at");
-		DP_TRY(scan(s, f, options, fault));
+		DP_TRY(scan(s, f, fault));
 		if (!f->in_order)
 			DP_TRY(load(s, f, fault));
 		else if (f->rows > 0)
@@ -349,6 +361,61 @@ static bool is_zero(const uint8_t hash[32])
 	return memcmp(hash, zeros, 32) == 0;
 }
 
+// What follows for the figures where a sort of file lacks a block.
+static const char *const absent_text[DP_ETL_OTHER] = {
+    [DP_ETL_TXS] = "has transactions that are in no file of them: only what traces and logs tell "
+                   "of them is seen",
+    [DP_ETL_RECEIPTS] = "has transactions whose receipts are in no file: their fees are not known",
+    [DP_ETL_LOGS] = "has logs (its logs_bloom says so), but none is in a file: token transfers "
+                    "are not seen there",
+    [DP_ETL_TRANSFERS] = "has token transfers (its logs_bloom says so), but none is in a file: "
+                         "they are not seen there",
+    [DP_ETL_TRACES] = "has transactions whose traces are in no file: what contracts paid is not "
+                      "seen there"};
+
+static void note_absent(struct etl_source *s, uint64_t height)
+{
+	for (uint32_t i = 0; i < DP_ETL_OTHER; i++) {
+		if ((s->maker.absent >> i & 1) == 0) continue;
+		DP_CHECK(absent_text[i] != NULL);
+		if (s->absent[i]++ > 0) continue;
+		s->absent_told[i] = 1;
+		notice(&s->watch, "block %" PRIu64 " %s", height, absent_text[i]);
+	}
+}
+
+// The engine states holes in its result too, as it meets them; DP_GAP_PARTIAL says it of the
+// source.
+static void note_hole(struct etl_source *s, uint64_t first, uint64_t last)
+{
+	DP_CHECK(first <= last);
+	s->base.gaps |= DP_GAP_PARTIAL;
+	bool told = s->absent[DP_ETL_BLOCKS] > 0;
+	s->absent[DP_ETL_BLOCKS] += last - first + 1;
+	if (told) return;
+	s->absent_told[DP_ETL_BLOCKS] = last - first + 1;
+	if (first == last)
+		notice(&s->watch, "block %" PRIu64 " is in no file: what moved in it is not seen",
+		       first);
+	else
+		notice(&s->watch,
+		       "blocks %" PRIu64 " to %" PRIu64
+		       " are in no file: what moved in them is not seen",
+		       first, last);
+}
+
+// How many it was in the end, where it went on.
+static dp_code tell_rest(struct etl_source *s)
+{
+	for (uint32_t i = 0; i < DP_ETL_OTHER; i++) {
+		if (s->absent[i] > s->absent_told[i])
+			notice(&s->watch, "%s: %" PRIu64 " blocks in all are not there",
+			       dp_etl_sort_name((dp_etl_sort)i), s->absent[i]);
+		s->absent_told[i] = s->absent[i];
+	}
+	return DP_END;
+}
+
 // A block stands on the one before it, where both say who they are.
 static dp_code check_link(struct etl_source *s, const dp_evm_block *b, dp_fault *fault)
 {
@@ -359,6 +426,10 @@ static dp_code check_link(struct etl_source *s, const dp_evm_block *b, dp_fault 
 		                "block %" PRIu64 " does not stand on the block %" PRIu64
 		                " that is given: the files are of different branches",
 		                b->height, s->height_last);
+	// Without files of blocks a block in which nothing moved looks the same.
+	bool has_blocks = (s->seen >> DP_ETL_BLOCKS & 1) != 0;
+	if (has_blocks && s->any && b->height > s->height_last + 1)
+		note_hole(s, s->height_last + 1, b->height - 1);
 	s->any = true;
 	s->height_last = b->height;
 	memcpy(s->hash_last, b->hash, 32);
@@ -382,13 +453,14 @@ static dp_code next_block(dp_source *base, const dp_block **ret_block, dp_fault 
 	DP_CHECK(ret_block != NULL);
 	uint64_t block;
 	do {
-		if (!lowest_block(s, &block)) return DP_END;
-		if (s->has_height_max && block > s->height_max) return DP_END;
+		if (!lowest_block(s, &block)) return tell_rest(s);
+		if (s->has_height_max && block > s->height_max) return tell_rest(s);
 		DP_TRY(gather(s, block, fault));
 	} while (s->row_count == 0); // a file that has changed since it was looked at
 	DP_CHECK(s->row_count <= UINT32_MAX);
 	DP_TRY(dp_etl_make(&s->maker, s->row, (uint32_t)s->row_count, s->seen, fault));
 	DP_TRY(check_link(s, &s->maker.evm, fault));
+	note_absent(s, block);
 	dp_code code = dp_evm_build(&s->builder, ret_block, &s->maker.gaps, &s->maker.evm, fault);
 	if (code != DP_OK) {
 		if (fault != NULL) dp_fault_file(fault, file_name(s, s->row[0].file));
@@ -433,6 +505,7 @@ static dp_code start(struct etl_source **ret_source, const dp_source_options *op
 	s->base.chain = chain;
 	s->base.next = next_block;
 	s->base.close = close_source;
+	s->watch = options->watch;
 	s->memory_max = options->memory_max == 0 ? memory_default : options->memory_max;
 	if (s->memory_max < memory_least) s->memory_max = memory_least;
 	s->has_height_max = options->has_height_max;
@@ -462,10 +535,10 @@ static dp_code make_files(struct etl_source *s, uint64_t count, dp_fault *fault)
 	return DP_OK;
 }
 
-static dp_code finish_open(struct etl_source *s, dp_source **ret_source,
-                           const dp_source_options *options, dp_code code, dp_fault *fault)
+static dp_code finish_open(struct etl_source *s, dp_source **ret_source, dp_code code,
+                           dp_fault *fault)
 {
-	if (code == DP_OK) code = scan_all(s, options, fault);
+	if (code == DP_OK) code = scan_all(s, fault);
 	if (code != DP_OK) {
 		close_source(&s->base);
 		return code;
@@ -488,7 +561,7 @@ dp_code dp_eth_etl_open_bytes(dp_source **ret_source, const dp_eth_etl_bytes *fi
 		                               .size = files[i].size,
 		                               .is_pipe = files[i].is_pipe,
 		                               .is_named = true};
-	return finish_open(s, ret_source, options, code, fault);
+	return finish_open(s, ret_source, code, fault);
 }
 
 static void look_at(struct etl_file *f)
@@ -515,7 +588,7 @@ static dp_code open_paths(dp_source **ret_source, const char *const *paths, uint
 		s->file[i].is_named = s->files.at[i].is_named;
 		look_at(&s->file[i]);
 	}
-	return finish_open(s, ret_source, options, code, fault);
+	return finish_open(s, ret_source, code, fault);
 }
 
 // Above plain CSV, which would also take a table of transfers; below what bears a magic number.

@@ -8,25 +8,38 @@
 // same two; of rows that are alike in everything there are therefore as many as the file that has
 // most of them says.
 //
-// The order within a block is not in the files: transactions come as they stand there, and from the
-// end where a file begins with the newest. What else is not known is stated as gaps: all other
-// transactions of the block (DP_GAP_PARTIAL), who receives the fee, rewards and withdrawals. Of the
-// parent of an internal transaction only the hash is used: what it paid stands in the normal
-// transactions of its own parties.
+// The order within a block is shown by each file for its own transactions only (from its end where
+// it begins with the newest). These lists are joined so that every file's order is kept; what none
+// of them orders goes by transaction hash, and rows within a transaction by what they say. So the
+// order of the files on the command line means nothing. What else is not known is stated as gaps:
+// all other transactions of the block (DP_GAP_PARTIAL), who receives the fee, rewards and
+// withdrawals. Of the parent of an internal transaction only the hash is used: what it paid stands
+// in the normal transactions of its own parties.
+//
+// Whose a file is, it does not say: the address that stands in every row, on the side that the
+// amounts show. One that has its transactions here but not its internal ones (or tokens) is told as
+// missing, because the money that contracts paid it would seem not to exist. A file without rows
+// may be anybody's and is taken to be of one that lacks it. A file of as many rows as the website
+// gives at most is told too: its end may be elsewhere.
 #include "source/etherscan.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "chain/address.h"
 #include "chain/ethereum.h"
+#include "source/etherscan_order.h"
 #include "source/etherscan_row.h"
 #include "source/input.h"
 #include "source/source_kinds.h"
 
-enum { FILES_MAX = 4096, ROWS_PART = 2 }; // half of the memory for rows: sorting them needs as much
+// A row needs its place twice, for they are sorted, and where it stood.
+enum { FILES_MAX = 4096, ROW_COST = 2 * sizeof(dp_scan_row) + sizeof(dp_scan_seen) };
 
 static const uint64_t memory_default = (uint64_t)4 << 30;
 static const uint64_t memory_least = 64 << 10;
@@ -39,13 +52,16 @@ struct scan_file {
 	dp_csv csv;
 	dp_scan_columns columns;
 	uint64_t first, last; // blocks of its first and last row
+	uint64_t rows;
+	uint8_t own[2][20]; // the addresses that stand in all of its rows
+	uint32_t own_count; // 1: whose it is; 2: either's; 0: not known
 	bool is_newest_first;
 };
 
-// The rows of one transaction: row[first, end).
+// The rows of one transaction, row[first, end), and where they stood, seen[seen_first, seen_end).
 struct scan_tx {
-	uint32_t first, end;
-	uint64_t place; // of the earliest of its rows
+	uint32_t first, end, seen_first, seen_end;
+	uint32_t place; // among those of the block
 };
 
 struct scan_source {
@@ -54,8 +70,11 @@ struct scan_source {
 	uint32_t file_count;
 	dp_scan_row *row;
 	uint64_t row_count, row_cap, row_max, at; // at: first row of the next block
+	dp_scan_seen *seen; // every row of every file, and which of `row` says the same
+	uint64_t seen_count, seen_at;
 	struct scan_tx *tx;
 	uint64_t tx_cap;
+	dp_scan_order order;
 	dp_evm_block evm;
 	dp_block_builder builder;
 	uint64_t memory_max, height_max;
@@ -123,10 +142,31 @@ static dp_code choose_chain(struct scan_source *s, const dp_chain *asked, dp_fau
 	return DP_OK;
 }
 
+// What a row leaves of the addresses that the file may be of.
+static void note_owner(struct scan_file *f, const dp_scan_row *row)
+{
+	const uint8_t *can[2];
+	uint32_t count = 0, kept = 0;
+	if (row->went_out || !row->came_in) can[count++] = row->from;
+	bool other = count == 0 || memcmp(row->to, row->from, 20) != 0;
+	if (row->has_to && other && (row->came_in || !row->went_out)) can[count++] = row->to;
+	if (f->rows == 1) {
+		for (; kept < count; kept++) memcpy(f->own[kept], can[kept], 20);
+		f->own_count = kept;
+		return;
+	}
+	for (uint32_t i = 0; i < f->own_count; i++) {
+		bool still = false;
+		for (uint32_t k = 0; k < count; k++)
+			still = still || memcmp(f->own[i], can[k], 20) == 0;
+		if (still) memmove(f->own[kept++], f->own[i], 20);
+	}
+	f->own_count = kept;
+}
+
 static dp_code read_rows(struct scan_source *s, uint32_t file, dp_fault *fault)
 {
 	struct scan_file *f = &s->file[file];
-	bool any = false;
 	for (;;) {
 		dp_scan_row row;
 		dp_code code = dp_csv_next(&f->csv, fault);
@@ -146,11 +186,11 @@ static dp_code read_rows(struct scan_source *s, uint32_t file, dp_fault *fault)
 		               fault));
 		s->row = items;
 		s->row[s->row_count++] = row;
-		if (!any) f->first = row.block;
+		if (f->rows++ == 0) f->first = row.block;
 		f->last = row.block;
-		any = true;
+		note_owner(f, &row);
 	}
-	f->is_newest_first = any && f->first > f->last;
+	f->is_newest_first = f->rows > 0 && f->first > f->last;
 	s->base.stats.bytes_read += f->input != NULL ? dp_input_bytes_read(f->input) : f->at;
 	return DP_OK;
 }
@@ -183,6 +223,14 @@ static int compare_rows(const void *pa, const void *pb)
 	return c != 0 ? c : compare_u64(a->line, b->line);
 }
 
+// Where a row stands in its file, oldest first.
+static dp_scan_seen seen_at(const struct scan_source *s, const dp_scan_row *row, uint64_t item)
+{
+	bool back = s->file[row->file].is_newest_first;
+	DP_CHECK(item <= UINT32_MAX);
+	return (dp_scan_seen){row->file, back ? UINT32_MAX - row->line : row->line, (uint32_t)item};
+}
+
 // A transaction is in one block, and files that tell it tell the same.
 static dp_code check_same(struct scan_source *s, const dp_scan_row *a, const dp_scan_row *b,
                           dp_fault *fault)
@@ -208,7 +256,11 @@ static uint64_t keep_most(struct scan_source *s, uint64_t i, uint64_t *ret_end, 
 		       compare_said(&s->row[end], &s->row[i]) == 0)
 			end++;
 		if (end == first) break;
-		if (end - first > most_count) {
+		for (uint64_t k = first; k < end; k++)
+			s->seen[k] = seen_at(s, &s->row[k], kept + (k - first));
+		// (What else may differ is what an explorer calls a token, today or then.)
+		int symbol = memcmp(s->row[first].symbol, s->row[most].symbol, 16);
+		if (end - first > most_count || (end - first == most_count && symbol < 0)) {
 			most = first;
 			most_count = end - first;
 		}
@@ -222,6 +274,9 @@ static uint64_t keep_most(struct scan_source *s, uint64_t i, uint64_t *ret_end, 
 static dp_code join(struct scan_source *s, dp_fault *fault)
 {
 	if (s->row_count > 1) qsort(s->row, s->row_count, sizeof *s->row, compare_rows);
+	s->seen = dp_alloc((s->row_count + 1) * sizeof *s->seen);
+	if (s->seen == NULL) return dp_fail(fault, DP_NO_MEMORY, "out of memory");
+	s->seen_count = s->row_count;
 	uint64_t kept = 0;
 	for (uint64_t i = 0; i < s->row_count;) {
 		const dp_scan_row *last = kept > 0 ? &s->row[kept - 1] : NULL;
@@ -231,10 +286,12 @@ static dp_code join(struct scan_source *s, dp_fault *fault)
 		             memcmp(last->tx, row->tx, 32) == 0;
 		if (again) {
 			DP_TRY(check_same(s, last, row, fault));
+			s->seen[i] = seen_at(s, row, kept - 1);
 			// The file of the receiver may lack the fee.
 			if (row->has_fee && !last->has_fee) s->row[kept - 1] = *row;
 			i++;
 		} else if (row->sort == DP_SCAN_NORMAL) {
+			s->seen[i] = seen_at(s, row, kept);
 			s->row[kept++] = *row;
 			i++;
 		} else {
@@ -276,40 +333,40 @@ static dp_code check_blocks(struct scan_source *s, dp_fault *fault)
 
 // ---- Blocks. -----------------------------------------------------------------------------------
 
-// Where a row stands when all files are read one behind the other, oldest first.
-static uint64_t place_of(const struct scan_source *s, const dp_scan_row *row)
-{
-	bool back = s->file[row->file].is_newest_first;
-	return (uint64_t)row->file << 32 | (back ? UINT32_MAX - row->line : row->line);
-}
-
 static int by_place(const void *pa, const void *pb)
 {
 	const struct scan_tx *a = pa, *b = pb;
-	int c = compare_u64(a->place, b->place);
-	return c != 0 ? c : compare_u64(a->first, b->first);
+	return compare_u64(a->place, b->place);
 }
 
-// A transaction's rows as they stood; there are few of them.
-static void order_rows(struct scan_source *s, struct scan_tx *t)
+// Numbers the transactions, which stand by their hashes, as the files have them.
+static dp_code order_txs(struct scan_source *s, uint32_t count, dp_fault *fault)
 {
-	for (uint32_t i = t->first + 1; i < t->end; i++) {
-		dp_scan_row x = s->row[i];
-		uint32_t k = i;
-		for (; k > t->first; k--) {
-			const dp_scan_row *before = &s->row[k - 1];
-			if (before->sort < x.sort ||
-			    (before->sort == x.sort && place_of(s, before) < place_of(s, &x)))
-				break;
-			s->row[k] = *before;
+	if (count < 2) return DP_OK;
+	for (uint32_t i = 0; i < count; i++) {
+		for (uint32_t k = s->tx[i].seen_first; k < s->tx[i].seen_end; k++) {
+			dp_scan_seen seen = s->seen[k];
+			seen.item = i;
+			DP_TRY(dp_scan_order_add(&s->order, seen, fault));
 		}
-		s->row[k] = x;
 	}
-	t->place = UINT64_MAX;
-	for (uint32_t i = t->first; i < t->end; i++) {
-		uint64_t place = place_of(s, &s->row[i]);
-		if (place < t->place) t->place = place;
+	DP_TRY(dp_scan_order_make(&s->order, count, fault));
+	for (uint32_t i = 0; i < count; i++) s->tx[s->order.item[i]].place = i;
+	qsort(s->tx, count, sizeof *s->tx, by_place);
+	return DP_OK;
+}
+
+// The rows of a transaction, which stand by sort and by what they say, as the files have them:
+// s->order.item counts from the first.
+static dp_code order_rows(struct scan_source *s, const struct scan_tx *t, dp_fault *fault)
+{
+	DP_CHECK(t->first < t->end && t->seen_first < t->seen_end);
+	for (uint32_t k = t->seen_first; k < t->seen_end; k++) {
+		dp_scan_seen seen = s->seen[k];
+		seen.item -= t->first;
+		DP_TRY(dp_scan_order_add(&s->order, seen, fault));
 	}
+	return dp_scan_order_make(&s->order, t->end - t->first, fault);
 }
 
 // The transactions of the block whose rows begin at s->at, in order.
@@ -332,12 +389,18 @@ static dp_code find_txs(struct scan_source *s, uint32_t *ret_count, dp_fault *fa
 		DP_TRY(dp_grow(&items, &s->tx_cap, sizeof *s->tx, (uint64_t)count + 1,
 		               DP_BLOCK_TX_MAX, fault));
 		s->tx = items;
-		s->tx[count++] = (struct scan_tx){(uint32_t)s->at, (uint32_t)s->at + 1, 0};
+		s->tx[count++] =
+		    (struct scan_tx){.first = (uint32_t)s->at, .end = (uint32_t)s->at + 1};
 	}
-	for (uint32_t i = 0; i < count; i++) order_rows(s, &s->tx[i]);
-	qsort(s->tx, count, sizeof *s->tx, by_place);
+	for (uint32_t i = 0; i < count; i++) {
+		struct scan_tx *t = &s->tx[i];
+		t->seen_first = (uint32_t)s->seen_at;
+		while (s->seen_at < s->seen_count && s->seen[s->seen_at].item < t->end)
+			s->seen_at++;
+		t->seen_end = (uint32_t)s->seen_at;
+	}
 	*ret_count = count;
-	return DP_OK;
+	return order_txs(s, count, fault);
 }
 
 static dp_code say_call(struct scan_source *s, const dp_scan_row *row, dp_fault *fault)
@@ -407,8 +470,9 @@ static dp_code say_tx(struct scan_source *s, const struct scan_tx *t, dp_fault *
 	tx->status = DP_EVM_DONE; // a failed one keeps no transfers
 	tx->no_sender = row->sort != DP_SCAN_NORMAL;
 	if (row->sort == DP_SCAN_NORMAL) say_normal(tx, row);
-	for (uint32_t i = t->first; i < t->end; i++) {
-		const dp_scan_row *r = &s->row[i];
+	DP_TRY(order_rows(s, t, fault));
+	for (uint32_t i = 0; i < t->end - t->first; i++) {
+		const dp_scan_row *r = &s->row[t->first + s->order.item[i]];
 		bool rooted = s->evm.tx[at].has_frames;
 		if (r->sort == DP_SCAN_INTERNAL && !rooted) DP_TRY(say_root(s, at, fault));
 		if (r->sort == DP_SCAN_INTERNAL) DP_TRY(say_call(s, r, fault));
@@ -451,23 +515,109 @@ static void close_source(dp_source *base)
 	}
 	dp_free(s->file);
 	dp_free(s->row);
+	dp_free(s->seen);
 	dp_free(s->tx);
+	dp_scan_order_done(&s->order);
 	dp_evm_done(&s->evm);
 	dp_builder_done(&s->builder);
 	dp_free(s);
 }
 
-static void note_gaps(struct scan_source *s)
+// ---- What is missing. --------------------------------------------------------------------------
+
+__attribute__((format(printf, 2, 3))) static void notice(const dp_source_watch *watch,
+                                                         const char *format, ...)
 {
-	uint32_t sorts = 0;
-	for (uint32_t i = 0; i < s->file_count; i++) sorts |= 1U << s->file[i].columns.sort;
-	s->base.gaps = DP_GAP_PARTIAL | DP_GAP_UNPROVEN | DP_GAP_ORDER | DP_GAP_REWARDS;
-	if ((sorts & 1U << DP_SCAN_INTERNAL) == 0) s->base.gaps |= DP_GAP_TRACES;
-	if ((sorts & 1U << DP_SCAN_TOKENS) == 0) s->base.gaps |= DP_GAP_TOKENS;
-	if ((sorts & 1U << DP_SCAN_NORMAL) == 0) s->base.gaps |= DP_GAP_FEES;
+	char line[DP_FAULT_TEXT_MAX];
+	va_list args;
+	if (watch->notice == NULL) return;
+	va_start(args, format);
+	(void)vsnprintf(line, sizeof line, format, args);
+	va_end(args);
+	watch->notice(watch->context, line);
 }
 
-static dp_code load(struct scan_source *s, const dp_chain *asked, dp_fault *fault)
+static bool may_be_of_one(const struct scan_file *a, const struct scan_file *b)
+{
+	for (uint32_t i = 0; i < a->own_count; i++)
+		for (uint32_t k = 0; k < b->own_count; k++)
+			if (memcmp(a->own[i], b->own[k], 20) == 0) return true;
+	return false;
+}
+
+// Of the files [0, end), is there one of this sort that may be of the same address as `of`?
+static bool has_file(const struct scan_source *s, const struct scan_file *of, dp_scan_sort sort,
+                     uint32_t end)
+{
+	for (uint32_t i = 0; i < end; i++)
+		if (s->file[i].columns.sort == sort && may_be_of_one(&s->file[i], of)) return true;
+	return false;
+}
+
+// Every address whose transactions are here should have its file of this sort. Those that tell
+// nothing of whose they are (without rows, most often) are taken to be of addresses that lack one.
+static void check_sort(struct scan_source *s, dp_scan_sort sort, uint64_t gap, const char *what,
+                       const dp_source_watch *watch)
+{
+	uint32_t files = 0, unclear = 0, lacking = 0;
+	const struct scan_file *first = NULL;
+	for (uint32_t i = 0; i < s->file_count; i++) {
+		const struct scan_file *f = &s->file[i];
+		files += f->columns.sort == sort;
+		unclear += f->columns.sort == sort && f->own_count == 0;
+		if (f->columns.sort != DP_SCAN_NORMAL || f->own_count == 0) continue;
+		bool again = has_file(s, f, DP_SCAN_NORMAL, i);
+		if (again || has_file(s, f, sort, s->file_count)) continue;
+		if (lacking++ == 0) first = f;
+	}
+	if (files > 0 && lacking <= unclear) return;
+	s->base.gaps |= gap;
+	if (files == 0) return; // the result says so of all
+	char name[DP_ADDR_TEXT_MAX];
+	dp_addr addr = {.kind = DP_ADDR_EVM, .len = 20};
+	memcpy(addr.bytes, first->own[0], 20);
+	(void)dp_addr_format(name, &addr, s->base.chain);
+	bool sure = unclear == 0 && first->own_count == 1;
+	if (lacking == 1)
+		notice(watch, "%s%s (%.200s) has no file of %s", sure ? "" : "perhaps ", name,
+		       first->path, what);
+	else
+		notice(watch, "%u of %u addresses, such as %s%s (%.200s), have no file of %s",
+		       lacking - unclear, lacking, sure ? "" : "perhaps ", name, first->path, what);
+}
+
+// How many rows explorers put into a download at most: 5,000, and some of them 10,000.
+static void check_full(const struct scan_source *s, const dp_source_watch *watch)
+{
+	for (uint32_t i = 0; i < s->file_count; i++) {
+		const char *rows = s->file[i].rows == 5000    ? "5,000"
+		                   : s->file[i].rows == 10000 ? "10,000"
+		                                              : NULL;
+		if (rows != NULL)
+			notice(watch,
+			       "%.200s has exactly %s rows, the website's limit: it may be cut "
+			       "off; download it in parts by date",
+			       s->file[i].path, rows);
+	}
+}
+
+static void note_gaps(struct scan_source *s, const dp_source_watch *watch)
+{
+	bool normal = false;
+	for (uint32_t i = 0; i < s->file_count; i++)
+		normal = normal || s->file[i].columns.sort == DP_SCAN_NORMAL;
+	s->base.gaps = DP_GAP_PARTIAL | DP_GAP_UNPROVEN | DP_GAP_ORDER | DP_GAP_REWARDS;
+	if (!normal) s->base.gaps |= DP_GAP_FEES;
+	check_sort(s, DP_SCAN_INTERNAL, DP_GAP_TRACES,
+	           "internal transactions: what contracts paid it is not seen", watch);
+	check_sort(s, DP_SCAN_TOKENS, DP_GAP_TOKENS,
+	           "token transfers: only its native coin is seen", watch);
+	check_full(s, watch);
+}
+
+// ---- Opening. ----------------------------------------------------------------------------------
+
+static dp_code load(struct scan_source *s, const dp_source_options *options, dp_fault *fault)
 {
 	for (uint32_t i = 0; i < s->file_count; i++) {
 		struct scan_file *f = &s->file[i];
@@ -478,7 +628,7 @@ static dp_code load(struct scan_source *s, const dp_chain *asked, dp_fault *faul
 		s->base.stats.bytes_total +=
 		    f->input != NULL ? dp_input_bytes_total(f->input) : f->size;
 	}
-	DP_TRY(choose_chain(s, asked, fault));
+	DP_TRY(choose_chain(s, options->chain, fault));
 	for (uint32_t i = 0; i < s->file_count; i++) {
 		dp_code code = read_rows(s, i, fault);
 		if (code != DP_OK && fault != NULL) dp_fault_file(fault, s->file[i].path);
@@ -486,7 +636,7 @@ static dp_code load(struct scan_source *s, const dp_chain *asked, dp_fault *faul
 	}
 	DP_TRY(join(s, fault));
 	DP_TRY(check_blocks(s, fault));
-	note_gaps(s);
+	note_gaps(s, &options->watch);
 	if (s->row_count == 0) return DP_OK;
 	s->base.stats.height_first = s->row[0].block;
 	s->base.stats.height_last = s->row[s->row_count - 1].block;
@@ -517,7 +667,7 @@ static dp_code start(struct scan_source **ret_source, uint32_t file_count,
 	s->height_max = options->height_max;
 	s->memory_max = options->memory_max == 0 ? memory_default : options->memory_max;
 	if (s->memory_max < memory_least) s->memory_max = memory_least;
-	s->row_max = s->memory_max / ROWS_PART / sizeof *s->row;
+	s->row_max = s->memory_max / ROW_COST;
 	if (s->row_max > UINT32_MAX) s->row_max = UINT32_MAX;
 	*ret_source = s;
 	return DP_OK;
@@ -536,7 +686,7 @@ static dp_code add_file(struct scan_source *s, const char *name, dp_fault *fault
 static dp_code finish_open(struct scan_source *s, dp_source **ret_source,
                            const dp_source_options *options, dp_code code, dp_fault *fault)
 {
-	if (code == DP_OK) code = load(s, options->chain, fault);
+	if (code == DP_OK) code = load(s, options, fault);
 	if (code != DP_OK) {
 		close_source(&s->base);
 		return code;

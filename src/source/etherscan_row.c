@@ -324,7 +324,9 @@ static dp_code parse_value(dp_scan_row *row, const dp_scan_columns *c, const dp_
 	// To oneself both are the same.
 	if (both && !dp_u256_eq(a, b))
 		return dp_fail(fault, DP_BAD_BYTES, "something else came in than went out");
-	row->value = dp_u256_is_zero(a) ? b : a;
+	row->came_in = !dp_u256_is_zero(a);
+	row->went_out = !dp_u256_is_zero(b);
+	row->value = row->came_in ? a : b;
 	row->has_fee = row->sort == DP_SCAN_NORMAL && fee.size > 0;
 	return row->has_fee ? parse_coins(&row->fee, fee, decimals, fault) : DP_OK;
 }

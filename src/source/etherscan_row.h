@@ -23,6 +23,7 @@ typedef struct dp_scan_row {
 	uint32_t file, line;
 	uint8_t sort; // dp_scan_sort
 	bool failed, has_to, creates, has_fee;
+	bool came_in, went_out; // what moved for the file's own address: both, to itself
 	uint8_t tx[32], from[20], to[20];
 	uint8_t contract[20]; // of the token
 	dp_u256 value, fee;   // base units; of tokens that are not listed see etherscan_row.c

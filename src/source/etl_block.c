@@ -101,6 +101,8 @@ static int compare_gifts(const void *pa, const void *pb)
 	if (c == 0)
 		c = dp_u256_cmp(dp_etl_amount(b, DP_ETL_AMOUNT), dp_etl_amount(a, DP_ETL_AMOUNT));
 	if (c == 0) c = memcmp(dp_etl_addr(a, DP_ETL_TO), dp_etl_addr(b, DP_ETL_TO), 20);
+	if (c == 0) c = memcmp(dp_etl_addr(a, DP_ETL_FROM), dp_etl_addr(b, DP_ETL_FROM), 20);
+	if (c == 0) c = compare_u64(number_or_none(a, DP_ETL_ID), number_or_none(b, DP_ETL_ID));
 	return c != 0 ? c : compare_places(a, b);
 }
 
@@ -178,6 +180,54 @@ static dp_code check_block(dp_etl_maker *m, const dp_etl_row **ret_hash,
 	}
 	*ret_hash = hash;
 	*ret_time = time;
+	return DP_OK;
+}
+
+// ---- Rewards and such. -------------------------------------------------------------------------
+
+enum { UNCLES_MAX = 2 }; // of a block: Yellow Paper, 11.1
+
+// Two rows, alike in what they give to whom, that are of the same gift. An address is allocated its
+// first balance once, and is emptied by the DAO fork once. Two uncles may be of one miner and worth
+// the same: they are told apart by their numbers, and where they have none, they stand in one file.
+static bool is_gift_twice(const dp_etl_row *a, const dp_etl_row *b)
+{
+	if (a->trace != b->trace || ((a->flags ^ b->flags) & DP_ETLF_UNCLE) != 0) return false;
+	if (!dp_u256_eq(dp_etl_amount(a, DP_ETL_AMOUNT), dp_etl_amount(b, DP_ETL_AMOUNT)) ||
+	    memcmp(dp_etl_addr(a, DP_ETL_TO), dp_etl_addr(b, DP_ETL_TO), 20) != 0 ||
+	    memcmp(dp_etl_addr(a, DP_ETL_FROM), dp_etl_addr(b, DP_ETL_FROM), 20) != 0)
+		return false;
+	if (a->trace != DP_ETL_REWARD) return true;
+	static const dp_etl_value numbers[] = {DP_ETL_TRACE_INDEX, DP_ETL_ID};
+	for (size_t i = 0; i < 2; i++)
+		if (dp_etl_has(a, numbers[i]) && dp_etl_has(b, numbers[i]))
+			return dp_etl_number(a, numbers[i]) == dp_etl_number(b, numbers[i]);
+	return (a->flags & DP_ETLF_UNCLE) == 0 || a->file != b->file;
+}
+
+static dp_code check_gifts(dp_etl_maker *m, dp_fault *fault)
+{
+	const dp_etl_row *own = NULL;
+	uint32_t uncles = 0;
+	for (uint32_t i = 0; i < m->special_count; i++) {
+		const dp_etl_row *r = m->special[i], *before = i == 0 ? NULL : m->special[i - 1];
+		if (before != NULL && is_gift_twice(before, r))
+			return FAIL_ROW(m, fault, r, "this row repeats line %u of %.80s",
+			                before->line, m->file_name(m->context, before->file));
+		bool is_own = r->trace == DP_ETL_REWARD && (r->flags & DP_ETLF_OWN) != 0;
+		if (is_own && own != NULL)
+			return FAIL_ROW(m, fault, r,
+			                "block %" PRIu64
+			                " has its reward in line %u of %.80s already",
+			                r->block, own->line, m->file_name(m->context, own->file));
+		if (is_own) own = r;
+		uncles += r->trace == DP_ETL_REWARD && (r->flags & DP_ETLF_UNCLE) != 0;
+		if (uncles > UNCLES_MAX)
+			return FAIL_ROW(m, fault, r,
+			                "block %" PRIu64
+			                " has more than %d rewards for uncles: a row stands twice",
+			                r->block, UNCLES_MAX);
+	}
 	return DP_OK;
 }
 
@@ -706,6 +756,53 @@ static dp_code say_rewards(dp_etl_maker *m, dp_fault *fault)
 	return DP_OK;
 }
 
+// ---- What is missing. --------------------------------------------------------------------------
+
+// Did it certainly run no code that paid anybody? A plain payment runs none, and what failed moved
+// nothing.
+static bool calls_nobody(const dp_etl_group *g)
+{
+	const dp_etl_row *gas = which(g, DP_ETL_GAS_USED), *status = which(g, DP_ETL_STATUS);
+	return (gas != NULL && dp_etl_number(gas, DP_ETL_GAS_USED) == 21000) ||
+	       (status != NULL && dp_etl_number(status, DP_ETL_STATUS) == 0);
+}
+
+// A sort of which there are files may still lack this block: one part of the export that was not
+// fetched, say. Its bloom filter tells whether it has logs, its count how many transactions.
+static void find_absent(dp_etl_maker *m)
+{
+	uint32_t logs = 0, transfers = 0, receipts = 0, explained = 0;
+	for (uint32_t i = 0; i < m->group_count; i++) {
+		const dp_etl_group *g = &m->group[i];
+		logs += g->stretch[DP_ETL_TRANSFERS] - g->stretch[DP_ETL_LOGS];
+		transfers += g->stretch[DP_ETL_TRACES] - g->stretch[DP_ETL_TRANSFERS];
+		receipts += which(g, DP_ETL_GAS_USED) != NULL || g->receipt != NULL;
+		explained += g->stretch[DP_ETL_TRACES] < g->end || calls_nobody(g);
+	}
+	uint64_t txs = m->group_count;
+	if (m->block != NULL && dp_etl_has(m->block, DP_ETL_TX_COUNT) &&
+	    dp_etl_number(m->block, DP_ETL_TX_COUNT) > txs)
+		txs = dp_etl_number(m->block, DP_ETL_TX_COUNT);
+	uint32_t flags = m->block == NULL ? 0 : m->block->flags;
+	m->absent = 0;
+	// (check_complete has made a gap of these.)
+	if ((m->seen >> DP_ETL_TXS & 1) != 0 && m->tx_count < txs) m->absent |= 1U << DP_ETL_TXS;
+	if ((m->seen >> DP_ETL_LOGS & 1) != 0) {
+		if (logs == 0 && (flags & DP_ETLF_LOGS) != 0) m->absent |= 1U << DP_ETL_LOGS;
+	} else if ((m->seen >> DP_ETL_TRANSFERS & 1) != 0) {
+		if (transfers == 0 && (flags & DP_ETLF_TOKENS) != 0)
+			m->absent |= 1U << DP_ETL_TRANSFERS;
+	}
+	if ((m->seen >> DP_ETL_RECEIPTS & 1) != 0 && receipts < m->group_count)
+		m->absent |= 1U << DP_ETL_RECEIPTS;
+	if ((m->seen >> DP_ETL_TRACES & 1) != 0 && explained < txs)
+		m->absent |= 1U << DP_ETL_TRACES;
+	if ((m->absent & (1U << DP_ETL_LOGS | 1U << DP_ETL_TRANSFERS)) != 0)
+		m->gaps |= DP_GAP_TOKENS;
+	if ((m->absent >> DP_ETL_TRACES & 1) != 0) m->gaps |= DP_GAP_TRACES;
+	// What is not known without a receipt, dp_evm_build finds out by itself.
+}
+
 // ---- A block. ----------------------------------------------------------------------------------
 
 static void say_header(dp_etl_maker *m, const dp_etl_row *hash)
@@ -739,8 +836,10 @@ dp_code dp_etl_make(dp_etl_maker *m, const dp_etl_row *row, uint32_t row_count, 
 	note_missing(m);
 	DP_TRY(split(m, row, row_count, fault));
 	DP_TRY(check_block(m, &hash, &time, row, row_count, fault));
+	DP_TRY(check_gifts(m, fault));
 	DP_TRY(make_groups(m, fault));
 	DP_TRY(place_groups(m, fault));
+	find_absent(m);
 	dp_evm_start(&m->evm, m->chain, row[0].block,
 	             time == NULL ? 0 : (int64_t)dp_etl_number(time, DP_ETL_TIME));
 	say_header(m, hash);

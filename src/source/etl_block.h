@@ -28,6 +28,7 @@ typedef struct dp_etl_maker {
 	dp_etl_group *group;
 	uint64_t group_cap;
 	uint32_t group_count, tx_count;
+	uint32_t absent; // 1 << dp_etl_sort: rows of it that the block must have are in no file
 	const dp_etl_row *stack[DP_ETL_DEPTH_MAX + 1];
 } dp_etl_maker;
 

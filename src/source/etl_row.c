@@ -7,7 +7,9 @@
 // CSV fields and JSON members, so the two forms cannot come to differ.
 //
 // Constants: the hash of an empty list of uncles is Keccak-256 of RLP's empty list 0xc0 (Yellow
-// Paper, KEC(RLP(()))).
+// Paper, KEC(RLP(()))). The bloom filter of a block's logs has 2048 bits, of which every topic and
+// every logging contract sets three, named by the first three pairs of bytes of its Keccak-256
+// (Yellow Paper, 4.3.1, M3:2048).
 #include "source/etl_row.h"
 
 #include <string.h>
@@ -15,6 +17,7 @@
 #include "base/check.h"
 #include "chain/address.h"
 #include "chain/ethereum.h"
+#include "codec/hash.h"
 #include "codec/hex.h"
 #include "codec/time.h"
 
@@ -24,6 +27,7 @@ enum {
 	X_UNCLES,
 	X_DIFFICULTY,
 	X_CANCUN,
+	X_BLOOM,
 	X_WITHDRAWALS,
 	X_TOPICS,
 	X_TOPIC0,
@@ -67,6 +71,7 @@ static const struct {
     {"transactioncount", B, DP_ETL_TX_COUNT},
     {"withdrawals", B, X_WITHDRAWALS},
     {"excessblobgas", B, X_CANCUN},
+    {"logsbloom", B, X_BLOOM},
     {"txhash", T | R | L | F | C, DP_ETL_TX},
     {"transactionhash", T | R | L | F | C, DP_ETL_TX},
     {"transactionindex", T | R | L | F | C, DP_ETL_INDEX},
@@ -107,7 +112,7 @@ static const struct {
     {"error", C, X_ERROR},
 };
 
-enum { COLUMN_COUNT = sizeof columns / sizeof columns[0], NAME_MAX = 40 };
+enum { COLUMN_COUNT = sizeof columns / sizeof columns[0], NAME_MAX = 40, BLOOM_SIZE = 256 };
 
 const char *dp_etl_sort_name(dp_etl_sort sort)
 {
@@ -593,10 +598,18 @@ static dp_code put_trace_id(dp_etl_parser *p, dp_etl_row *row, const char *text,
 {
 	if (!p->has_type) DP_TRY(put_trace_type(p, row, text, n, fault));
 	const char *end = text + n, *hash = memchr(text, '_', n);
-	if (hash == NULL || p->has_path) return DP_OK;
+	if (hash == NULL) return DP_OK;
 	const char *path = memchr(hash + 1, '_', (size_t)(end - hash - 1));
-	if (path == NULL || path - hash - 1 != 66) return DP_OK; // of a block: no address
-	return put_path(p, path + 1, (size_t)(end - path - 1), fault);
+	if (path == NULL) return DP_OK;
+	size_t size = (size_t)(end - path - 1);
+	if (path - hash - 1 != 66) { // of a block: no address, but a number
+		dp_fault unused;
+		uint64_t *number = &row->number[DP_ETL_ID];
+		if (parse_number(number, path + 1, size, &unused) == DP_OK)
+			row->has |= (uint32_t)1 << DP_ETL_ID;
+		return DP_OK;
+	}
+	return p->has_path ? DP_OK : put_path(p, path + 1, size, fault);
 }
 
 static dp_code put_call_type(dp_etl_row *row, const char *text, size_t n, dp_fault *fault)
@@ -625,6 +638,29 @@ static dp_code put_difficulty(dp_etl_row *row, const char *text, size_t n, dp_fa
 	return DP_OK;
 }
 
+// Which of a block's logs there are, without the logs. A filter that somebody cut or wrote in
+// another form proves nothing, and is no reason to refuse the block.
+static void put_bloom(dp_etl_row *row, const char *text, size_t n)
+{
+	static const char transfer[] = "Transfer(address,address,uint256)";
+	uint8_t bloom[BLOOM_SIZE], hash[32], any = 0;
+	if (!is_hex(text, n) || n != 2 + 2 * BLOOM_SIZE ||
+	    !dp_hex_decode(bloom, BLOOM_SIZE, text + 2))
+		return;
+	for (uint32_t i = 0; i < BLOOM_SIZE; i++) any |= bloom[i];
+	if (any == 0) return;
+	row->flags |= DP_ETLF_LOGS;
+	// The topic is the hash of the event's signature, the filter is of the topic's hash.
+	dp_keccak256(hash, transfer, sizeof transfer - 1);
+	dp_keccak256(hash, hash, sizeof hash);
+	bool all = true;
+	for (uint32_t i = 0; i < 6; i += 2) {
+		uint32_t bit = ((uint32_t)hash[i] << 8 | hash[i + 1]) % (8 * BLOOM_SIZE);
+		all = all && (bloom[BLOOM_SIZE - 1 - bit / 8] >> bit % 8 & 1) != 0;
+	}
+	if (all) row->flags |= DP_ETLF_TOKENS;
+}
+
 static dp_code put_text(dp_etl_parser *p, dp_etl_row *row, uint8_t target, const char *text,
                         size_t n, dp_fault *fault)
 {
@@ -645,6 +681,7 @@ static dp_code put_text(dp_etl_parser *p, dp_etl_row *row, uint8_t target, const
 		return DP_OK;
 	case X_DIFFICULTY: return put_difficulty(row, text, n, fault);
 	case X_CANCUN: row->flags |= DP_ETLF_CANCUN; return DP_OK;
+	case X_BLOOM: put_bloom(row, text, n); return DP_OK;
 	case X_WITHDRAWALS: return put_withdrawals(p, text, n, fault);
 	case X_TOPICS: p->topic_count = 0; return add_topics(p, text, n, fault);
 	case X_DATA: return put_data(p, text, n, fault);
@@ -652,6 +689,7 @@ static dp_code put_text(dp_etl_parser *p, dp_etl_row *row, uint8_t target, const
 	case X_CALL_TYPE: return put_call_type(row, text, n, fault);
 	case X_REWARD_TYPE:
 		if (begins(text, n, "uncle")) row->flags |= DP_ETLF_UNCLE;
+		if (begins(text, n, "block")) row->flags |= DP_ETLF_OWN;
 		return DP_OK;
 	case X_TRACE_ADDRESS: return put_path(p, text, n, fault);
 	case X_TRACE_ID: return put_trace_id(p, row, text, n, fault);

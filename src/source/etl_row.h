@@ -45,6 +45,7 @@ typedef enum dp_etl_value {
 	DP_ETL_TIME,
 	DP_ETL_STATUS,
 	DP_ETL_TYPE, // of the transaction (EIP-2718)
+	DP_ETL_ID,   // of a reward and such: its number in the trace's id
 	// amounts
 	DP_ETL_AMOUNT, // value; of a block its base fee
 	DP_ETL_PRICE,
@@ -78,7 +79,10 @@ enum {
 	DP_ETLF_CANCUN = 32,      // block: has what only blocks since Cancun have
 	DP_ETLF_WITHDRAWALS = 64, // block: `extra` holds all its withdrawals
 	DP_ETLF_WORK = 128,       // block: its difficulty is not 0
-	DP_ETLF_STAKE = 256       // block: its difficulty is 0
+	DP_ETLF_STAKE = 256,      // block: its difficulty is 0
+	DP_ETLF_OWN = 512,        // reward for the block itself
+	DP_ETLF_LOGS = 1024,      // block: has logs, as its bloom filter proves
+	DP_ETLF_TOKENS = 2048     // block: has token transfers, as that makes most likely
 };
 
 typedef enum dp_etl_trace {

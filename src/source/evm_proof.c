@@ -9,9 +9,17 @@
 // Forms we do not know. A key that stands in none of our tables may belong to another chain's
 // serialisation, and then the hash cannot come out. So an unknown key alone means nothing (nodes
 // add what they like), and a hash that does not match means a lie, unless there is an unknown key:
-// then the answer is "not proven". Whoever lies can always bring this about; the caller must let
-// people know, or refuse. The same goes for transaction types above 4, and for transactions without
-// a signature (r and s are 0), which some chains append to a block for what their bridge did.
+// then the answer is "not proven". Whoever lies can always bring this about, with one key; the
+// caller must let people know. The same goes for transaction types above 4, and for transactions
+// without a signature (r and s are 0), which some chains append to a block for what their bridge
+// did.
+//
+// Where every form is known (is_strict) nothing of this excuses: a hash that does not come out is
+// refused, and the fault names the key or the type, since a new fork may have brought it. One thing
+// is let through there. Development nodes accept transactions in anybody's name and write a zero
+// for the signature; such a transaction's own hash is made otherwise and cannot be computed, but
+// it stands in the block's trie like all others, so the root of the transactions must come out.
+// Nobody can pass off a changed transaction as one of these, and the block counts as not proven.
 //
 // Tries. Keys are rlp(0), rlp(1), ..., so no key is the beginning of another, no branch has a value
 // of its own, and the order of the keys is known without sorting: 1 to 127 are single bytes below
@@ -249,7 +257,8 @@ typedef struct reader {
 	uint64_t height;
 	const char *thing; // "transaction", "receipt", ...; NULL: the header
 	uint32_t index;
-	bool strange; // something has a form that we do not know
+	bool strange;        // something has a form that we do not know
+	const char *unknown; // the header's first key that no table has, or NULL
 	const dp_json *header[H_FIELDS_MAX];
 } reader;
 
@@ -264,6 +273,27 @@ static dp_code wrong(const reader *r, const char *name, const char *what)
 	if (name != NULL) snprintf(quoted, sizeof quoted, "\"%s\" ", name);
 	return dp_fail(r->fault, DP_BAD_BYTES, "block %llu%s: %s%s", (unsigned long long)r->height,
 	               place, quoted, what);
+}
+
+// Says with what was found wrong that there is a key which we do not know: it may be the reason.
+// Only the start of it, and only what can be printed: the key is a stranger's.
+static void blame(const reader *r, const char *key)
+{
+	char name[33] = "";
+	dp_fault was = *r->fault;
+	for (size_t i = 0; i + 1 < sizeof name && key[i] != 0; i++)
+		name[i] = key[i] > ' ' && key[i] < 0x7f && key[i] != '"' ? key[i] : '?';
+	(void)dp_fail(r->fault, DP_BAD_BYTES,
+	              "%.180s; and it has the field \"%s\", which we do not know: if a new fork "
+	              "added it, dyepack must be taught it",
+	              was.text, name);
+}
+
+// What is in r->fault is the reason why this block is not proven, and no fault.
+static void doubt(reader *r)
+{
+	if (!r->strange) memcpy(r->proof->doubt, r->fault->text, sizeof r->proof->doubt);
+	r->strange = true;
 }
 
 static dp_code rlp_code(const reader *r, const dp_rlp *rlp)
@@ -381,14 +411,14 @@ static dp_code put_bytes(reader *r, const char *name, const dp_json *v, size_t s
 //- objects ---------------------------------------------------------------------------------------
 
 // Finds the members that the table names; NULL for those that are not there or null. Of a key that
-// occurs twice the first counts, as it does for dp_json_get. True when there are other keys.
-static bool find_fields(const dp_json **ret_value, const dp_json *object, const field *table,
-                        uint32_t count)
+// occurs twice the first counts, as it does for dp_json_get. Returns the first other key, or NULL.
+static const char *find_fields(const dp_json **ret_value, const dp_json *object, const field *table,
+                               uint32_t count)
 {
-	bool unknown = false;
+	const char *unknown = NULL;
 	DP_CHECK(count <= T_FIELDS_MAX);
 	memset(ret_value, 0, count * sizeof *ret_value);
-	if (!dp_json_is_object(object)) return false;
+	if (!dp_json_is_object(object)) return NULL;
 	for (const dp_json *m = dp_json_first(object); m != NULL; m = dp_json_next(m)) {
 		const char *name = dp_json_name(m);
 		size_t size = strlen(name);
@@ -396,8 +426,10 @@ static bool find_fields(const dp_json **ret_value, const dp_json *object, const 
 		while (i < count &&
 		       (table[i].name_size != size || memcmp(table[i].name, name, size) != 0))
 			i++;
-		if (i == count)
-			unknown = true;
+		if (i == count && unknown == NULL)
+			unknown = name;
+		else if (i == count)
+			continue;
 		else if (ret_value[i] == NULL)
 			ret_value[i] = m;
 	}
@@ -639,15 +671,14 @@ dp_code dp_evm_trie_root(dp_evm_proof *proof, uint8_t ret_root[32], const uint8_
 
 //- a block ---------------------------------------------------------------------------------------
 
-static dp_code start_block(reader *r, const dp_json *block, bool *ret_unknown)
+static dp_code start_block(reader *r, const dp_json *block)
 {
 	dp_u256 height;
-	bool unknown = find_fields(r->header, block, header_field, COUNT(header_field));
+	r->unknown = find_fields(r->header, block, header_field, COUNT(header_field));
 	if (!quantity(&height, r->header[H_NUMBER]) || !dp_u256_fits64(height))
 		return dp_fail(r->fault, DP_BAD_BYTES,
 		               "a block without a \"number\" that can be read");
 	r->height = height.w[0];
-	*ret_unknown = unknown;
 	return DP_OK;
 }
 
@@ -676,10 +707,26 @@ static uint32_t tx_type(const dp_json *const f[T_FIELDS_MAX])
 	dp_u256 type = DP_U256_ZERO;
 	if (f[T_TYPE] != NULL && (!quantity(&type, f[T_TYPE]) || !dp_u256_fits64(type)))
 		return TYPE_MAX + 1;
-	if (type.w[0] > TYPE_MAX) return TYPE_MAX + 1;
-	// Nobody signed it: no signature has a zero.
-	if (is_zero(f[T_R]) && is_zero(f[T_S])) return TYPE_MAX + 1;
-	return (uint32_t)type.w[0];
+	return type.w[0] > TYPE_MAX ? TYPE_MAX + 1 : (uint32_t)type.w[0];
+}
+
+// Nobody signed it: no signature has a zero.
+static bool is_unsigned(const dp_json *const f[T_FIELDS_MAX])
+{
+	return is_zero(f[T_R]) && is_zero(f[T_S]);
+}
+
+// A type that stands in no table.
+static dp_code unknown_type(const reader *r, const dp_json *const f[T_FIELDS_MAX])
+{
+	dp_u256 type;
+	char what[120] = "is none";
+	if (quantity(&type, f[T_TYPE]) && dp_u256_fits64(type))
+		(void)snprintf(what, sizeof what,
+		               "0x%llx is one that we do not know: if a new fork added it, dyepack "
+		               "must be taught it",
+		               (unsigned long long)type.w[0]);
+	return wrong(r, "type", what);
 }
 
 static dp_code put_tx(reader *r, const dp_json *f[T_FIELDS_MAX], uint32_t type)
@@ -698,8 +745,37 @@ static dp_code put_tx(reader *r, const dp_json *f[T_FIELDS_MAX], uint32_t type)
 	dp_rlp_list_end(out);
 	DP_TRY(end_item(r, at, r->index));
 	dp_keccak256(hash, out->bytes + at, out->size - at);
-	if (memcmp(hash, stated, 32) != 0)
-		return wrong(r, NULL, "its fields do not have the hash that it states");
+	if (memcmp(hash, stated, 32) == 0) return DP_OK;
+	(void)wrong(r, NULL, "its fields do not have the hash that it states");
+	if (!is_unsigned(f)) return DP_BAD_BYTES;
+	// Only where this is strict do we come here with one of these; see above.
+	(void)wrong(r, NULL, "nobody has signed it: only development nodes make such");
+	doubt(r);
+	return DP_OK;
+}
+
+// One transaction. *io_complete is set to false when it has a form that we do not know: the list
+// has a hole then, and no root.
+static dp_code prove_tx(reader *r, const dp_json *tx, bool *io_complete)
+{
+	const dp_json *f[T_FIELDS_MAX];
+	if (!dp_json_is_object(tx)) return wrong(r, NULL, "it is not an object");
+	const char *unknown = find_fields(f, tx, tx_field, COUNT(tx_field));
+	uint32_t type = tx_type(f);
+	dp_code code;
+	if (type > TYPE_MAX) {
+		code = unknown_type(r, f);
+	} else if (is_unsigned(f) && !r->proof->is_strict) {
+		code = wrong(r, NULL, "nobody has signed it");
+	} else {
+		code = put_tx(r, f, type);
+		if (code != DP_BAD_BYTES || unknown == NULL) return code;
+		blame(r, unknown);
+	}
+	if (r->proof->is_strict) return code;
+	doubt(r);
+	*io_complete = false;
+	dp_rlp_clear(&r->proof->item); // the others' own hashes still count
 	return DP_OK;
 }
 
@@ -714,28 +790,18 @@ static dp_code prove_root(reader *r, uint32_t root_field, uint32_t count, const 
 
 static dp_code prove_txs(reader *r)
 {
-	const dp_json *f[T_FIELDS_MAX], *list = r->header[H_TXS];
+	const dp_json *list = r->header[H_TXS];
 	uint32_t count = 0;
+	bool complete = true;
 	if (!dp_json_is_array(list)) return wrong(r, "transactions", "is not a list");
 	dp_rlp_clear(&r->proof->item);
 	r->thing = "transaction";
 	for (const dp_json *tx = dp_json_first(list); tx != NULL; tx = dp_json_next(tx)) {
 		r->index = count++;
-		if (!dp_json_is_object(tx)) return wrong(r, NULL, "it is not an object");
-		bool unknown = find_fields(f, tx, tx_field, COUNT(tx_field));
-		uint32_t type = tx_type(f);
-		dp_code code = DP_BAD_BYTES;
-		if (type <= TYPE_MAX) {
-			code = put_tx(r, f, type);
-			if (code != DP_OK && (code != DP_BAD_BYTES || !unknown)) return code;
-		}
-		if (code == DP_OK) continue;
-		// The list has a hole now: no root, but the others' hashes still count.
-		r->strange = true;
-		dp_rlp_clear(&r->proof->item);
+		DP_TRY(prove_tx(r, tx, &complete));
 	}
 	r->thing = NULL;
-	if (r->strange) return DP_OK;
+	if (!complete) return DP_OK;
 	return prove_root(r, H_TX_ROOT, count,
 	                  "its transactions do not have the root that its header states");
 }
@@ -785,16 +851,18 @@ static dp_code prove_uncles(const reader *r)
 
 static dp_code prove_block(reader *r, const dp_json *block)
 {
-	bool unknown = false;
-	DP_TRY(start_block(r, block, &unknown));
+	DP_TRY(start_block(r, block));
 	dp_code code = prove_header(r);
-	if (code == DP_BAD_BYTES && unknown) {
-		r->strange = true;
+	if (code == DP_BAD_BYTES && r->unknown != NULL) {
+		blame(r, r->unknown);
+		if (r->proof->is_strict) return code;
+		doubt(r);
 		return DP_OK;
 	}
 	DP_TRY(code);
 	DP_TRY(prove_txs(r));
-	if (r->strange) return DP_OK;
+	// Chains with other transactions have other withdrawals, too.
+	if (r->strange && !r->proof->is_strict) return DP_OK;
 	DP_TRY(prove_withdrawals(r));
 	return prove_uncles(r);
 }
@@ -976,8 +1044,8 @@ static dp_code prove_receipts(reader *r, const dp_json *block, const dp_json *co
 	const dp_json *f[COUNT(receipt_field)], *t[T_FIELDS_MAX];
 	dp_u256 cumulative = DP_U256_ZERO;
 	uint32_t count = 0;
-	bool unknown, has_state = false;
-	DP_TRY(start_block(r, block, &unknown));
+	bool has_state = false;
+	DP_TRY(start_block(r, block));
 	if (!dp_json_is_array(r->header[H_TXS])) return wrong(r, "transactions", "is not a list");
 	dp_rlp_clear(&r->proof->item);
 	const dp_json *tx = dp_json_first(r->header[H_TXS]);
@@ -986,8 +1054,10 @@ static dp_code prove_receipts(reader *r, const dp_json *block, const dp_json *co
 		r->index = count++;
 		find_fields(t, tx, tx_field, COUNT(tx_field));
 		uint32_t type = tx_type(t);
-		if (type > TYPE_MAX) {
-			r->strange = true;
+		if (type > TYPE_MAX || (is_unsigned(t) && !r->proof->is_strict)) {
+			(void)wrong(r, NULL, "its transaction has a form that we do not know");
+			if (r->proof->is_strict) return DP_BAD_BYTES;
+			doubt(r);
 			return DP_OK;
 		}
 		find_fields(f, receipt[r->index], receipt_field, COUNT(receipt_field));
@@ -1002,7 +1072,9 @@ static dp_code prove_receipts(reader *r, const dp_json *block, const dp_json *co
 	dp_code code = prove_root(r, H_RECEIPT_ROOT, count,
 	                          "its receipts do not have the root that its header states");
 	if (code == DP_BAD_BYTES && !has_state && before_byzantium(r)) {
-		r->strange = true;
+		(void)wrong(r, NULL,
+		            "its receipts lack the state roots that they were hashed with");
+		doubt(r);
 		return DP_OK;
 	}
 	return code;

@@ -21,9 +21,15 @@
 // done), the uncles, what receipts say of blob prices, places in the block repeated in every item,
 // and the traces, which no hash covers.
 //
-// Chains and transaction types with another serialisation cannot be checked; *ret_proven says so.
-// It is so when a hash does not come out and there is a key that we do not know, when a transaction
-// has an unknown type or no signature, and for receipts from before Byzantium without state roots.
+// Chains and transaction types with another serialisation cannot be checked; *ret_proven says so,
+// and `doubt` why. It is so when a hash does not come out and there is a key that we do not know,
+// when a transaction has an unknown type or no signature, and for receipts from before Byzantium
+// without state roots.
+//
+// On a chain whose forms are all known that would let anybody lie who adds a key. There `is_strict`
+// is to be set: unknown keys and types excuse nothing, and the fault names them. Only a transaction
+// that nobody signed, as development nodes make them, may have a hash that cannot be computed; the
+// root of the transactions must come out all the same.
 #ifndef DP_SOURCE_EVM_PROOF_H
 #define DP_SOURCE_EVM_PROOF_H
 
@@ -36,6 +42,8 @@
 
 // Buffers, reused block by block. Zero-initialise.
 typedef struct dp_evm_proof {
+	bool is_strict; // set by the caller: every form that this chain has is known
+	char doubt[DP_FAULT_TEXT_MAX]; // why the last block or receipts were not proven
 	dp_rlp item, node;
 	struct dp_evm_trie_item *list;
 	uint64_t list_cap;

@@ -17,8 +17,12 @@
 // do not fit together the block's hash is asked for again, and if it is another one now, all three.
 //
 // What nodes cannot give is chosen once, for the first block (evm_node.c), and a gap is stated.
-// When the calls of a single block cannot be had (nodes give up on very large ones), the block is
-// taken without, that is said at once, and the same gap is stated.
+// When the calls of a single block cannot be had (nodes give up on very large ones, and sometimes
+// on others), they are asked for again a few times; then the block is taken without, that is said
+// for the first of such blocks and, with their number, at the end, and the same gap is stated.
+//
+// A block that does not prove itself is refused where every form of the chain is known, else taken
+// with a word on the first (evm_proof.h): one made-up key is enough to bring it about.
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -39,8 +43,8 @@ enum {
 	WAIT_FIRST_MS = 250,
 	PARAMS_MAX = 100,
 	CALLS_A_BATCH = 100,
+	BYTES_HELD = 4, // for a byte of JSON: itself, and three of the tree it is made into
 };
-#define MEMORY_DEFAULT (UINT64_C(1) << 30)
 #define GROUP_BYTES (UINT64_C(1) << 20) // blocks are sent for in requests of about this answer
 #define SIZE_GUESS (UINT64_C(1) << 20)  // of a block's answers, before the first
 
@@ -66,7 +70,8 @@ typedef struct evm_rpc {
 	dp_rpc_answer *single;   // receipts that were asked for one by one
 	uint64_t receipt_cap, single_cap;
 	uint32_t single_count;
-	bool is_measured, is_ended_by_fault;
+	uint64_t untraced_count, untraced_told, untraced_first; // blocks taken without calls
+	bool is_measured, is_ended_by_fault, is_doubt_told;
 } evm_rpc;
 
 // The answers for one height. Zero where there is none.
@@ -106,7 +111,8 @@ static uint64_t last_wanted(const evm_rpc *e)
 // Keeps the window full, in groups that make good batches.
 static dp_code ask_ahead(evm_rpc *e, dp_fault *fault)
 {
-	uint64_t fits = e->memory_max / 4 / e->size_mean, group = GROUP_BYTES / e->size_mean;
+	uint64_t fits = e->memory_max / 4 / BYTES_HELD / e->size_mean,
+	         group = GROUP_BYTES / e->size_mean;
 	if (fits > WINDOW_MAX) fits = WINDOW_MAX;
 	if (fits < 1) fits = 1;
 	if (group > CALLS_A_BATCH / 3) group = CALLS_A_BATCH / 3;
@@ -211,6 +217,17 @@ static dp_code single_receipts(evm_rpc *e, dp_fault *fault)
 	return code;
 }
 
+// What a block's hashes do not prove is taken at the node's word. The first time is worth a line:
+// on these chains it may be all blocks, or the one that somebody has changed on the way.
+static void note_doubt(evm_rpc *e)
+{
+	e->base.gaps |= DP_GAP_UNPROVEN;
+	if (e->is_doubt_told) return;
+	e->is_doubt_told = true;
+	dp_evm_node_notice(&e->node, "%.120s: not proven, taken at its word from here on: %.330s",
+	                   dp_rpc_name(e->node.rpc), e->proof.doubt);
+}
+
 // Gathers the receipts into receipt[], from the one answer or one by one, and decodes them.
 static dp_code read_receipts(evm_rpc *e, const answers *a, dp_fault *fault)
 {
@@ -231,26 +248,66 @@ static dp_code read_receipts(evm_rpc *e, const answers *a, dp_fault *fault)
 	}
 	DP_TRY(
 	    dp_evm_proof_receipts(&e->proof, &proven, a->block.result, e->receipt, count, fault));
-	if (!proven) e->base.gaps |= DP_GAP_UNPROVEN;
+	if (!proven) note_doubt(e);
 	return dp_evm_json_receipts(&e->evm, e->receipt, count, fault);
 }
 
+// The calls of the current block once more. It is a question of its own: what made the batch fail
+// (its size, one of many nodes behind an address) need not hold for it.
+static dp_code ask_calls_again(evm_rpc *e, answers *a, dp_fault *fault)
+{
+	char quantity[DP_EVM_QUANTITY_MAX], params[PARAMS_MAX];
+	bool calls = e->node.traces == DP_EVM_TRACES_CALLS, good;
+	dp_evm_verdict verdict;
+	dp_evm_quantity(quantity, e->evm.height);
+	(void)snprintf(params, sizeof params,
+	               calls ? "[\"%s\",{\"tracer\":\"callTracer\"}]" : "[\"%s\"]", quantity);
+	DP_TRY(dp_evm_node_wait(&e->node, WAIT_FIRST_MS, fault));
+	dp_rpc_answer_done(&a->calls);
+	a->has_calls = false;
+	DP_TRY(dp_evm_node_ask(&e->node, &a->calls, &verdict, &good, DP_EVM_LIST,
+	                       calls ? "debug_traceBlockByNumber" : "trace_block", params, fault));
+	a->has_calls = true;
+	return DP_OK;
+}
+
 // Very large blocks are beyond what some nodes will trace; the run goes on, and says so.
-static dp_code read_calls(evm_rpc *e, const answers *a, dp_fault *fault)
+static void take_untraced(evm_rpc *e, const answers *a)
+{
+	e->base.gaps |= DP_GAP_TRACES;
+	if (e->untraced_count++ > 0) return;
+	e->untraced_first = e->evm.height;
+	e->untraced_told = 1;
+	dp_evm_node_notice(&e->node,
+	                   "%.120s gives no traces of block %" PRIu64 " (%s): taken without",
+	                   dp_rpc_name(e->node.rpc), e->evm.height,
+	                   a->calls.result == NULL ? a->calls.error : "its answer is no list");
+}
+
+static void tell_untraced(evm_rpc *e)
+{
+	if (e->untraced_count <= e->untraced_told) return;
+	e->untraced_told = e->untraced_count;
+	dp_evm_node_notice(&e->node,
+	                   "%.120s gave no traces of %" PRIu64 " blocks, the first is %" PRIu64
+	                   ": what contracts paid in them is not seen",
+	                   dp_rpc_name(e->node.rpc), e->untraced_count, e->untraced_first);
+}
+
+static dp_code read_calls(evm_rpc *e, answers *a, dp_fault *fault)
 {
 	if (!a->has_calls || e->evm.tx_count == 0) return DP_OK;
-	if (a->calls.result != NULL && dp_json_is_array(a->calls.result))
-		return e->node.traces == DP_EVM_TRACES_CALLS
-		           ? dp_evm_json_calls(&e->evm, a->calls.result, fault)
-		           : dp_evm_json_parity(&e->evm, a->calls.result, fault);
-	e->base.gaps |= DP_GAP_TRACES;
-	if (e->node.watch.notice == NULL) return DP_OK;
-	char text[DP_RPC_TEXT_MAX + 160];
-	(void)snprintf(text, sizeof text,
-	               "%s gives no traces of block %" PRIu64 " (%s): taken without",
-	               dp_rpc_name(e->node.rpc), e->evm.height, a->calls.error);
-	e->node.watch.notice(e->node.watch.context, text);
-	return DP_OK;
+	const dp_rpc_answer *calls = &a->calls;
+	bool is_unclear = calls->result != NULL ||
+	                  dp_evm_node_verdict(calls->error_code, calls->error) == DP_EVM_UNCLEAR;
+	if (!dp_json_is_array(calls->result) && is_unclear) DP_TRY(ask_calls_again(e, a, fault));
+	if (!dp_json_is_array(calls->result)) {
+		take_untraced(e, a);
+		return DP_OK;
+	}
+	return e->node.traces == DP_EVM_TRACES_CALLS
+	           ? dp_evm_json_calls(&e->evm, calls->result, fault)
+	           : dp_evm_json_parity(&e->evm, calls->result, fault);
 }
 
 // Proof of work paid the miners of the block and of its uncles, whose headers are asked for.
@@ -280,11 +337,11 @@ static dp_code read_rewards(evm_rpc *e, const answers *a, dp_fault *fault)
 	return dp_evm_add_rewards(&e->evm, (const uint8_t(*)[20])miner, height, count, fault);
 }
 
-static dp_code decode(evm_rpc *e, const answers *a, const dp_block **ret_block, dp_fault *fault)
+static dp_code decode(evm_rpc *e, answers *a, const dp_block **ret_block, dp_fault *fault)
 {
 	bool proven;
 	DP_TRY(dp_evm_proof_block(&e->proof, &proven, a->block.result, fault));
-	if (!proven) e->base.gaps |= DP_GAP_UNPROVEN;
+	if (!proven) note_doubt(e);
 	DP_TRY(dp_evm_json_block(&e->evm, e->base.chain, e->next, a->block.result, fault));
 	DP_TRY(read_receipts(e, a, fault));
 	DP_TRY(read_rewards(e, a, fault)); // before the calls: trace_block states rewards, too
@@ -325,7 +382,7 @@ static dp_code step_back(evm_rpc *e, dp_fault *fault)
 	if (e->kept_end == e->kept_first)
 		return dp_fail(fault, DP_BAD_BYTES,
 		               "block %" PRIu64 ": the chain of %s reorganised by more blocks than "
-		               "can be undone: run again from the beginning",
+		               "can be undone: run again with a new casebook",
 		               e->next, dp_rpc_name(e->node.rpc));
 	e->next = e->asked_end = e->kept_end;
 	return dp_evm_node_ask_tip(&e->node, fault);
@@ -419,6 +476,7 @@ static dp_code evm_next(dp_source *s, const dp_block **ret_block, dp_fault *faul
 	DP_CHECK(ret_block != NULL && !e->is_ended_by_fault);
 	dp_code code = place(e, give(e, ret_block, fault), fault);
 	e->is_ended_by_fault = code != DP_OK && code != DP_END;
+	if (code == DP_END) tell_untraced(e);
 	note_stats(e);
 	return code;
 }
@@ -449,14 +507,18 @@ static dp_code evm_seek(dp_source *s, uint64_t height, dp_fault *fault)
 	e->next = e->asked_end = height;
 	e->kept_first = e->kept_end = height;
 	e->base.stats.height_first = height;
-	// The block below is where the caller goes on: what follows must stand on it.
+	// The block below is where the caller goes on: what follows must stand on it. Those below
+	// that are what can be stepped back to when it soon does not.
 	if (height == 0) return DP_OK;
 	bool known;
-	uint8_t hash[32];
-	DP_TRY(dp_evm_node_hash(&e->node, &known, hash, height - 1, fault));
+	uint8_t hash[KEPT][32];
+	uint32_t got = 0, count = height < KEPT ? (uint32_t)height : KEPT;
+	DP_TRY(dp_evm_node_hash(&e->node, &known, hash[0], height - 1, fault));
 	if (!known) return DP_OK;
-	memcpy(e->kept[(height - 1) % KEPT], hash, 32);
-	e->kept_first = height - 1;
+	DP_TRY(dp_evm_node_hashes(&e->node, hash + 1, &got, height - 1, count - 1, fault));
+	for (uint32_t i = 0; i < got + 1; i++)
+		memcpy(e->kept[(height - 1 - i) % KEPT], hash[i], 32);
+	e->kept_first = height - 1 - got;
 	return DP_OK;
 }
 
@@ -475,13 +537,28 @@ static void evm_close(dp_source *s)
 	dp_free(e);
 }
 
+// The tables of evm_proof.c hold every form of Ethereum and of its test chain; others have their
+// own.
+static bool knows_every_form(const dp_chain *chain)
+{
+	return strcmp(chain->name, "ethereum") == 0 || strcmp(chain->name, "sepolia") == 0;
+}
+
 static dp_code prepare(evm_rpc *e, const char *url, const dp_source_options *options,
                        dp_fault *fault)
 {
 	DP_TRY(dp_evm_node_open(&e->node, url, options, fault));
-	DP_TRY(dp_evm_node_begin(&e->node, &e->next, &options->begin, fault));
-	DP_TRY(dp_evm_node_probe(&e->node, e->next, fault));
+	// Where a casebook goes on, the theft need not be looked up again, and by now the node may
+	// have forgotten it.
+	const dp_source_begin *begin = &options->begin;
+	uint64_t tip = e->node.tip;
+	if (begin->has_followed)
+		e->next = begin->followed < tip ? begin->followed + 1 : tip + 1;
+	else
+		DP_TRY(dp_evm_node_begin(&e->node, &e->next, begin, fault));
+	DP_TRY(dp_evm_node_probe(&e->node, e->next < tip ? e->next : tip, fault));
 	e->base.chain = e->node.chain;
+	e->proof.is_strict = knows_every_form(e->node.chain);
 	if (e->node.traces == DP_EVM_TRACES_NONE) e->base.gaps |= DP_GAP_TRACES;
 	if (e->node.has_old_state) e->base.opening = evm_opening;
 	e->asked_end = e->kept_first = e->kept_end = e->next;
@@ -503,7 +580,7 @@ static dp_code evm_open(dp_source **ret_source, const char *const *paths, uint32
 	e->base.close = evm_close;
 	e->base.hash_at = evm_hash_at;
 	e->base.seek = evm_seek;
-	e->memory_max = options->memory_max == 0 ? MEMORY_DEFAULT : options->memory_max;
+	e->memory_max = options->memory_max == 0 ? DP_EVM_MEMORY_DEFAULT : options->memory_max;
 	e->height_max = options->has_height_max ? options->height_max : UINT64_MAX - 1;
 	e->size_mean = SIZE_GUESS;
 	dp_code code = place(e, prepare(e, paths[0], options, fault), fault);

@@ -182,10 +182,9 @@ static dp_code read_trace(const dp_evm_place *at, dp_evm_block *b, const dp_json
 	if (!dp_evm_is_given(root)) {
 		// A call that failed has a "type" beside its "error".
 		root = item;
-		const char *error = text_of(item, "error");
+		// The node's own words stay out: they may repeat the key it was asked with.
 		if (text_of(item, "type") == NULL)
-			return dp_evm_bad(at, "the node could not trace it: %.100s",
-			                  error != NULL ? error : "it does not say why");
+			return dp_evm_bad(at, "the node could not trace it");
 	}
 	uint32_t first = b->frame_count;
 	DP_TRY(walk_calls(at, b, root));

@@ -131,6 +131,40 @@ class Misbehaviour(Replayed):
         with rpc_server.Server(RECORDED["calls"], misbehave=sometimes) as node:
             self.assertEqual(self.movements(node, "--in-flight", "1"), want)
 
+    def test_a_limit_in_words_of_its_own_is_waited_for(self):
+        with rpc_server.Server(RECORDED["calls"]) as node:
+            want = self.movements(node)
+
+        def limited(number, calls):
+            """Some requests are too many, as QuickNode says it: with HTTP 200."""
+            if number not in (3, 4, 7, 9, 12):
+                return None
+            error = {"code": -32007, "message": "50/second request limit reached - reduce calls "
+                                                "per second or upgrade your account"}
+            many = isinstance(calls, list)
+            said = [{"jsonrpc": "2.0", "id": call["id"], "error": error}
+                    for call in (calls if many else [calls])]
+            return (200, [], json.dumps(said if many else said[0]).encode())
+        with rpc_server.Server(RECORDED["calls"], misbehave=limited) as node:
+            self.assertEqual(self.movements(node, "--in-flight", "1"), want)
+
+    def test_what_a_refusal_says_is_told_and_the_node_named_once(self):
+        def refused(status, body):
+            return lambda number, _: (status, [], body) if number > 0 else None
+        archive = b'{"error":{"message":"project ID does not have access to archive state"}}'
+        for status, body, words in (
+                (401, b"", "wants a login or key (HTTP 401): give a login"),
+                (403, archive, 'says "project ID does not have access to archive state"'),
+                (402, b'{"error":"plan exhausted"}', '(HTTP 402), it says "plan exhausted"'),
+                (429, b"slow down\nplease", 'is busy (HTTP 429), it says "slow down"'),
+                (404, b"", "answered HTTP 404"),
+                (200, b"<html>", "answered something that is not JSON"),
+                (200, b"{}", "gave an answer without id and error")):
+            with self.subTest(status=status, body=body), \
+                    rpc_server.Server(RECORDED["calls"], misbehave=refused(status, body)) as node:
+                line = self.refused(node, words, args=["--tries", "2"])
+                self.assertEqual(line.count("127.0.0.1:%d" % node.port), 1, line)
+
     def test_any_lie_about_what_hashes_prove_is_refused_with_its_place(self):
         def height_with(method, test):
             return next(i for i, c in enumerate(RECORDED["calls"])
@@ -181,7 +215,8 @@ class Misbehaviour(Replayed):
         def large(number, _):
             return (200, [], b" " * (3 << 20)) if number > 6 else None
         with rpc_server.Server(RECORDED["calls"], misbehave=large) as node:
-            self.refused(node, "more than", args=["--memory", "4"])
+            self.refused(node, "more than", "allow more memory (--memory)",
+                         args=["--memory", "4"])
 
     def test_another_place_gets_nothing(self):
         with rpc_server.Server(RECORDED["calls"]) as other:
@@ -202,6 +237,17 @@ class Misbehaviour(Replayed):
             self.assertEqual(result.returncode, 1)
             self.assertIn("refused the user and password (HTTP 401)", result.stderr)
             self.assertNotIn("hunter2", result.stderr)
+
+    def test_what_a_node_says_of_a_trace_is_not_repeated(self):
+        calls = copy.deepcopy(RECORDED["calls"])
+        for call in calls:
+            if call["method"] == CALLS and call.get("result"):
+                call["result"][0] = {"error": "no luck with hunter2-key"}
+        with rpc_server.Server(calls) as node:
+            result = dye.run("movements", "--chain", "ethereum", node.url + "/v3/hunter2-key",
+                             *QUICK)
+            self.assertNotIn("hunter2", result.stderr)
+            self.assertIn("could not trace", result.stderr)
 
 
 if __name__ == "__main__":

@@ -210,6 +210,63 @@ class Exports(dye.Case):
                          [(h["address"], h["amount"], h["origin"]) for h in self.want["holders"]])
         self.assertGreater(len(self.assumptions), 0)
 
+    def movements(self, *paths):
+        """The movements, and what was told beside them."""
+        done = dye.run("movements", "--chain", "ethereum", *paths)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout, done.stderr
+
+    def test_downloads_give_the_same_in_every_order_of_the_files(self):
+        paths = [self.write("%s-%d.csv" % (a[:4], i), text)
+                 for a in (THIEF, MULE, CONTRACT) for i, text in enumerate(download(a))]
+        want, told = self.movements(*paths)
+        self.assertNotIn("has no file", told)
+        for seed in range(8):
+            random.Random(seed).shuffle(paths)
+            self.assertEqual(self.movements(*paths)[0], want)
+
+    def test_an_address_without_its_internal_file_is_named(self):
+        thief, contract = download(THIEF), download(CONTRACT)
+        paths = [self.write("a.csv", thief[0]), self.write("b.csv", contract[0]),
+                 self.write("c.csv", contract[1])]
+        self.assertIn("%s (%s) has no file of internal transactions" % (THIEF, paths[0]),
+                      self.movements(*paths)[1])
+        self.result(*paths)
+        self.assertIn("no traces", str(self.assumptions))
+
+    def test_a_lost_part_of_an_export_is_named_and_assumed(self):
+        def told(folder, rows):
+            paths = self.files(folder, csv_text, ".csv", rows)
+            self.result(*paths)
+            return self.movements(*paths)[1], str(self.assumptions)
+        for b in (rows := rows_of_etl())["blocks"]:
+            b["logs_bloom"] = "0x" + ("%0512x" % (b["number"] == FIRST + 3))
+        self.assertNotRegex(told("whole", rows)[0], "block [0-9]")
+        for kind, gap in (("logs", "token transfers"), ("traces", "traces"),
+                          ("receipts", "fees")):
+            less = dict(rows)
+            less[kind] = [r for r in rows[kind] if r["block_number"] != FIRST + 3]
+            if kind == "logs":  # of a block in which nothing moves
+                less[kind] = [dict(rows["logs"][0], block_number=FIRST, topics=[TRANSFER],
+                                   transaction_hash=name(1), transaction_index=0)]
+            notice, assumed = told(kind, less)
+            self.assertIn("block %d has" % (FIRST + 3), notice)
+            self.assertIn(gap, assumed)
+        less = {k: [r for r in v if r.get("block_number", r.get("number")) != FIRST + 2]
+                for k, v in rows.items()}
+        notice, assumed = told("hole", less)
+        self.assertIn("block %d is in no file" % (FIRST + 2), notice)
+        self.assertIn("leaves out 1 block in 1 place", assumed)
+
+    def test_a_reward_that_stands_twice_is_refused(self):
+        rows = rows_of_etl()
+        reward = dict(rows["traces"][0], transaction_hash=None, transaction_index=None,
+                      from_address=None, to_address=MINER, trace_type="reward", call_type=None,
+                      reward_type="block")
+        rows["traces"] += [reward, reward]
+        paths = self.files("twice", csv_text, ".csv", rows)
+        self.refused("trace", self.yaml, *paths, "--quiet", says=("repeats line",))
+
     def test_kinds_are_listed(self):
         listed = self.done("list", "sources")
         self.assertIn("eth-etl", listed)

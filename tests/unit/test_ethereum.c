@@ -298,8 +298,18 @@ static void a_failed_call_undoes_what_it_called_and_no_more(void **state)
 	tx->status = DP_EVM_DONE;
 	assert_bad("its receipt says that it succeeded");
 	block.frame[0].failed = false;
-	tx->status = DP_EVM_FAILED; // the receipt is proven, the calls are not
+	tx->status = DP_EVM_FAILED;
+	assert_bad("its receipt says that it failed, its calls that they succeeded");
+	block.frame[0].failed = true;
 	assert_rows("(failed) fee 01>c0 210000", 0);
+	// Something that a chain does by itself and for nothing is not always traced as it ran.
+	start("base", 20000000);
+	block.has_base_fee = true;
+	tx = add_tx(5);
+	tx->gas_price = DP_U256_ZERO;
+	add_frame(0, DP_EVM_CALL, 1, 2, 5);
+	tx->status = DP_EVM_FAILED;
+	assert_rows("(failed) ", 0);
 }
 
 static void without_a_sender_only_what_followed_counts(void **state)

@@ -43,6 +43,7 @@ static struct result {
 	uint8_t digest[DIGESTS_MAX][96]; // of each block: its rows', its hash, the one before
 	char text[TEXT_MAX];
 	size_t size;
+	char notices[4096]; // a line each
 } result;
 
 __attribute__((format(printf, 1, 2))) static void say(const char *format, ...)
@@ -113,12 +114,22 @@ static void start_result(void)
 	result.blocks = 0;
 	memset(result.digest, 0, sizeof result.digest);
 	result.gaps = result.reordered = 0;
+	result.notices[0] = 0;
 	memset(&result.fault, 0, sizeof result.fault);
+}
+
+static void hear(void *context, const char *text)
+{
+	struct result *r = context;
+	size_t n = strlen(r->notices);
+	assert_true(n + strlen(text) + 2 < sizeof r->notices);
+	(void)snprintf(r->notices + n, sizeof r->notices - n, "%s\n", text);
 }
 
 static void run_files(const dp_eth_etl_bytes *files, uint32_t count, uint64_t memory)
 {
-	dp_source_options options = {.memory_max = memory};
+	dp_source_options options = {.memory_max = memory,
+	                             .watch = {.context = &result, .notice = hear}};
 	dp_source *s;
 	int64_t live = dp_mem_live();
 	start_result();
@@ -154,10 +165,10 @@ static void expect(const char *text)
 
 static void expect_bad(const char *file, uint32_t line, const char *words)
 {
-	assert_int_equal(result.code, DP_BAD_BYTES);
-	if (strcmp(result.fault.file, file) != 0 || result.fault.line != line ||
-	    strstr(result.fault.text, words) == NULL)
-		fail_msg("%s:%u: %s", result.fault.file, result.fault.line, result.fault.text);
+	if (result.code != DP_BAD_BYTES || strcmp(result.fault.file, file) != 0 ||
+	    result.fault.line != line || strstr(result.fault.text, words) == NULL)
+		fail_msg("not \"%s\" but %d %s:%u: %s", words, result.code, result.fault.file,
+		         result.fault.line, result.fault.text);
 }
 
 // ---- Small files by hand. ----------------------------------------------------------------------
@@ -523,6 +534,163 @@ static void kinds_are_told_by_columns_not_names(void **state)
 	for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++)
 		assert_int_equal(dp_etl_sort_of(heads[i].text, strlen(heads[i].text), true),
 		                 heads[i].sort);
+}
+
+// ---- Parts that are missing. -------------------------------------------------------------------
+
+#define BLOOM_BLOCKS                                                                               \
+	"number,hash,parent_hash,logs_bloom,miner,difficulty,timestamp,transaction_count,"         \
+	"base_fee_per_gas\n"
+#define ZEROS64 X4(X4("0000"))
+#define NO_LOGS "0x" X4(ZEROS64 ZEROS64)
+#define NOT_FIRST(tx, height, block)                                                               \
+	H(tx) ",5," H(block) "," height ",0," A("000a") "," A("000b") ",100,50000,10,0x,1000\n"
+
+static char bloom[2][2 + 512 + 1]; // of any logs, and of transfers
+
+static void make_blooms(void)
+{
+	// Keccak-256 of Transfer's topic begins with 0xada5, 0x29e1, 0x8c24, modulo 2048.
+	static const uint32_t bits[] = {1443, 481, 1060};
+	for (uint32_t i = 0; i < 2; i++) {
+		(void)memset(bloom[i], '0', 514);
+		bloom[i][1] = 'x';
+		bloom[i][514] = 0;
+		bloom[i][513] = '1';
+	}
+	for (uint32_t i = 0; i < 3; i++)
+		bloom[1][2 + 511 - bits[i] / 4] = (char)('0' + (1 << bits[i] % 4));
+}
+
+// Two blocks of one transaction each, with these filters, and further files.
+static void run_blocks(const char *first, const char *second, const char *more, const char *last)
+{
+	static char blocks[4000];
+	(void)snprintf(blocks, sizeof blocks, "%s%s%s%s%s%s", BLOOM_BLOCKS,
+	               "15600000," H("b1") "," H("b0") ",", first,
+	               "," A("00ee") ",0,1000,1,7\n15600001," H("b2") "," H("b1") ",", second,
+	               "," A("00ee") ",0,1000,1,7\n");
+	run(blocks, TXS T1 NOT_FIRST("02", "15600001", "b2"), more, last, NULL);
+	if (result.code != DP_END)
+		fail_msg("%s:%u: %s", result.fault.file, result.fault.line, result.fault.text);
+}
+
+static void a_block_without_its_logs_is_a_gap_and_told(void **state)
+{
+	(void)state;
+	make_blooms();
+	const char *one = LOGS LOG("0", FIVE, TRANSFER "," TOPIC("000a") "," TOPIC("000b"));
+	run_blocks(bloom[1], NO_LOGS, one, NULL);
+	assert_int_equal(result.gaps & DP_GAP_TOKENS, 0);
+	assert_string_equal(result.notices, "");
+	run_blocks(bloom[1], bloom[0], one, NULL);
+	assert_true((result.gaps & DP_GAP_TOKENS) != 0);
+	assert_non_null(strstr(result.notices, "block 15600001 has logs (its logs_bloom says so), "
+	                                       "but none is in a file"));
+	run_blocks(bloom[0], bloom[0], LOGS, NULL);
+	assert_true((result.gaps & DP_GAP_TOKENS) != 0);
+	assert_non_null(strstr(result.notices, "block 15600000 has logs"));
+	assert_non_null(strstr(result.notices, "logs: 2 blocks in all are not there"));
+	assert_null(strstr(result.notices, "block 15600001"));
+	// Token transfers alone: only the filter of transfers proves that one is missing.
+	run_blocks(bloom[1], bloom[0], TOKENS TOKEN("0", "01", "000b", "5"), NULL);
+	assert_int_equal(result.gaps & DP_GAP_TOKENS, 0);
+	assert_string_equal(result.notices, "");
+	run_blocks(bloom[1], bloom[1], TOKENS TOKEN("0", "01", "000b", "5"), NULL);
+	assert_true((result.gaps & DP_GAP_TOKENS) != 0);
+	assert_non_null(strstr(result.notices, "block 15600001 has token transfers"));
+	// Neither given: said already. A filter that was cut proves nothing.
+	run_blocks(bloom[1], bloom[1], NULL, NULL);
+	assert_string_equal(result.notices, "");
+	run_blocks("0x01", "zz", LOGS, NULL);
+	assert_string_equal(result.notices, "");
+	assert_int_equal(result.gaps & DP_GAP_TOKENS, 0);
+}
+
+static void a_transaction_without_its_receipt_or_traces_is_a_gap_and_told(void **state)
+{
+	(void)state;
+	run_blocks(NO_LOGS, NO_LOGS, RECEIPTS R1, NULL);
+	assert_true((result.gaps & DP_GAP_FEES) != 0 && (result.gaps & DP_GAP_STATUS) != 0);
+	assert_non_null(strstr(result.notices, "block 15600001 has transactions whose receipts"));
+#define R2 H("02") ",0,15600001,30000,30000,,1,9\n"
+	run_blocks(NO_LOGS, NO_LOGS, RECEIPTS R1 R2, TRACES C1);
+	assert_int_equal(result.gaps & (DP_GAP_FEES | DP_GAP_STATUS), 0);
+	assert_true((result.gaps & DP_GAP_TRACES) != 0);
+	assert_string_equal(result.notices,
+	                    "block 15600001 has transactions whose traces are in no file: what "
+	                    "contracts paid is not seen there\n");
+	// Without transactions the block's count says it.
+	run(BLOCKS B1 "15600001," H("b2") "," H("b1") "," A("00ee") ",0,1012,2,7\n",
+	    TRACES C1 "15600001," H("02") ",0," A("000a") "," A("000b") ",1,call,call,,,,1,\n",
+	    NULL);
+	assert_true((result.gaps & DP_GAP_TRACES) != 0);
+	assert_non_null(strstr(result.notices, "block 15600001 has transactions whose traces"));
+	// A plain payment calls nobody, and neither does what failed.
+	run_blocks(NO_LOGS, NO_LOGS, RECEIPTS R1 H("02") ",0,15600001,21000,21000,,1,9\n",
+	           TRACES C1);
+	assert_int_equal(result.gaps & DP_GAP_TRACES, 0);
+	assert_string_equal(result.notices, "");
+	// Fewer transactions than the block has.
+	run(BLOCKS "15600000," H("b1") "," H("b0") "," A("00ee") ",0,1000,2,7\n", TXS T1, NULL);
+	assert_true((result.gaps & DP_GAP_PARTIAL) != 0);
+	assert_non_null(strstr(result.notices, "block 15600000 has transactions that are in no"));
+}
+
+static void blocks_that_are_in_no_file_are_a_gap_and_told(void **state)
+{
+	(void)state;
+#define EMPTY(height, hash) height "," H(hash) ",," A("00ee") ",0,1012,0,7\n"
+	run(BLOCKS EMPTY("15600000", "b1") EMPTY("15600003", "b4"), NULL);
+	assert_int_equal(result.code, DP_END);
+	assert_true((result.gaps & DP_GAP_PARTIAL) != 0);
+	assert_string_equal(
+	    result.notices,
+	    "blocks 15600001 to 15600002 are in no file: what moved in them is not seen\n");
+	run(BLOCKS EMPTY("15600000", "b1") EMPTY("15600002", "b3") EMPTY("15600004", "b5"), TXS,
+	    NULL);
+	assert_string_equal(result.notices,
+	                    "block 15600001 is in no file: what moved in it is not seen\n"
+	                    "blocks: 2 blocks in all are not there\n");
+	run(BLOCKS EMPTY("15600000", "b1") EMPTY("15600001", "b2"), TXS, NULL);
+	assert_int_equal(result.gaps & DP_GAP_PARTIAL, 0);
+	assert_string_equal(result.notices, "");
+	// Without blocks the one between may simply be empty.
+	run(TXS T1 NOT_FIRST("02", "15600002", "b3"), NULL);
+	assert_int_equal(result.gaps & DP_GAP_PARTIAL, 0);
+	assert_string_equal(result.notices, "");
+}
+
+#define GIFT(to, value, type, id) "15000000,,,," A(to) "," value ",reward,," type ",,,1," id "\n"
+#define OWN GIFT("00ee", "2062500000000000000", "block", "")
+#define UNCLE(id) GIFT("00ef", "1750000000000000000", "uncle", id)
+
+static void a_reward_that_stands_twice_is_refused(void **state)
+{
+	(void)state;
+	run(POW, TRACES OWN OWN, NULL);
+	expect_bad("b", 3, "repeats line 2 of b");
+	run(POW, TRACES OWN, TRACES OWN, NULL);
+	expect_bad("c", 2, "repeats line 2 of b");
+	run(POW, TRACES OWN GIFT("00ee", "2", "block", ""), NULL);
+	expect_bad("b", 3, "has its reward in line 2 of b already");
+	run(POW, TRACES UNCLE("reward_15000000_1") OWN UNCLE("reward_15000000_1"), NULL);
+	expect_bad("b", 4, "repeats line 2 of b");
+	// Two uncles of one miner are worth the same: by their numbers they are two.
+	run(POW, TRACES UNCLE("reward_15000000_1") OWN UNCLE("reward_15000000_2"), NULL);
+	expect("B15000000@1000\n Tb1*\n  reward ETH 2062500000000000000 ->00ee\n"
+	       "  reward ETH 1750000000000000000 ->00ef\n"
+	       "  reward ETH 1750000000000000000 ->00ef\n");
+	run(POW, TRACES UNCLE("") OWN UNCLE(""), NULL);
+	assert_int_equal(result.code, DP_END);
+	run(POW, TRACES OWN UNCLE(""), TRACES UNCLE(""), NULL);
+	expect_bad("c", 2, "repeats line 3 of b");
+	run(POW, TRACES UNCLE("") UNCLE("") UNCLE(""), NULL);
+	expect_bad("b", 4, "more than 2 rewards for uncles");
+	run(TRACES "0,,,," A("000a") ",7,genesis,,,,,1,genesis_0_0\n"
+	                             "0,,,," A("000a") ",7,genesis,,,,,1,genesis_0_1\n",
+	    NULL);
+	expect_bad("a", 3, "repeats line 2 of a");
 }
 
 // ---- Random blocks in every form. --------------------------------------------------------------
@@ -1452,6 +1620,10 @@ int main(void)
 	    cmocka_unit_test(genesis_and_the_dao_fork_move_by_decree),
 	    cmocka_unit_test(a_contract_is_found_by_its_receipt_or_its_trace),
 	    cmocka_unit_test(contradictions_are_refused_with_file_and_line),
+	    cmocka_unit_test(a_block_without_its_logs_is_a_gap_and_told),
+	    cmocka_unit_test(a_transaction_without_its_receipt_or_traces_is_a_gap_and_told),
+	    cmocka_unit_test(blocks_that_are_in_no_file_are_a_gap_and_told),
+	    cmocka_unit_test(a_reward_that_stands_twice_is_refused),
 	    cmocka_unit_test(wrong_rows_are_refused_with_file_and_line),
 	    cmocka_unit_test(a_pipe_must_be_in_order),
 	    cmocka_unit_test(another_chain_has_no_such_rewards_and_bitcoin_has_no_such_export),

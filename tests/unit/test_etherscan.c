@@ -2,7 +2,7 @@
 // what is refused. tests/data/etherscan holds real transactions in the website's form; the same
 // transactions read from the export that they were taken from must give the same sums (that export
 // lies outside the project: DYEPACK_SHARED, default ../shared; without it that test is skipped).
-// Covers: source/etherscan.c source/etherscan_row.c
+// Covers: source/etherscan.c source/etherscan_row.c source/etherscan_order.c
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -28,6 +28,7 @@ static struct result {
 	const dp_chain *chain;
 	char text[TEXT_MAX];
 	size_t size;
+	char notices[2048]; // a line each
 } result;
 
 static dp_source_options options;
@@ -75,8 +76,18 @@ static void say_block(const dp_block *b)
 	}
 }
 
+static void hear(void *context, const char *text)
+{
+	size_t n = strlen(result.notices);
+	(void)context;
+	assert_true(n + strlen(text) + 2 < sizeof result.notices);
+	(void)snprintf(result.notices + n, sizeof result.notices - n, "%s\n", text);
+}
+
 static void run_files(const dp_etherscan_bytes *files, uint32_t count)
 {
+	options.watch.notice = hear;
+	result.notices[0] = 0;
 	dp_source *s;
 	const dp_block *b;
 	int64_t live = dp_mem_live();
@@ -273,6 +284,179 @@ static void newest_first_files_are_read_from_their_end(void **state)
 	    NULL);
 	expect("B50@150\n T01\n  native ETH 0 000a>000b\n T02\n  native ETH 0 000a>000b\n"
 	       "B51@151\n T03\n  native ETH 0 000a>000b\n");
+}
+
+// ---- Files of several addresses. ---------------------------------------------------------------
+
+// Reads the files in every order; all must say the same as the first.
+static void run_permuted(const char *const *texts, uint32_t count)
+{
+	static char want[TEXT_MAX];
+	static const char *const names[] = {"a", "b", "c", "d"};
+	uint32_t orders = 1, tried = 0;
+	for (uint32_t i = 0; i < count; i++) orders *= count;
+	for (uint32_t order = 0; order < orders; order++) {
+		dp_etherscan_bytes files[4];
+		uint32_t used = 0, rest = order;
+		for (uint32_t i = 0; i < count; i++, rest /= count) {
+			uint32_t k = rest % count;
+			used |= 1U << k;
+			files[i] = (dp_etherscan_bytes){names[k], texts[k], strlen(texts[k])};
+		}
+		if (used != (1U << count) - 1) continue; // names one twice
+		run_files(files, count);
+		if (result.code != DP_END)
+			fail_msg("%s:%u: %s", result.fault.file, result.fault.line,
+			         result.fault.text);
+		if (tried++ == 0) memcpy(want, result.text, sizeof want);
+		assert_string_equal(result.text, want);
+	}
+	assert_true(tried == 2 || tried == 6 || tried == 24);
+}
+
+#define PAYS(h, from, to) N(h, "50", from, A(to), "\"\"", "0", "1", "", "")
+#define PAID(h, from, to) N(h, "50", from, A(to), "\"\"", "1", "0", "", "")
+
+static void the_order_of_the_files_means_nothing(void **state)
+{
+	(void)state;
+	// Each file's own order is kept; what no file orders goes by hash.
+	const char *const apart[] = {NORMAL PAYS("09", "000a", "0001") PAYS("01", "000a", "0001"),
+	                             NORMAL PAYS("05", "000b", "0001")};
+	run_permuted(apart, 2);
+	expect("B50@150\n T05\n  native ETH 1000000000000000000 000b>0001\n T09\n"
+	       "  native ETH 1000000000000000000 000a>0001\n T01\n"
+	       "  native ETH 1000000000000000000 000a>0001\n");
+	// 09 stands in both: what is before it in one comes before what is behind it in the other.
+	const char *const joined[] = {NORMAL PAYS("08", "000a", "0001") PAYS("09", "000a", "000b"),
+	                              NORMAL PAID("09", "000a", "000b") PAYS("02", "000b", "0001"),
+	                              NORMAL PAYS("07", "000c", "0001")};
+	run_permuted(joined, 3);
+	expect("B50@150\n T07\n  native ETH 1000000000000000000 000c>0001\n T08\n"
+	       "  native ETH 1000000000000000000 000a>0001\n T09\n"
+	       "  native ETH 1000000000000000000 000a>000b\n T02\n"
+	       "  native ETH 1000000000000000000 000b>0001\n");
+	// Lists that contradict each other still give one order.
+	const char *const against[] = {NORMAL PAYS("02", "000a", "000b") PAYS("01", "000a", "000b"),
+	                               NORMAL PAID("01", "000a", "000b")
+	                                   PAID("02", "000a", "000b")};
+	run_permuted(against, 2);
+	expect("B50@150\n T01\n  native ETH 1000000000000000000 000a>000b\n T02\n"
+	       "  native ETH 1000000000000000000 000a>000b\n");
+}
+
+static void the_order_of_the_files_means_nothing_within_a_transaction(void **state)
+{
+	(void)state;
+#define GOT(h, from, to, value) I(h, "50", from, to, value, "0", "0")
+#define GAVE(h, from, to, value) I(h, "50", from, to, "0", value, "0")
+	const char *const files[] = {
+	    INTERNAL GOT("01", "000b", "000a", "9") GOT("01", "000c", "000a", "4")
+	        GOT("01", "000c", "000a", "4") GOT("02", "000b", "000a", "2"),
+	    INTERNAL GAVE("01", "000b", "0007", "8") GAVE("01", "000b", "000a", "9")
+	        GAVE("02", "000b", "000a", "2"),
+	    TOKENS T("01", "50", "000a", "000b", "7", USDT, "USDT")
+	        T("01", "50", "0009", "000a", "6", USDT, "USDT"),
+	    NORMAL PAYS("02", "000a", "000b")};
+	run_permuted(files, 4);
+	expect("B50@150\n T01\n"
+	       "  internal ETH 8000000000000000000 000b>0007\n"
+	       "  internal ETH 9000000000000000000 000b>000a\n"
+	       "  internal ETH 4000000000000000000 000c>000a\n"
+	       "  internal ETH 4000000000000000000 000c>000a\n"
+	       "  token USDT 7000000 000a>000b\n  token USDT 6000000 0009>000a\n"
+	       " T02\n  native ETH 1000000000000000000 000a>000b\n"
+	       "  internal ETH 2000000000000000000 000b>000a\n");
+}
+
+// Files of random parts of one block's transactions, all in its order: whatever the order of the
+// files, and however many rows stand in several.
+static void random_parts_give_the_same_in_every_order_of_the_files(void **state)
+{
+	(void)state;
+	static char text[4][1 << 14];
+	uint64_t seed = 88172645463325252u;
+	for (uint32_t round = 0; round < 60; round++) {
+		const char *texts[4] = {text[0], text[1], text[2], text[3]};
+		char *end[4];
+		for (uint32_t i = 0; i < 4; i++) end[i] = stpcpy(text[i], NORMAL);
+		for (uint32_t t = 0; t < 12; t++) {
+			for (uint32_t i = 0; i < 4; i++) {
+				seed ^= seed << 13;
+				seed ^= seed >> 7;
+				seed ^= seed << 17;
+				if ((seed >> 33) % 3 != 0) continue;
+				// Hashes that are not in the order of the block.
+				end[i] +=
+				    snprintf(end[i], 200,
+				             "0x%064x,50,150,x,0x%040x,0x%040x,,0,%u,0,,1,1,,,\n",
+				             (t * 37 + round) % 101, 10, 11, t);
+			}
+		}
+		run_permuted(texts, 4);
+	}
+}
+
+static void an_address_without_its_internal_or_token_file_is_a_gap_and_told(void **state)
+{
+	(void)state;
+#define OF_A NORMAL PAYS("01", "000a", "0001")
+#define OF_B NORMAL PAID("02", "0001", "000b") PAYS("03", "000b", "0001")
+#define CALLS_OF_A INTERNAL GOT("01", "000c", "000a", "1")
+#define CALLS_OF_B INTERNAL GOT("03", "000c", "000b", "1")
+#define TOKENS_OF_A TOKENS T("01", "50", "000a", "000c", "1", USDT, "USDT")
+	run(OF_A, OF_B, CALLS_OF_A, CALLS_OF_B, NULL);
+	assert_int_equal(result.gaps & DP_GAP_TRACES, 0);
+	assert_true((result.gaps & DP_GAP_TOKENS) != 0);
+	assert_string_equal(result.notices, ""); // no token file at all: the result says it
+	run(OF_A, OF_B, CALLS_OF_A, TOKENS_OF_A, NULL);
+	assert_true((result.gaps & DP_GAP_TRACES) != 0 && (result.gaps & DP_GAP_TOKENS) != 0);
+	assert_string_equal(result.notices,
+	                    "0x000000000000000000000000000000000000000b (b) has no file of "
+	                    "internal transactions: what contracts paid it is not seen\n"
+	                    "0x000000000000000000000000000000000000000b (b) has no file of "
+	                    "token transfers: only its native coin is seen\n");
+	// A file without rows is nobody's, and taken for the missing one.
+	run(OF_A, OF_B, CALLS_OF_A, INTERNAL, NULL);
+	assert_int_equal(result.gaps & DP_GAP_TRACES, 0);
+	assert_string_equal(result.notices, "");
+	run(OF_A, OF_B, NORMAL PAYS("04", "000d", "0001"), INTERNAL, NULL);
+	assert_true((result.gaps & DP_GAP_TRACES) != 0);
+	assert_non_null(strstr(result.notices, "2 of 3 addresses, such as perhaps 0x0000000000"));
+	// One address in two parts has one file of the other sort; a contract is its own creation.
+	run(OF_A, NORMAL PAYS("05", "000a", "0002"), CALLS_OF_A, TOKENS_OF_A, NULL);
+	assert_int_equal(result.gaps & (DP_GAP_TRACES | DP_GAP_TOKENS), 0);
+	run(NORMAL N("01", "50", "000a", "\"\"", A("00cc"), "1", "0", "", ""),
+	    INTERNAL GAVE("02", "00cc", "0001", "1"), NULL);
+	assert_int_equal(result.gaps & DP_GAP_TRACES, 0);
+	assert_string_equal(result.notices, "");
+}
+
+static void a_file_as_long_as_the_website_allows_is_told(void **state)
+{
+	(void)state;
+	static char text[1 << 21];
+	static const uint32_t rows[] = {4999, 5000, 5001, 10000};
+	for (uint32_t i = 0; i < 4; i++) {
+		char *p = stpcpy(text, NORMAL);
+		for (uint32_t k = 0; k < rows[i]; k++)
+			p += snprintf(p, 200, "0x%064x,%u,%u,x,0x%040x,0x%040x,,0,1,0,,1,1,,,\n",
+			              k + 1, k, k, 10, 11);
+		dp_etherscan_bytes file = {"a", text, (size_t)(p - text)};
+		dp_source *s;
+		result.notices[0] = 0;
+		assert_int_equal(dp_etherscan_open_bytes(&s, &file, 1, &options, &result.fault),
+		                 DP_OK);
+		assert_true((s->gaps & DP_GAP_PARTIAL) != 0);
+		dp_source_close(s);
+		assert_string_equal(
+		    result.notices,
+		    i == 1   ? "a has exactly 5,000 rows, the website's limit: it may "
+		               "be cut off; download it in parts by date\n"
+		    : i == 3 ? "a has exactly 10,000 rows, the website's limit: it may "
+		               "be cut off; download it in parts by date\n"
+		             : "");
+	}
 }
 
 static void the_coin_in_the_header_tells_the_chain(void **state)
@@ -525,6 +709,11 @@ int main(void)
 	    cmocka_unit_test(listed_tokens_are_scaled_and_others_are_noise),
 	    cmocka_unit_test(overlapping_files_tell_everything_once),
 	    cmocka_unit_test(newest_first_files_are_read_from_their_end),
+	    cmocka_unit_test(the_order_of_the_files_means_nothing),
+	    cmocka_unit_test(the_order_of_the_files_means_nothing_within_a_transaction),
+	    cmocka_unit_test(random_parts_give_the_same_in_every_order_of_the_files),
+	    cmocka_unit_test(an_address_without_its_internal_or_token_file_is_a_gap_and_told),
+	    cmocka_unit_test(a_file_as_long_as_the_website_allows_is_told),
 	    cmocka_unit_test(the_coin_in_the_header_tells_the_chain),
 	    cmocka_unit_test(what_is_wrong_is_refused_with_its_line),
 	    cmocka_unit_test(little_memory_is_a_limit),

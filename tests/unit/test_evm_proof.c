@@ -346,12 +346,18 @@ static void forms_of_other_chains_are_not_proven(void **state)
 	made = changed(text, "\"gasLimit\"", "\"gasLimit\":\"0x",
 	               "\"extDataHash\":\"0x00\",\"gasLimit\":\"0x1");
 	expect_block(made, false);
+	assert_string_equal(proof.doubt,
+	                    "block 1: its header does not have the hash that it states; and it has "
+	                    "the field \"extDataHash\", which we do not know: if a new fork added "
+	                    "it, dyepack must be taught it");
 	free(made);
 	// A transaction type of a rollup.
 	made = changed(text, "\"type\":\"0x1\"", "0x1", "0x7e");
 	expect_block(made, false);
 	assert_int_equal(prove_receipts(&proven, made, receipts, &fault), DP_OK);
 	assert_false(proven);
+	assert_string_equal(proof.doubt,
+	                    "block 1, receipt 0: its transaction has a form that we do not know");
 	free(made);
 	// It does not excuse a lie in another transaction.
 	made = changed(text, "\"type\":\"0x1\"", "0x1", "0x7e");
@@ -362,6 +368,72 @@ static void forms_of_other_chains_are_not_proven(void **state)
 	free(made);
 	free(text);
 	free(receipts);
+}
+
+// Where every form is known, one made-up key must not turn a lie into what is believed.
+static void where_every_form_is_known_no_key_excuses(void **state)
+{
+	(void)state;
+	char *text = recorded("ethereum/15537393.json"), *made, *lie;
+	proof.is_strict = true;
+	made = changed(text, "{", "{", "{\"added\":\"0x\",");
+	expect_block(made, true); // the hashes come out: it is nothing
+	lie = changed(made, "{", "0x1c9c380", "0x1c9c381");
+	expect_bad_block(lie, "block 15537393: its header does not have the hash that it states; "
+	                      "and it has the field \"added\", which we do not know: if a new fork "
+	                      "added it, dyepack must be taught it");
+	free(lie);
+	free(made);
+	made = changed(text, "\"value\"", "0x1a316cd46b2199eb4", "0x1a316cd46b2199eb5");
+	lie = changed(made, "\"value\"", "\"value\"", "\"a\\u001b\\\"b\":\"0x\",\"value\"");
+	expect_bad_block(lie, "block 15537393, transaction 0: its fields do not have the hash that "
+	                      "it states; and it has the field \"a??b\", which we do not know: if "
+	                      "a new fork added it, dyepack must be taught it");
+	free(lie);
+	free(made);
+	free(text);
+	text = recorded("evm/block-1.json");
+	made = changed(text, "\"type\":\"0x1\"", "0x1", "0x7e");
+	expect_bad_block(made, "block 1, transaction 0: \"type\" 0x7e is one that we do not know: "
+	                       "if a new fork added it, dyepack must be taught it");
+	free(made);
+	free(text);
+	proof.is_strict = false;
+}
+
+// The first transaction without its signature: {"r":"0x1234"} becomes {"r":"0x0","raw":"0x1234"}.
+static char *unsigned_of(const char *text)
+{
+	char *without_r = changed(text, "\"r\":\"", "\"r\":", "\"r\":\"0x0\",\"raw\":");
+	char *without = changed(without_r, "\"s\":\"", "\"s\":", "\"s\":\"0x0\",\"raw\":");
+	free(without_r);
+	return without;
+}
+
+// Development nodes take transactions in anybody's name, without a signature. The root of the
+// transactions covers these, too; so nothing else can be passed off as one.
+static void a_transaction_that_nobody_signed_must_stand_in_the_root(void **state)
+{
+	(void)state;
+	char *text = recorded("evm/block-unsigned.json"), *lie;
+	expect_block(text, false); // other chains put such behind their blocks, and in no root
+	proof.is_strict = true;
+	expect_block(text, false);
+	assert_string_equal(proof.doubt, "block 2, transaction 0: nobody has signed it: only "
+	                                 "development nodes make such");
+	lie = changed(text, "\"value\"", "\"0x5\"", "\"0x6\"");
+	expect_bad_block(lie,
+	                 "block 2: its transactions do not have the root that its header states");
+	free(lie);
+	free(text);
+	text = recorded("evm/block-1.json");
+	lie = unsigned_of(text);
+	expect_bad_block(lie,
+	                 "block 1: its transactions do not have the root that its header states");
+	proof.is_strict = false;
+	expect_block(lie, false);
+	free(lie);
+	free(text);
 }
 
 // Nodes that did not keep state roots of old give a status in their place, which proves nothing;
@@ -581,6 +653,8 @@ int main(void)
 	    cmocka_unit_test(lies_are_named),
 	    cmocka_unit_test(a_left_out_transaction_is_found),
 	    cmocka_unit_test(forms_of_other_chains_are_not_proven),
+	    cmocka_unit_test(where_every_form_is_known_no_key_excuses),
+	    cmocka_unit_test(a_transaction_that_nobody_signed_must_stand_in_the_root),
 	    cmocka_unit_test(receipts_from_before_byzantium_need_state_roots),
 	    cmocka_unit_test(a_left_out_list_of_withdrawals_is_empty),
 	    cmocka_unit_test(tries_equal_slow_ones),

@@ -2,8 +2,8 @@
 // has no old state, is on another chain, syncs, lags, reorganises, contradicts itself.
 //
 // Its blocks carry a header field that no fork has, so that their hashes cannot be recomputed and
-// may be anything: what is proven of real blocks is tested in test_evm_proof.c, and real nodes are
-// asked in tests/node.
+// may be anything, and it is on a chain where that is believed (optimism): what is proven of real
+// blocks is tested in test_evm_proof.c, and real nodes are asked in tests/node.
 // Covers: source/evm_rpc.c source/evm_node.c
 #include <setjmp.h>
 #include <signal.h>
@@ -38,7 +38,30 @@ static struct node {
 	uint64_t reorganise_depth;
 	uint32_t single_receipts, balances;
 	bool reorganises_always;
+	uint64_t history_from; // blocks below are thrown away
+	bool says_null;        // of these, instead of an error
+	uint64_t padded;       // this height has so much more to say
+	uint32_t pad_size, txs_asked, headers_asked;
+	struct {
+		const char *method;
+		uint64_t height; // 0: any
+		uint32_t times;
+		int code;
+		const char *words;
+	} trouble;
+	int error_code; // of the answer being made
+	const char *error;
 } node;
+
+static void trouble(const char *method, uint64_t height, uint32_t times, int code,
+                    const char *words)
+{
+	node.trouble.method = method;
+	node.trouble.height = height;
+	node.trouble.times = times;
+	node.trouble.code = code;
+	node.trouble.words = words;
+}
 
 static uint32_t branch_of(uint64_t height)
 {
@@ -71,7 +94,14 @@ static void block_text(char *out, uint64_t h)
 		              "\"to\":\"0x00000000000000000000000000000000000000bb\","
 		              "\"value\":\"0x%llx\",\"gasPrice\":\"0xa\",\"madeUp\":\"0x1\"}",
 		              tx, (unsigned long long)(100 + h));
-	snprintf(out + n, (size_t)(ITEM_MAX - n), "]}");
+	n += snprintf(out + n, (size_t)(ITEM_MAX - n), "]");
+	if (h == node.padded && node.pad_size > 0) {
+		n += snprintf(out + n, 20, ",\"padding\":\"");
+		memset(out + n, 'x', node.pad_size);
+		n += (int)node.pad_size;
+		n += snprintf(out + n, 2, "\"");
+	}
+	snprintf(out + n, 2, "}");
 }
 
 static void receipt_text(char *out, uint64_t h, uint32_t branch)
@@ -122,17 +152,29 @@ static uint64_t height_param(const dp_json *call, int n)
 	return strtoull(dp_json_text(param(call, n)), NULL, 16);
 }
 
-static void blocks_answer(char *out, const dp_json *call)
+static bool error(int code, const char *words)
+{
+	node.error_code = code;
+	node.error = words;
+	return false;
+}
+
+static bool blocks_answer(char *out, const dp_json *call)
 {
 	uint64_t h = height_param(call, 0);
 	bool full = false;
+	if (h < node.history_from && !node.says_null)
+		return error(4444, "pruned history unavailable");
 	(void)dp_json_bool(param(call, 1), &full);
 	if (full && h == node.reorganise_at && node.reorganise_at != 0) {
 		node.branch++;
 		node.fork = h - node.reorganise_depth;
 		if (!node.reorganises_always) node.reorganise_at = 0;
 	}
-	if (full && h == node.lacks && h != 0) {
+	node.headers_asked += !full;
+	if (h < node.history_from) {
+		snprintf(out, ITEM_MAX, "%s", "null");
+	} else if (full && h == node.lacks && h != 0) {
 		node.lacks = 0;
 		snprintf(out, ITEM_MAX, "%s", "null");
 	} else if (h > node.tip) {
@@ -140,6 +182,17 @@ static void blocks_answer(char *out, const dp_json *call)
 	} else {
 		block_text(out, h);
 	}
+	return true;
+}
+
+static bool is_in_trouble(const char *method, const dp_json *call)
+{
+	bool state = strcmp(method, "eth_getBalance") == 0 || strcmp(method, "eth_call") == 0;
+	if (node.trouble.times == 0 || strcmp(method, node.trouble.method) != 0) return false;
+	if (node.trouble.height != 0 && height_param(call, state ? 1 : 0) != node.trouble.height)
+		return false;
+	node.trouble.times--;
+	return true;
 }
 
 // False: an error, as of a method that is not there.
@@ -147,6 +200,8 @@ static bool answer(char *out, const char *method, const dp_json *call)
 {
 	char item[ITEM_MAX];
 	const char *text = dp_json_text(param(call, 0));
+	(void)error(-32601, "no such method");
+	if (is_in_trouble(method, call)) return error(node.trouble.code, node.trouble.words);
 	if (strcmp(method, "eth_chainId") == 0) {
 		snprintf(out, ITEM_MAX, "\"0x%llx\"", (unsigned long long)node.chain_id);
 	} else if (strcmp(method, "eth_syncing") == 0) {
@@ -156,7 +211,7 @@ static bool answer(char *out, const char *method, const dp_json *call)
 	} else if (strcmp(method, "eth_blockNumber") == 0) {
 		snprintf(out, ITEM_MAX, "\"0x%llx\"", (unsigned long long)node.tip);
 	} else if (strcmp(method, "eth_getBlockByNumber") == 0) {
-		blocks_answer(out, call);
+		return blocks_answer(out, call);
 	} else if (strcmp(method, "eth_getBlockReceipts") == 0) {
 		if (node.no_block_receipts) return false;
 		uint64_t h = height_param(call, 0);
@@ -167,6 +222,7 @@ static bool answer(char *out, const char *method, const dp_json *call)
 		uint64_t h = strtoull(text + 10, NULL, 16);
 		receipt_text(out, h, branch_of(h));
 	} else if (strcmp(method, "eth_getTransactionByHash") == 0) {
+		node.txs_asked++;
 		if (node.no_tx_index)
 			snprintf(out, ITEM_MAX, "%s", "null");
 		else
@@ -179,12 +235,12 @@ static bool answer(char *out, const char *method, const dp_json *call)
 		if (node.no_parity) return false;
 		calls_text(out, height_param(call, 0), true);
 	} else if (strcmp(method, "eth_getBalance") == 0) {
-		if (node.no_old_state) return false;
+		if (node.no_old_state) return error(-32000, "missing trie node 0123");
 		node.balances++;
 		snprintf(out, ITEM_MAX, "\"0x%llx\"",
 		         (unsigned long long)(1000 + height_param(call, 1)));
 	} else if (strcmp(method, "eth_call") == 0) {
-		if (node.no_old_state) return false;
+		if (node.no_old_state) return error(-32000, "missing trie node 0123");
 		snprintf(out, ITEM_MAX, "%s",
 		         height_param(call, 1) < 3
 		             ? "\"0x\""
@@ -198,14 +254,16 @@ static bool answer(char *out, const char *method, const dp_json *call)
 
 static size_t one_answer(char *out, const dp_json *call)
 {
-	char *result = malloc(4 * ITEM_MAX);
+	char *result = malloc(8 * ITEM_MAX);
 	uint64_t number = 0;
 	(void)dp_json_u64(dp_json_get(call, "id"), &number);
-	bool good = answer(result, dp_json_text(dp_json_get(call, "method")), call);
-	int n = snprintf(
-	    out, 4 * ITEM_MAX, "{\"jsonrpc\":\"2.0\",\"id\":%llu,%s%s}", (unsigned long long)number,
-	    good ? "\"result\":" : "\"error\":{\"code\":-32601,\"message\":\"no such method\"}",
-	    good ? result : "");
+	int n = snprintf(out, ITEM_MAX, "{\"jsonrpc\":\"2.0\",\"id\":%llu,",
+	                 (unsigned long long)number);
+	if (answer(result, dp_json_text(dp_json_get(call, "method")), call))
+		n += snprintf(out + n, 8 * ITEM_MAX, "\"result\":%s}", result);
+	else
+		n += snprintf(out + n, ITEM_MAX, "\"error\":{\"code\":%d,\"message\":\"%s\"}}",
+		              node.error_code, node.error);
 	free(result);
 	return (size_t)n;
 }
@@ -235,7 +293,7 @@ static void handle(void *context, const t_http_request *request, t_http_reply *i
 
 static char url[64];
 static dp_source_options options;
-static char notices[2000];
+static char notices[4000];
 
 static void hear(void *context, const char *text)
 {
@@ -247,10 +305,10 @@ static void hear(void *context, const char *text)
 static int start(void **state)
 {
 	(void)state;
-	node = (struct node){.chain_id = 1, .tip = 40, .fork = UINT64_MAX, .lacks = 0};
+	node = (struct node){.chain_id = 10, .tip = 40, .fork = UINT64_MAX, .lacks = 0};
 	node.http = t_http_start(handle, NULL);
 	snprintf(url, sizeof url, "http://127.0.0.1:%u", t_http_port(node.http));
-	options = (dp_source_options){.chain = dp_chain_find("ethereum", 8)};
+	options = (dp_source_options){.chain = dp_chain_find("optimism", 8)};
 	options.watch.notice = hear;
 	notices[0] = 0;
 	return 0;
@@ -343,7 +401,9 @@ static void what_the_node_cannot_give_is_done_without_and_said(void **state)
 	for (uint64_t h = 0; h <= 6; h++) assert_rows(next(s), h == 0 ? 0 : 3, 0);
 	assert_null(next(s));
 	assert_int_equal(s->gaps, DP_GAP_UNPROVEN | DP_GAP_TRACES);
-	assert_string_equal(notices, "");
+	assert_non_null(strstr(notices, "gives no traces (debug_traceBlockByNumber: no such "
+	                                "method; trace_block: no such method): what contracts pay "
+	                                "is not seen"));
 	dp_source_close(s);
 	// One block that is too large to trace.
 	node.no_calls = node.no_parity = false;
@@ -353,7 +413,217 @@ static void what_the_node_cannot_give_is_done_without_and_said(void **state)
 	assert_int_equal(s->gaps, DP_GAP_UNPROVEN | DP_GAP_TRACES);
 	assert_non_null(
 	    strstr(notices, "gives no traces of block 4 (no such method): taken without"));
+	assert_null(strstr(notices, "blocks, the first is"));
 	dp_source_close(s);
+}
+
+static void expect_opening(dp_source *s, const char *symbol, dp_code want, bool want_known,
+                           uint64_t want_amount)
+{
+	bool known = !want_known;
+	dp_u256 amount = DP_U256_ZERO;
+	dp_fault fault = {0};
+	dp_addr who = {.kind = DP_ADDR_EVM, .len = 20, .bytes = {1}};
+	dp_asset asset = dp_asset_by_symbol(options.chain, symbol, strlen(symbol));
+	dp_code code = s->opening(s, &known, &amount, &who, asset, 17, &fault);
+	if (code != want) fail_msg("%d: %s", code, fault.text);
+	if (code != DP_OK) return;
+	assert_int_equal(known, want_known);
+	if (known) assert_true(dp_u256_eq(amount, dp_u256_of(want_amount)));
+}
+
+// A balance that is not known is assumed, so an error that passes must not make it so.
+static void an_error_that_passes_does_not_change_a_balance(void **state)
+{
+	(void)state;
+	dp_source *s = open_node();
+	trouble("eth_getBalance", 0, 2, -32000, "request timed out");
+	expect_opening(s, "ETH", DP_OK, true, 1017);
+	trouble("eth_call", 0, 1, -32603, "Internal error");
+	expect_opening(s, "USDT", DP_OK, true, 1000);
+	trouble("eth_call", 0, 1, -32000, "header not found"); // of a node that is behind
+	expect_opening(s, "USDT", DP_OK, true, 1000);
+	static const struct {
+		int code;
+		const char *words;
+	} gone[] = {{-32000, "missing trie node 0123 (path ) state 0x01 is not available"},
+	            {-32000, "No state available for block 17"},
+	            {-32000, "historical state unavailable"},
+	            {4444, "pruned"},
+	            {-32001, "this needs an Archive node"}};
+	for (size_t i = 0; i < sizeof gone / sizeof gone[0]; i++) {
+		trouble("eth_getBalance", 0, 1, gone[i].code, gone[i].words);
+		expect_opening(s, "ETH", DP_OK, false, 0);
+		assert_int_equal(node.trouble.times, 0); // asked once
+	}
+	trouble("eth_call", 0, 1, 3, "execution reverted");
+	expect_opening(s, "USDT", DP_OK, false, 0);
+	trouble("eth_getBalance", 0, 100, -32000, "request timed out");
+	expect_opening(s, "ETH", DP_IO, false, 0);
+	assert_true(node.trouble.times > 90);
+	dp_source_close(s);
+}
+
+static void an_error_that_passes_costs_no_traces_and_no_balances(void **state)
+{
+	(void)state;
+	options.has_height_max = true;
+	options.height_max = 3;
+	node.no_parity = true;
+	trouble("debug_traceBlockByNumber", 0, 2, -32603, "Internal error");
+	dp_source *s = open_node();
+	for (uint64_t h = 0; h <= 3; h++) assert_rows(next(s), h == 0 ? 0 : 4, 0);
+	assert_null(next(s));
+	dp_source_close(s);
+	trouble("eth_getBalance", 0, 2, -32000, "execution timeout");
+	s = open_node();
+	assert_non_null(s->opening);
+	assert_null(strstr(notices, "gives no traces"));
+	dp_source_close(s);
+	// What does not pass is done without, and said.
+	trouble("debug_traceBlockByNumber", 0, 100, -32603, "Internal error");
+	s = open_node();
+	assert_non_null(strstr(notices, "gives no traces (debug_traceBlockByNumber: Internal "
+	                                "error; trace_block: no such method)"));
+	dp_source_close(s);
+	trouble("eth_getBalance", 0, 100, -32000, "execution timeout");
+	s = open_node();
+	assert_null(s->opening);
+	assert_non_null(strstr(notices, "tells no balances of block 0x0 (execution timeout)"));
+	dp_source_close(s);
+}
+
+static void traces_of_one_block_are_asked_for_again(void **state)
+{
+	(void)state;
+	options.has_height_max = true;
+	options.height_max = 9;
+	trouble("debug_traceBlockByNumber", 4, 2, -32000, "execution timeout");
+	dp_source *s = open_node();
+	for (uint64_t h = 0; h <= 9; h++) assert_rows(next(s), h == 0 ? 0 : 4, 0);
+	assert_null(next(s));
+	assert_int_equal(s->gaps, DP_GAP_UNPROVEN);
+	assert_null(strstr(notices, "traces"));
+	// From block 5 on it is thrown away: the first is told at once, the number at the end.
+	s->seek(s, 4, NULL);
+	assert_rows(next(s), 4, 0);
+	s->seek(s, 5, NULL);
+	trouble("debug_traceBlockByNumber", 0, 100, -32000, "historical state unavailable");
+	for (uint64_t h = 5; h <= 9; h++) assert_rows(next(s), 3, 0);
+	assert_non_null(strstr(notices, "gives no traces of block 5 (historical"));
+	assert_null(strstr(notices, "gave no traces"));
+	assert_null(next(s));
+	assert_non_null(strstr(notices, "gave no traces of 5 blocks, the first is 5: "));
+	assert_int_equal(s->gaps, DP_GAP_UNPROVEN | DP_GAP_TRACES);
+	dp_source_close(s);
+}
+
+static void what_is_not_proven_is_said_once_and_refused_where_all_is_known(void **state)
+{
+	(void)state;
+	dp_source *s = open_node();
+	while (next(s) != NULL) {}
+	const char *said = strstr(notices, "not proven, taken at its word from here on: block 0: "
+	                                   "\"sha3Uncles\" is missing; and it has the field "
+	                                   "\"madeUp\", which we do not know");
+	assert_non_null(said);
+	assert_null(strstr(said + 1, "not proven"));
+	dp_source_close(s);
+	node.chain_id = 1;
+	options.chain = dp_chain_find("ethereum", 8);
+	s = open_node();
+	const dp_block *b;
+	dp_fault fault = {0};
+	assert_int_equal(dp_source_next(s, &b, &fault), DP_BAD_BYTES);
+	assert_non_null(strstr(fault.text, "the field \"madeUp\", which we do not know"));
+	dp_source_close(s);
+}
+
+static void an_answer_above_a_sixteenth_of_the_memory_is_refused(void **state)
+{
+	(void)state;
+	options.memory_max = 16 * 20000;
+	options.in_flight = 1;
+	node.padded = 5;
+	node.pad_size = 15000;
+	dp_source *s = open_node();
+	while (next(s) != NULL) {}
+	dp_source_close(s);
+	node.pad_size = 21000;
+	s = open_node();
+	const dp_block *b;
+	dp_fault fault = {0};
+	dp_code code;
+	uint32_t given = 0;
+	while ((code = dp_source_next(s, &b, &fault)) == DP_OK) given++;
+	assert_int_equal(code, DP_LIMIT);
+	assert_int_equal(given, 5);
+	dp_source_close(s);
+}
+
+// Whoever goes on knows where: the node may have forgotten the theft by now.
+static void who_goes_on_looks_nothing_up(void **state)
+{
+	(void)state;
+	uint8_t tx[1][32] = {{0x00, 0x74, [31] = 7}};
+	options.begin.tx = (const uint8_t(*)[32])tx;
+	options.begin.tx_count = 1;
+	options.begin.has_time = true;
+	options.begin.has_followed = true;
+	options.begin.followed = 30;
+	node.no_tx_index = true;
+	node.history_from = 20;
+	dp_source *s = open_node();
+	assert_int_equal(node.txs_asked, 0);
+	assert_int_equal(node.headers_asked, 0);
+	assert_int_equal(s->stats.height_first, 31);
+	assert_int_equal(s->seek(s, 31, NULL), DP_OK);
+	for (uint64_t h = 31; h <= 40; h++) assert_int_equal(next(s)->height, h);
+	assert_null(next(s));
+	dp_source_close(s);
+	// All there is has been followed, or more than this node has.
+	for (options.begin.followed = 40; options.begin.followed < 42; options.begin.followed++) {
+		s = open_node();
+		assert_null(next(s));
+		node.tip = 41;
+		assert_int_equal(next(s)->height, 41);
+		node.tip = 40;
+		dp_source_close(s);
+	}
+	options.begin.followed = UINT64_MAX;
+	s = open_node();
+	assert_null(next(s));
+	dp_source_close(s);
+}
+
+static void a_node_that_has_thrown_away_its_history_is_searched_by_time(void **state)
+{
+	(void)state;
+	node.history_from = 30;
+	for (int i = 0; i < 2; i++) {
+		node.says_null = i == 1;
+		options.begin = (dp_source_begin){.has_time = true, .time = 1000 + 12 * 33};
+		dp_source *s = open_node();
+		assert_int_equal(next(s)->height, 33);
+		dp_source_close(s);
+		options.begin.time = 1000 + 12 * 30;
+		s = open_node();
+		assert_int_equal(next(s)->height, 30);
+		dp_source_close(s);
+		options.begin.time--;
+		refused(DP_NOT_FOUND, "begin with 30 (1970-01-01T00:22:40Z), and "
+		                      "1970-01-01T00:22:39Z is where to begin");
+		options.begin.time = 1000;
+		refused(DP_NOT_FOUND, "begin with 30 (");
+	}
+	node.history_from = 0;
+	trouble("eth_getBlockByNumber", 20, 2, -32603, "Internal error"); // the first one asked
+	options.begin.time = 1000 + 12 * 7;
+	dp_source *s = open_node();
+	assert_int_equal(next(s)->height, 7);
+	dp_source_close(s);
+	trouble("eth_getBlockByNumber", 20, 100, -32603, "Internal error");
+	refused(DP_IO, "Internal error");
 }
 
 static void it_begins_where_the_theft_is(void **state)
@@ -387,10 +657,10 @@ static void a_node_of_another_chain_or_one_that_syncs_is_refused(void **state)
 {
 	(void)state;
 	node.chain_id = 137;
-	refused(DP_BAD_CASE, "is on polygon (eip155:137), and ethereum is wanted");
+	refused(DP_BAD_CASE, "is on polygon (eip155:137), and optimism is wanted");
 	node.chain_id = 999999;
-	refused(DP_BAD_CASE, "is on eip155:999999, and ethereum is wanted");
-	node.chain_id = 1;
+	refused(DP_BAD_CASE, "is on eip155:999999, and optimism is wanted");
+	node.chain_id = 10;
 	node.syncs = true;
 	refused(DP_BUSY, "still syncing: it has block 5 of 100");
 }
@@ -461,8 +731,32 @@ static void deeper_than_can_be_undone_is_refused(void **state)
 	dp_code code;
 	while ((code = dp_source_next(s, &b, &fault)) == DP_OK) {}
 	assert_int_equal(code, DP_BAD_BYTES);
-	assert_non_null(strstr(fault.text, "reorganised by more blocks than can be undone"));
+	assert_non_null(strstr(fault.text, "reorganised by more blocks than can be undone: run "
+	                                   "again with a new casebook"));
 	dp_source_close(s);
+}
+
+static void a_chain_that_reorganises_after_going_on_is_followed_back(void **state)
+{
+	(void)state;
+	node.tip = 240;
+	options.in_flight = 1;
+	for (uint64_t from = 33; from < 240; from += 200) {
+		options.begin = (dp_source_begin){.has_followed = true, .followed = from - 1};
+		node.fork = UINT64_MAX;
+		node.branch = 0;
+		node.reorganise_at = from;
+		node.reorganise_depth = from < 100 ? 5 : 127;
+		dp_source *s = open_node();
+		assert_int_equal(s->seek(s, from, NULL), DP_OK);
+		for (uint64_t h = from - node.reorganise_depth; h <= 240; h++) {
+			const dp_block *b = next(s);
+			assert_int_equal(b->height, h);
+			assert_rows(b, 4, 1);
+		}
+		assert_null(next(s));
+		dp_source_close(s);
+	}
 }
 
 static void a_block_that_is_late_is_waited_for(void **state)
@@ -561,6 +855,14 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    test(every_block_comes_once_and_in_order_up_to_the_tip),
 	    test(what_the_node_cannot_give_is_done_without_and_said),
+	    test(an_error_that_passes_does_not_change_a_balance),
+	    test(an_error_that_passes_costs_no_traces_and_no_balances),
+	    test(traces_of_one_block_are_asked_for_again),
+	    test(what_is_not_proven_is_said_once_and_refused_where_all_is_known),
+	    test(an_answer_above_a_sixteenth_of_the_memory_is_refused),
+	    test(who_goes_on_looks_nothing_up),
+	    test(a_node_that_has_thrown_away_its_history_is_searched_by_time),
+	    test(a_chain_that_reorganises_after_going_on_is_followed_back),
 	    test(it_begins_where_the_theft_is),
 	    test(a_node_of_another_chain_or_one_that_syncs_is_refused),
 	    test(balances_are_those_of_the_block_that_is_asked_for),
