@@ -622,14 +622,16 @@ static dp_code record_note(dp_casebook *cb, const dp_block *block, const dp_even
 	return dp_sql_done(cb->db, s, fault);
 }
 
-// Blocks that say which block they follow follow one another. Where a source leaves some out,
-// nobody may think that nothing happened in them (I-8).
+// Blocks that say which block they follow follow one another. So do blocks of coins that have a
+// hash: none is empty, and exports name them by it but do not say what they follow. Where a source
+// leaves some out, nobody may think that nothing happened in them (I-8).
 static dp_code record_gap(dp_casebook *cb, const dp_block *block, dp_fault *fault)
 {
 	static const uint8_t none[32];
-	if (!cb->has_last || block->height <= cb->height_last + 1 ||
-	    memcmp(block->prev, none, 32) == 0)
-		return DP_OK;
+	bool is_coins = block->chain->kind == DP_CHAIN_UTXO;
+	bool is_linked =
+	    memcmp(block->prev, none, 32) != 0 || (is_coins && memcmp(block->hash, none, 32) != 0);
+	if (!cb->has_last || block->height <= cb->height_last + 1 || !is_linked) return DP_OK;
 	sqlite3_stmt *s = cb->add_note;
 	dp_sql_i64(s, 1, cb->run);
 	dp_sql_u64(s, 2, block->height);

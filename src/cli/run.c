@@ -90,8 +90,8 @@ static dp_code note_facts(dp_run *r, dp_fault *fault)
 	return dp_casebook_facts(r->book, &facts, fault);
 }
 
-// Is this a digest of rows, which stand-in for a hash where a source has none (chain/digest.h)? Half
-// of it is zeros: no proof of work ever made a hash with so many, and no Keccak did by chance.
+// Is this a digest of rows, which stand-in for a hash where a source has none (chain/digest.h)?
+// Half of it is zeros: no proof of work ever made a hash with so many, and no Keccak did by chance.
 static bool is_digest(const uint8_t hash[32])
 {
 	static const uint8_t none[16];
@@ -192,7 +192,8 @@ static dp_code known_block(dp_run *r, const dp_block *b, bool *ret_skip, dp_faul
 	dp_casebook_block known;
 	bool reached = dp_casebook_block_at(r->book, b->height, &known);
 	if (reached) DP_TRY(check_kind(r, b, known.hash, fault));
-	// A hash stands for all blocks before it, whether the source has them or not; a digest does not.
+	// A hash stands for all blocks before it, whether the source has them or not; a digest does
+	// not.
 	bool same = reached && known.height == b->height;
 	if (same && r->chain_known && is_digest(b->hash))
 		same = memcmp(r->chain, known.chain, 32) == 0;
@@ -426,8 +427,9 @@ dp_code dp_run_follow(dp_run *r, dp_fault *fault)
 	}
 	dp_progress_end(&r->progress, "followed", r->blocks, r->movements);
 	note_left_out(r);
-	// Of a chain that grows, what was followed is kept even if a seed was not found: it may be in
-	// a block to come. A file that does not hold it makes the case wrong, and nothing is kept.
+	// Of a chain that grows, what was followed is kept even if a seed was not found: it may be
+	// in a block to come. A file that does not hold it makes the case wrong, and nothing is
+	// kept.
 	bool grows = (r->source->kind->can & DP_CAN_REORGANISE) != 0;
 	if (!grows) DP_TRY(seeds_found(r, fault));
 	DP_TRY(note_facts(r, fault));

@@ -383,14 +383,15 @@ static dp_code check_block(bitcoin_etl *e, const block_rows *r, dp_fault *fault)
 
 //- giving out blocks -----------------------------------------------------------------------------
 
-// Blocks that the export leaves out: said, and kept in mind.
-static void note_gap(bitcoin_etl *e, uint64_t height)
+// Blocks that the export leaves out: said, and kept in mind. The result states them by itself, for
+// whoever follows the blocks sees that their heights jump; unless nothing names them as blocks.
+static void note_gap(bitcoin_etl *e, uint64_t height, bool has_hash)
 {
 	char text[160];
 	if (!e->is_begun) e->is_complete = height <= 1;
 	if (!e->is_begun || height == e->height_next) return;
 	e->is_complete = false;
-	e->base.gaps |= DP_GAP_PARTIAL;
+	if (!has_hash) e->base.gaps |= DP_GAP_PARTIAL;
 	if (e->watch.notice == NULL) return;
 	(void)snprintf(text, sizeof text, "blocks %llu to %llu are not in the export",
 	               (unsigned long long)e->height_next, (unsigned long long)height - 1);
@@ -402,9 +403,9 @@ static dp_code give_block(bitcoin_etl *e, const dp_block **ret_block, dp_fault *
 	block_rows r;
 	dp_btc_row row;
 	DP_TRY(take_rows(e, &r, fault));
-	note_gap(e, r.first.block);
 	dp_builder_start(&e->builder, e->base.chain, r.first.block, r.first.time);
 	bool has_hash = ((r.first.flags | r.block.flags) & DP_BTCF_HAS_HASH) != 0;
+	note_gap(e, r.first.block, has_hash);
 	const dp_btc_row *named = (r.first.flags & DP_BTCF_HAS_HASH) != 0 ? &r.first : &r.block;
 	if (has_hash) memcpy(e->builder.block.hash, named->block_hash, 32);
 	for (uint64_t i = 0; i < r.count && e->base.chain->any_order; i++) {

@@ -276,7 +276,7 @@ static dp_code read_output(dp_btc_parser *p, dp_btc_output *out, hashing *h, con
 		return code != DP_OK ? code
 		                     : bad_part(fault, "outputs", item, "script_hex",
 		                                "must be the script as hexadecimal text");
-	out->to = dp_addr_from_script(p->bytes, size);
+	out->to = dp_addr_from_output(p->chain, p->bytes, size);
 	hash_int(h, out->value, 8);
 	hash_bytes(h, p->bytes, size);
 	return DP_OK;

@@ -195,6 +195,15 @@ static dp_code append_header(dp_bitcoin_answer *a, const dp_json *block, dp_faul
 	return DP_OK;
 }
 
+// Who is paid by what stands in an output's place for its script: on Bitcoin Cash tokens may stand
+// before the script. The decoder of blocks reads it the same way, or the two would not agree.
+static dp_addr payee(const dp_chain *chain, const uint8_t *script, size_t n)
+{
+	DP_CHECK(script != NULL || n == 0);
+	return chain == NULL ? dp_addr_from_script(script, n)
+	                     : dp_addr_from_output(chain, script, n);
+}
+
 // What one input spends, where the node tells it.
 static dp_code read_prevout(dp_bitcoin_answer *a, const dp_json *prevout, dp_fault *fault)
 {
@@ -212,7 +221,7 @@ static dp_code read_prevout(dp_bitcoin_answer *a, const dp_json *prevout, dp_fau
 	DP_TRY(dp_grow((void **)&a->coin, &a->coin_cap, sizeof *a->coin, a->coin_count + 1,
 	               DP_BITCOIN_JSON_BYTES_MAX / 41, fault));
 	a->coin[a->coin_count++] =
-	    (dp_spent_coin){.value = value, .from = dp_addr_from_script(a->script, n / 2)};
+	    (dp_spent_coin){.value = value, .from = payee(a->chain, a->script, n / 2)};
 	return DP_OK;
 }
 
@@ -314,7 +323,7 @@ bool dp_bitcoin_outputs_next(dp_bitcoin_outputs *o, dp_spent_coin *ret_coin)
 	size_t n = (size_t)dp_bytes_varint(&o->bytes);
 	const uint8_t *script = dp_bytes_take(&o->bytes, n);
 	DP_CHECK(!o->bytes.failed); // they have been walked once
-	*ret_coin = (dp_spent_coin){.value = value, .from = dp_addr_from_script(script, n)};
+	*ret_coin = (dp_spent_coin){.value = value, .from = payee(o->chain, script, n)};
 	o->next++;
 	return true;
 }

@@ -32,6 +32,8 @@ void dp_bitcoin_hash_text(char out[DP_BITCOIN_HASH_TEXT], const uint8_t hash[32]
 
 // Zero-initialise; reused block by block.
 typedef struct dp_bitcoin_answer {
+	// Whose outputs these are; NULL: of a chain that puts nothing before their scripts.
+	const dp_chain *chain;
 	uint8_t *bytes; // the block as it is serialised
 	uint64_t size, bytes_cap;
 	dp_spent_coin *coin; // what its inputs spend, in order; none when any is not told
@@ -52,6 +54,7 @@ void dp_bitcoin_answer_done(dp_bitcoin_answer *a);
 // The outputs of one serialised transaction, one after the other. False when the bytes are no
 // transaction as far as its outputs.
 typedef struct dp_bitcoin_outputs {
+	const dp_chain *chain; // as above; set it after dp_bitcoin_outputs_of
 	dp_bytes bytes;
 	uint64_t count, next;
 	uint8_t txid[32];

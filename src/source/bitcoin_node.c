@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/check.h"
 #include "base/mem.h"
@@ -28,7 +29,12 @@ enum {
 	EARLIER_MAX = 2016,       // blocks looked at for one that is earlier, before it is a lie
 	TIME_SLACK = 2 * 60 * 60, // and at most so far ahead of the clock of those who accept it
 	ASKED_MAX = 400,          // transactions at a time
-	CASH_HEIGHT = 478559,     // Bitcoin Cash's first block of its own
+	TRIES_DEFAULT = 8,        // as of requests (source/http.h)
+	DELAY_FIRST_MS = 250,
+	DELAY_MAX_MS = 30000,
+	LOOK_UP_MS = 50,      // while waiting: has the user had enough?
+	CASH_HEIGHT = 478559, // Bitcoin Cash's first block of its own
+	HASHES_MAX = 128,     // asked at a time
 };
 
 struct dp_coin_wanted {
@@ -49,11 +55,67 @@ void dp_bitcoin_node_notice(const dp_bitcoin_node *n, const char *format, ...)
 	n->watch.notice(n->watch.context, text);
 }
 
-static dp_code bad_answer(const dp_bitcoin_node *n, const char *method, dp_fault *fault)
+static dp_code bad_answer(const char *method, dp_fault *fault)
 {
 	DP_CHECK(method != NULL);
-	return dp_fail(fault, DP_BAD_BYTES, "%s: what it answers to %s is not what it should be",
-	               dp_rpc_name(n->rpc), method);
+	return dp_fail(fault, DP_BAD_BYTES, "what it answers to %s is not what it should be",
+	               method);
+}
+
+dp_code dp_bitcoin_node_blame(const dp_bitcoin_node *n, dp_code code, dp_fault *fault)
+{
+	DP_CHECK(n != NULL);
+	bool is_fault = code != DP_OK && code != DP_END && code != DP_NO_MEMORY;
+	if (is_fault && n->rpc != NULL) dp_fault_file(fault, dp_rpc_name(n->rpc));
+	return code;
+}
+
+//- waiting ---------------------------------------------------------------------------------------
+
+// The delays of source/http.h, without the chance in them: one program asks one node here.
+dp_code dp_bitcoin_node_pause(const dp_bitcoin_node *n, uint32_t tries, const char *why,
+                              dp_fault *fault)
+{
+	DP_CHECK(n != NULL && tries > 0 && why != NULL);
+	uint32_t ms = tries < 8 ? (uint32_t)DELAY_FIRST_MS << (tries - 1) : DELAY_MAX_MS;
+	if (ms > DELAY_MAX_MS) ms = DELAY_MAX_MS;
+	dp_bitcoin_node_notice(n, "%s: %s: trying again in %u.%02u s", dp_rpc_name(n->rpc), why,
+	                       ms / 1000, ms % 1000 / 10);
+	for (uint32_t slept = 0; slept < ms; slept += LOOK_UP_MS) {
+		const struct timespec a_while = {.tv_nsec = LOOK_UP_MS * 1000000L};
+		if (n->watch.stopped != NULL && n->watch.stopped(n->watch.context))
+			return dp_fail(fault, DP_BUSY, "stopped while waiting for the node");
+		(void)nanosleep(&a_while, NULL); // cut short by a signal: it asks whether to stop
+	}
+	return DP_OK;
+}
+
+// A node that is starting answers every call with an error of its own, for seconds or minutes. Is
+// this one, and may it be asked again? Then the answer is released and some time has passed.
+static dp_code is_starting(const dp_bitcoin_node *n, bool *ret_again, dp_rpc_answer *a,
+                           uint32_t *io_tries, dp_fault *fault)
+{
+	char why[DP_RPC_TEXT_MAX + 40];
+	*ret_again = false;
+	if (a->result != NULL || a->error_code != ERROR_WARMING_UP) return DP_OK;
+	(void)snprintf(why, sizeof why, "the node is starting (%s)", a->error);
+	dp_rpc_answer_done(a);
+	if (++*io_tries >= n->tries) return dp_fail(fault, DP_BUSY, "%s: try again later", why);
+	*ret_again = true;
+	return dp_bitcoin_node_pause(n, *io_tries, why, fault);
+}
+
+// One call, made again while the node is starting.
+static dp_code call(const dp_bitcoin_node *n, dp_rpc_answer *ret_answer, const char *method,
+                    const char *params, dp_fault *fault)
+{
+	uint32_t tries = 0;
+	bool is_again = true;
+	while (is_again) {
+		DP_TRY(dp_rpc_call(n->rpc, ret_answer, method, params, fault));
+		DP_TRY(is_starting(n, &is_again, ret_answer, &tries, fault));
+	}
+	return DP_OK;
 }
 
 //- single calls ----------------------------------------------------------------------------------
@@ -65,16 +127,17 @@ static bool is_no_such_height(const dp_rpc_answer *a)
 	        a->error_code == ERROR_PARAMETER);
 }
 
-dp_code dp_bitcoin_node_hashes(dp_bitcoin_node *n, uint8_t (*ret_hash)[32], uint32_t *ret_count,
-                               uint64_t height, uint32_t count, dp_fault *fault)
+// DP_END: the node answered an error that is not "no such height": *ret_answer.
+static dp_code ask_hashes(const dp_bitcoin_node *n, uint8_t (*ret_hash)[32], uint32_t *ret_count,
+                          dp_rpc_answer *ret_answer, uint64_t height, uint32_t count,
+                          dp_fault *fault)
 {
-	enum { MAX = 128 };
-	uint64_t ticket[MAX];
+	uint64_t ticket[HASHES_MAX];
 	char params[32];
 	uint32_t got = 0;
 	bool is_end = false;
 	dp_code code = DP_OK;
-	DP_CHECK(count > 0 && count <= MAX);
+	DP_CHECK(count > 0 && count <= HASHES_MAX);
 	for (uint32_t i = 0; i < count; i++) {
 		unsigned long long at = height + i;
 		(void)snprintf(params, sizeof params, "[%llu]", at);
@@ -89,15 +152,33 @@ dp_code dp_bitcoin_node_hashes(dp_bitcoin_node *n, uint8_t (*ret_hash)[32], uint
 		}
 		code = dp_rpc_wait(n->rpc, ticket[i], &a, fault);
 		if (code != DP_OK) continue;
-		is_end = is_no_such_height(&a);
-		if (!is_end && a.result == NULL)
-			code = dp_rpc_fail(n->rpc, &a, "getblockhash", fault);
-		else if (!is_end && !dp_bitcoin_json_hash(ret_hash[got++], a.result))
-			code = bad_answer(n, "getblockhash", fault);
+		is_end = a.result == NULL;
+		if (is_end && !is_no_such_height(&a)) {
+			code = DP_END;
+			*ret_answer = a;
+			ret_answer->shared = NULL; // code and text are copies
+		} else if (!is_end && !dp_bitcoin_json_hash(ret_hash[got++], a.result)) {
+			code = bad_answer("getblockhash", fault);
+		}
 		dp_rpc_answer_done(&a);
 	}
 	if (code == DP_OK) *ret_count = got;
 	return code;
+}
+
+dp_code dp_bitcoin_node_hashes(dp_bitcoin_node *n, uint8_t (*ret_hash)[32], uint32_t *ret_count,
+                               uint64_t height, uint32_t count, dp_fault *fault)
+{
+	dp_rpc_answer a;
+	uint32_t tries = 0;
+	bool is_again = true;
+	DP_CHECK(n != NULL && ret_count != NULL);
+	while (is_again) {
+		dp_code code = ask_hashes(n, ret_hash, ret_count, &a, height, count, fault);
+		if (code != DP_END) return code;
+		DP_TRY(is_starting(n, &is_again, &a, &tries, fault));
+	}
+	return dp_rpc_fail(n->rpc, &a, "getblockhash", fault);
 }
 
 // A field of a block's header.
@@ -108,12 +189,12 @@ static dp_code ask_header(dp_bitcoin_node *n, uint64_t *ret_value, const char *f
 	dp_rpc_answer a;
 	dp_bitcoin_hash_text(params + 2, hash);
 	memcpy(params + 66, "\"]", 3);
-	DP_TRY(dp_rpc_call(n->rpc, &a, "getblockheader", params, fault));
+	DP_TRY(call(n, &a, "getblockheader", params, fault));
 	dp_code code = DP_OK;
 	if (a.result == NULL)
 		code = dp_rpc_fail(n->rpc, &a, "getblockheader", fault);
 	else if (!dp_json_u64(dp_json_get(a.result, field), ret_value))
-		code = bad_answer(n, "getblockheader", fault);
+		code = bad_answer("getblockheader", fault);
 	dp_rpc_answer_done(&a);
 	return code;
 }
@@ -124,7 +205,7 @@ static dp_code time_at(dp_bitcoin_node *n, int64_t *ret_time, uint64_t height, d
 	uint32_t got;
 	uint64_t time = 0;
 	DP_TRY(dp_bitcoin_node_hashes(n, hash, &got, height, 1, fault));
-	if (got == 0) return bad_answer(n, "getblockhash", fault);
+	if (got == 0) return bad_answer("getblockhash", fault);
 	DP_TRY(ask_header(n, &time, "time", hash[0], fault));
 	*ret_time = (int64_t)time;
 	return DP_OK;
@@ -133,12 +214,12 @@ static dp_code time_at(dp_bitcoin_node *n, int64_t *ret_time, uint64_t height, d
 dp_code dp_bitcoin_node_tip(dp_bitcoin_node *n, dp_fault *fault)
 {
 	dp_rpc_answer a;
-	DP_TRY(dp_rpc_call(n->rpc, &a, "getblockcount", "[]", fault));
+	DP_TRY(call(n, &a, "getblockcount", "[]", fault));
 	dp_code code = DP_OK;
 	if (a.result == NULL)
 		code = dp_rpc_fail(n->rpc, &a, "getblockcount", fault);
 	else if (!dp_json_u64(a.result, &n->tip) || n->tip > UINT32_MAX)
-		code = bad_answer(n, "getblockcount", fault);
+		code = bad_answer("getblockcount", fault);
 	dp_rpc_answer_done(&a);
 	return code;
 }
@@ -169,16 +250,15 @@ static dp_code find_chain(dp_bitcoin_node *n, const dp_chain *wanted, const char
 	uint8_t hash[1][32];
 	char text[DP_BITCOIN_HASH_TEXT];
 	uint32_t got;
-	const char *name = dp_rpc_name(n->rpc);
 	DP_TRY(dp_bitcoin_node_hashes(n, hash, &got, 0, 1, fault));
-	if (got == 0) return bad_answer(n, "getblockhash", fault);
+	if (got == 0) return bad_answer("getblockhash", fault);
 	n->chain = chain_by_hash(hash[0]);
 	dp_bitcoin_hash_text(text, hash[0]);
 	if (n->chain == NULL)
 		return dp_fail(fault, DP_BAD_CASE,
-		               "%s: is on a chain that is not known here: it calls it \"%s\", and "
-		               "its first block is %s",
-		               name, said, text);
+		               "the node is on a chain that is not known here: it calls it \"%s\", "
+		               "and its first block is %s",
+		               said, text);
 	const dp_chain *cash = dp_chain_find("bitcoin-cash", strlen("bitcoin-cash"));
 	if (cash != NULL && strcmp(n->chain->name, "bitcoin") == 0) {
 		DP_TRY(dp_bitcoin_node_hashes(n, hash, &got, CASH_HEIGHT, 1, fault));
@@ -187,9 +267,9 @@ static dp_code find_chain(dp_bitcoin_node *n, const dp_chain *wanted, const char
 	}
 	if (wanted == NULL || wanted == n->chain) return DP_OK;
 	return dp_fail(fault, DP_BAD_CASE,
-	               "%s: is on %s (it calls it \"%s\") and %s is wanted: give a node of that "
-	               "chain",
-	               name, n->chain->name, said, wanted->name);
+	               "the node is on %s (it calls it \"%s\") and %s is wanted: give a node of "
+	               "that chain",
+	               n->chain->name, said, wanted->name);
 }
 
 // Is the node still catching up with its chain?
@@ -200,10 +280,9 @@ static dp_code check_synced(const dp_bitcoin_node *n, const dp_json *info,
 	bool is_initial = false;
 	const dp_json *h = dp_json_get(info, "headers"),
 	              *initial = dp_json_get(info, "initialblockdownload");
-	if (h != NULL && !dp_json_u64(h, &headers))
-		return bad_answer(n, "getblockchaininfo", fault);
+	if (h != NULL && !dp_json_u64(h, &headers)) return bad_answer("getblockchaininfo", fault);
 	if (initial != NULL && !dp_json_bool(initial, &is_initial))
-		return bad_answer(n, "getblockchaininfo", fault);
+		return bad_answer("getblockchaininfo", fault);
 	// A regtest chain is as old as its last block, and nobody is ahead of it: it counts as
 	// syncing when that is a day ago, and never is.
 	if (strcmp(n->chain->name, "regtest") == 0) is_initial = false;
@@ -211,10 +290,9 @@ static dp_code check_synced(const dp_bitcoin_node *n, const dp_json *info,
 	bool has_all = options->has_height_max && options->height_max <= n->tip;
 	if ((!is_initial && !is_behind) || has_all) return DP_OK;
 	return dp_fail(fault, DP_BUSY,
-	               "%s: the node is still syncing: block %llu of %llu; wait for it, or read "
-	               "up to a block that it has (--until)",
-	               dp_rpc_name(n->rpc), (unsigned long long)n->tip,
-	               (unsigned long long)headers);
+	               "the node is still syncing: block %llu of %llu; wait for it, or read up to "
+	               "a block that it has (--until)",
+	               (unsigned long long)n->tip, (unsigned long long)headers);
 }
 
 // All signets share one first block; which of them it is, the script that signs its blocks tells,
@@ -247,7 +325,7 @@ static dp_code look_at(dp_bitcoin_node *n, const dp_json *info, const dp_source_
 		said[i + 1] = 0;
 	}
 	if (!dp_json_u64(dp_json_get(info, "blocks"), &n->tip) || n->tip > UINT32_MAX)
-		return bad_answer(n, "getblockchaininfo", fault);
+		return bad_answer("getblockchaininfo", fault);
 	if (dp_json_bool(dp_json_get(info, "pruned"), &is_pruned) && is_pruned)
 		(void)dp_json_u64(dp_json_get(info, "pruneheight"), &n->pruned_below);
 	DP_TRY(find_chain(n, options->chain, said, fault));
@@ -267,14 +345,12 @@ dp_code dp_bitcoin_node_open(dp_bitcoin_node *n, const char *url, const dp_sourc
 	                      .answer_max = answer_max,
 	                      .watch = options->watch};
 	n->watch = options->watch;
+	n->tries = options->tries == 0 ? TRIES_DEFAULT : options->tries;
 	DP_TRY(dp_rpc_open(&n->rpc, url, &rpc, fault));
-	DP_TRY(dp_rpc_call(n->rpc, &a, "getblockchaininfo", "[]", fault));
+	DP_TRY(call(n, &a, "getblockchaininfo", "[]", fault));
 	dp_code code;
 	if (a.result != NULL)
 		code = look_at(n, a.result, options, fault);
-	else if (a.error_code == ERROR_WARMING_UP)
-		code = dp_fail(fault, DP_BUSY, "%s: the node is starting (%s): try again later",
-		               dp_rpc_name(n->rpc), a.error);
 	else
 		code = dp_rpc_fail(n->rpc, &a, "getblockchaininfo", fault);
 	dp_rpc_answer_done(&a);
@@ -311,8 +387,8 @@ static dp_code height_of_time(dp_bitcoin_node *n, uint64_t *ret_height, int64_t 
 	for (uint64_t i = 1, looked = 0; i <= MEDIAN_BLOCKS && i <= high; i++, looked++) {
 		if (looked == EARLIER_MAX)
 			return dp_fail(fault, DP_BAD_BYTES,
-			               "%s: the times of its blocks near %llu are in no order",
-			               dp_rpc_name(n->rpc), (unsigned long long)high);
+			               "the times of its blocks near %llu are in no order",
+			               (unsigned long long)high);
 		DP_TRY(time_at(n, &t, high - i, fault));
 		if (t < time) continue;
 		high -= i;
@@ -331,7 +407,7 @@ static dp_code height_of_tx(dp_bitcoin_node *n, bool *ret_known, uint64_t *ret_h
 	uint8_t hash[32];
 	dp_bitcoin_hash_text(params + 2, txid);
 	memcpy(params + 66, "\",1]", 5);
-	DP_TRY(dp_rpc_call(n->rpc, &a, "getrawtransaction", params, fault));
+	DP_TRY(call(n, &a, "getrawtransaction", params, fault));
 	// Not in a block yet: no field `blockhash`.
 	bool is_known =
 	    a.result != NULL && dp_bitcoin_json_hash(hash, dp_json_get(a.result, "blockhash"));
@@ -356,30 +432,55 @@ dp_code dp_bitcoin_node_try_index(dp_bitcoin_node *n, const uint8_t txid[32], dp
 	return DP_OK;
 }
 
-dp_code dp_bitcoin_node_begin(dp_bitcoin_node *n, uint64_t *ret_height,
-                              const dp_source_begin *begin, dp_fault *fault)
+// The earliest height that `begin` names; UINT64_MAX: it names none.
+static dp_code earliest(dp_bitcoin_node *n, uint64_t *ret_height, const dp_source_begin *begin,
+                        dp_fault *fault)
 {
-	DP_CHECK(n != NULL && ret_height != NULL && begin != NULL);
-	uint64_t height = UINT64_MAX, h = 0;
-	bool is_known = true;
-	char text[DP_BITCOIN_HASH_TEXT] = "";
-	if (begin->has_height) height = begin->height;
+	uint64_t height = begin->has_height ? begin->height : UINT64_MAX, h = 0;
+	char text[DP_BITCOIN_HASH_TEXT] = ""; // of a transaction that was not found
 	if (begin->has_time) {
 		DP_TRY(height_of_time(n, &h, begin->time - TIME_SLACK, fault));
 		if (h < height) height = h;
 	}
 	for (uint32_t i = 0; i < begin->tx_count; i++) {
+		bool is_known;
 		DP_TRY(height_of_tx(n, &is_known, &h, begin->tx[i], fault));
 		if (is_known && h < height) height = h;
 		if (!is_known) dp_bitcoin_hash_text(text, begin->tx[i]);
 	}
-	bool has_other = begin->has_height || begin->has_time;
+	if (text[0] != 0 && begin->has_tx_time) {
+		DP_TRY(height_of_time(n, &h, begin->tx_time - TIME_SLACK, fault));
+		if (h < height) height = h;
+	}
+	bool has_other = begin->has_height || begin->has_time || begin->has_tx_time;
 	if (text[0] != 0 && !has_other)
 		return dp_fail(fault, DP_NOT_FOUND,
-		               "%s: cannot say which block transaction %s is in (it has no "
-		               "transaction index, or the id is wrong): give --from HEIGHT or TIME",
-		               dp_rpc_name(n->rpc), text);
-	*ret_height = height == UINT64_MAX ? 0 : height;
+		               "the node cannot say which block transaction %s is in: it has no "
+		               "transaction index (txindex=1), the id is wrong, or it is in no "
+		               "block (yet): give the theft's time in the case file, or --from "
+		               "HEIGHT or TIME",
+		               text);
+	*ret_height = height;
+	return DP_OK;
+}
+
+// Whoever has followed blocks already needs the next one; where there is none yet, the newest,
+// should the chain change.
+dp_code dp_bitcoin_node_begin(dp_bitcoin_node *n, uint64_t *ret_height,
+                              const dp_source_begin *begin, dp_fault *fault)
+{
+	DP_CHECK(n != NULL && ret_height != NULL && begin != NULL);
+	uint64_t height = begin->followed + 1, need;
+	if (!begin->has_followed) DP_TRY(earliest(n, &height, begin, fault));
+	if (height == UINT64_MAX) height = 0;
+	need = begin->has_followed && height > n->tip ? n->tip : height;
+	if (need < n->pruned_below)
+		return dp_fail(fault, DP_NOT_FOUND,
+		               "the node is pruned: it has blocks from %llu on, and %llu is %s; "
+		               "give a node that has all, or block files",
+		               (unsigned long long)n->pruned_below, (unsigned long long)need,
+		               begin->has_followed ? "where the casebook goes on" : "wanted");
+	*ret_height = height;
 	return DP_OK;
 }
 
@@ -402,13 +503,11 @@ static uint32_t of_one_tx(const struct dp_coin_wanted *w, uint32_t count)
 	return n;
 }
 
-static dp_code bad_tx(const dp_bitcoin_node *n, const struct dp_coin_wanted *w, const char *why,
-                      dp_fault *fault)
+static dp_code bad_tx(const struct dp_coin_wanted *w, const char *why, dp_fault *fault)
 {
 	char text[DP_BITCOIN_HASH_TEXT];
 	dp_bitcoin_hash_text(text, w->txid);
-	return dp_fail(fault, DP_BAD_BYTES, "%s: transaction %s: %s", dp_rpc_name(n->rpc), text,
-	               why);
+	return dp_fail(fault, DP_BAD_BYTES, "transaction %s: %s", text, why);
 }
 
 // Takes the outputs that are wanted from one transaction; both are in order.
@@ -420,15 +519,15 @@ static dp_code take_outputs(dp_bitcoin_node *n, dp_spent_coin *ret_coin, const d
 	uint64_t at = 0; // outputs taken so far
 	DP_TRY(dp_bitcoin_answer_hex(&n->answer, result, fault));
 	if (!dp_bitcoin_outputs_of(&o, n->answer.bytes, (size_t)n->answer.size))
-		return bad_tx(n, w, "what the node gives is no transaction", fault);
-	if (memcmp(o.txid, w->txid, 32) != 0)
-		return bad_tx(n, w, "the node gives another one", fault);
+		return bad_tx(w, "what the node gives is no transaction", fault);
+	o.chain = n->chain;
+	if (memcmp(o.txid, w->txid, 32) != 0) return bad_tx(w, "the node gives another one", fault);
 	for (uint32_t i = 0; i < count; i++) {
 		while (at <= w[i].vout && dp_bitcoin_outputs_next(&o, &coin)) at++;
 		if (at <= w[i].vout)
-			return bad_tx(n, w, "an output is spent that it does not have", fault);
+			return bad_tx(w, "an output is spent that it does not have", fault);
 		if (coin.value > n->chain->money_max)
-			return bad_tx(n, w, "an output is worth more than there is", fault);
+			return bad_tx(w, "an output is worth more than there is", fault);
 		ret_coin[w[i].at] = coin;
 	}
 	return DP_OK;

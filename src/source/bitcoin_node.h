@@ -25,6 +25,7 @@ typedef struct dp_bitcoin_node {
 	uint64_t pruned_below; // blocks below are thrown away; 0 = none
 	bool lacks_index;      // cannot give transactions by their ids
 	bool has_index;        // has given one
+	uint32_t tries;        // how often a node that is starting is asked
 	dp_source_watch watch;
 	dp_bitcoin_answer answer; // of transactions
 	struct dp_coin_wanted *wanted;
@@ -43,7 +44,8 @@ DP_MUST dp_code dp_bitcoin_node_tip(dp_bitcoin_node *n, dp_fault *fault); // ask
 DP_MUST dp_code dp_bitcoin_node_hashes(dp_bitcoin_node *n, uint8_t (*ret_hash)[32],
                                        uint32_t *ret_count, uint64_t height, uint32_t count,
                                        dp_fault *fault);
-// The height to begin at (see dp_source_begin).
+// The height to begin at (see dp_source_begin); DP_NOT_FOUND when the node cannot say, or has
+// thrown that block away.
 DP_MUST dp_code dp_bitcoin_node_begin(dp_bitcoin_node *n, uint64_t *ret_height,
                                       const dp_source_begin *begin, dp_fault *fault);
 // Finds out whether the node has an index of transactions, by one that is in its chain.
@@ -54,6 +56,13 @@ DP_MUST dp_code dp_bitcoin_node_try_index(dp_bitcoin_node *n, const uint8_t txid
 DP_MUST dp_code dp_bitcoin_node_values(dp_bitcoin_node *n, dp_spent_coin *ret_coin,
                                        const dp_block *block, const uint32_t *row, uint32_t count,
                                        dp_fault *fault);
+// Waits before a call is made again that failed `tries` times (from 1), longer each time, and says
+// so; DP_BUSY when the user wants to stop.
+DP_MUST dp_code dp_bitcoin_node_pause(const dp_bitcoin_node *n, uint32_t tries, const char *why,
+                                      dp_fault *fault);
+// Names the node as the place where `code` happened, unless a place is named already, and returns
+// `code`. Texts of faults leave the name out: it stands before them.
+dp_code dp_bitcoin_node_blame(const dp_bitcoin_node *n, dp_code code, dp_fault *fault);
 // One line to whoever watches.
 void dp_bitcoin_node_notice(const dp_bitcoin_node *n, const char *format, ...) DP_PRINTF(2, 3);
 

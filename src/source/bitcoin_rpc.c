@@ -9,7 +9,8 @@
 // by asking, because version numbers of the many programs say little:
 //
 //   verbosity 3      everything in one answer, with what every input spends (Core 23 and later);
-//                    memory then stays flat, no coin has to be remembered
+//                    memory then stays flat: of the coins made in this run only the newest are
+//                    remembered, and what the node says of them is held against them
 //   verbosity 0      the raw block; values come from the outputs seen in this run, then from the
 //                    node's transaction index
 //   verbose false    the same, as nodes say it that know no numbers there (Dogecoin)
@@ -37,14 +38,23 @@ enum {
 	HASHES_MAX = 100, // asked at a time
 	WINDOW_MAX = 64,  // blocks in flight
 	WINDOW_DEFAULT = 8,
-	RESTLESS_MAX = 16,  // steps back without a block between them
-	ANSWER_COPIES = 8,  // an answer as text, checked copy and tree, against its size
-	ERROR_NO_SUCH = -5, // of the node: no such block
-	DEPTH_TEXT = 160,
+	RESTLESS_MAX = 16, // steps back without a block between them
+	ANSWER_COPIES = 8, // an answer as text, checked copy and tree, against its size
+	// Of the node. Core: src/rpc/protocol.h; the rest is JSON-RPC 2.0, section 5.1.
+	ERROR_NO_SUCH = -5, // no such block
+	ERROR_MISC = -1,    // an argument of another type, among other things
+	ERROR_TYPE = -3,
+	ERROR_PARAMETER = -8,
+	ERROR_NO_METHOD = -32601,
+	ERROR_ARGUMENTS = -32602,
+	FAULT_TEXT_KEPT = 320, // behind the height
+	COMPARED_PART = 16,    // of the memory allowed: coins that are only compared
+	BLOCK_TRIES_MAX = 5,   // of a block that the node has trouble with
 };
 #define MEMORY_DEFAULT (UINT64_C(4) << 30)
 #define ANSWER_LEAST (UINT64_C(64) << 20) // a block of 4,000,000 bytes at verbosity 3 and to spare
 #define ANSWER_MOST (UINT64_C(512) << 20)
+#define COMPARED_MOST (UINT64_C(256) << 20)
 
 typedef enum form { FORM_PREVOUTS, FORM_RAW, FORM_RAW_OLD, FORM_COUNT } form;
 
@@ -53,6 +63,7 @@ typedef struct slot {
 	uint64_t height, ticket;
 	uint8_t hash[32];
 	form form;
+	uint32_t tries; // that ended with an error
 } slot;
 
 typedef struct bitcoin_rpc {
@@ -65,8 +76,11 @@ typedef struct bitcoin_rpc {
 	dp_bitcoin_info info;
 	dp_spent_coin *coin; // of the inputs that are asked for
 	uint64_t coin_cap;
+	uint64_t coins_most, compared_most; // bytes for coins; for those that are only compared
+	bool is_comparing;                  // values come from prevouts
 	form form;
 	bool is_form_settled;         // an answer in this form has been good
+	bool must_seek;               // the caller goes on from a casebook, and has not said where
 	uint64_t height_next;         // of the block to give next
 	uint64_t height_ask;          // of the block to ask for next
 	uint64_t height_last;         // that is wanted
@@ -83,15 +97,15 @@ typedef struct bitcoin_rpc {
 
 //- faults ----------------------------------------------------------------------------------------
 
-// Puts node and height before what was found wrong in a block.
-static dp_code place_fault(const bitcoin_rpc *b, uint64_t height, dp_fault *fault, dp_code code)
+// Puts the height before what was found wrong in a block.
+static dp_code place_fault(uint64_t height, dp_fault *fault, dp_code code)
 {
 	DP_CHECK(code != DP_OK && code != DP_END);
 	if (fault == NULL || code == DP_NO_MEMORY) return code;
 	char text[DP_FAULT_TEXT_MAX];
 	memcpy(text, fault->text, sizeof text);
-	int n = snprintf(fault->text, sizeof fault->text, "%s: block %llu: %.*s",
-	                 dp_rpc_name(b->node.rpc), (unsigned long long)height, DEPTH_TEXT, text);
+	int n = snprintf(fault->text, sizeof fault->text, "block %llu: %.*s",
+	                 (unsigned long long)height, FAULT_TEXT_KEPT, text);
 	DP_CHECK(n > 0);
 	fault->has_offset = 0; // of bytes that nobody but us has seen in a row
 	fault->offset = 0;
@@ -193,10 +207,10 @@ static dp_code step_back(bitcoin_rpc *b, dp_fault *fault)
 	uint32_t got, depth = 0;
 	drop_window(b);
 	if (++b->restless > RESTLESS_MAX)
-		return dp_fail(fault, DP_BAD_BYTES,
-		               "%s: its chain does not hold together at block %llu: blocks that it "
-		               "names do not follow each other",
-		               dp_rpc_name(b->node.rpc), (unsigned long long)b->height_next);
+		return dp_fail(fault, DP_IO,
+		               "the node gives one chain and then another at block %llu: several "
+		               "nodes behind one address? try again later",
+		               (unsigned long long)b->height_next);
 	for (; depth < b->given_count; depth++) {
 		uint64_t height = b->height_next - 1 - depth;
 		DP_TRY(dp_bitcoin_node_hashes(&b->node, hash, &got, height, 1, fault));
@@ -204,8 +218,8 @@ static dp_code step_back(bitcoin_rpc *b, dp_fault *fault)
 	}
 	if (b->given_count > 0 && depth == b->given_count)
 		return dp_fail(fault, DP_BAD_BYTES,
-		               "%s: the chain reorganised below block %llu, %s: begin again",
-		               dp_rpc_name(b->node.rpc),
+		               "the chain reorganised below block %llu, %s: trace into a new "
+		               "casebook",
 		               (unsigned long long)(b->height_next - depth),
 		               depth == GIVEN_MAX ? "deeper than the 128 blocks that are remembered"
 		                                  : "with which this run began");
@@ -218,12 +232,57 @@ static dp_code step_back(bitcoin_rpc *b, dp_fault *fault)
 
 //- one block -------------------------------------------------------------------------------------
 
-// Is there another way to ask, after this error? Nodes that want a truth value say so.
-static bool has_other_form(const bitcoin_rpc *b, const dp_rpc_answer *a)
+typedef enum remedy { REMEDY_NONE, REMEDY_STEP_BACK, REMEDY_OTHER_FORM, REMEDY_WAIT } remedy;
+
+// Is the error about what was asked, not about the block? Nodes that do not know a number there
+// say so with one of several codes. Core's -1 is also for blocks that it has not got.
+static bool is_about_arguments(const dp_rpc_answer *a)
 {
-	if (b->is_form_settled || a->error_code == ERROR_NO_SUCH) return false;
-	if (b->form == FORM_PREVOUTS) return strstr(a->error, "prune") == NULL;
-	return b->form == FORM_RAW && strstr(a->error, "bool") != NULL;
+	static const int64_t codes[] = {ERROR_MISC, ERROR_TYPE, ERROR_PARAMETER, ERROR_NO_METHOD,
+	                                ERROR_ARGUMENTS};
+	static const char *const of_blocks[] = {"not available", "not found on disk", "ndo data"};
+	for (size_t i = 0; i < sizeof of_blocks / sizeof of_blocks[0]; i++)
+		if (strstr(a->error, of_blocks[i]) != NULL) return false;
+	for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
+		if (a->error_code == codes[i]) return true;
+	return false;
+}
+
+// What helps after an error. The poorer forms are for nodes that do not know the better ones: one
+// that cannot read its disk, or is starting, gets time instead, for it would say less from then on.
+static remedy remedy_for(const bitcoin_rpc *b, const slot *s, const dp_rpc_answer *a)
+{
+	uint32_t tries = b->node.tries < BLOCK_TRIES_MAX ? b->node.tries : BLOCK_TRIES_MAX;
+	if (a->error_code == ERROR_NO_SUCH) return REMEDY_STEP_BACK;
+	if (s->form < b->form) return REMEDY_OTHER_FORM;
+	if (strstr(a->error, "prune") != NULL) return REMEDY_NONE; // thrown away for good
+	if (!is_about_arguments(a)) return s->tries + 1 < tries ? REMEDY_WAIT : REMEDY_NONE;
+	// Nodes that want a truth value say so.
+	bool has_other =
+	    b->form == FORM_PREVOUTS || (b->form == FORM_RAW && strstr(a->error, "bool") != NULL);
+	return has_other && !b->is_form_settled ? REMEDY_OTHER_FORM : REMEDY_NONE;
+}
+
+// Asks again for a block after an error. *ret_gone: there is no such block any more.
+static dp_code ask_again(bitcoin_rpc *b, slot *s, bool *ret_gone, const dp_rpc_answer *a,
+                         dp_fault *fault)
+{
+	char why[DP_RPC_TEXT_MAX + 40];
+	*ret_gone = false;
+	switch (remedy_for(b, s, a)) {
+	case REMEDY_NONE: return dp_rpc_fail(b->node.rpc, a, "getblock", fault);
+	case REMEDY_STEP_BACK: *ret_gone = true; return DP_OK;
+	case REMEDY_OTHER_FORM:
+		if (s->form == b->form) b->form++;
+		break;
+	case REMEDY_WAIT:
+		s->tries++;
+		(void)snprintf(why, sizeof why, "block %llu: %s", (unsigned long long)s->height,
+		               a->error);
+		DP_TRY(dp_bitcoin_node_pause(&b->node, s->tries, why, fault));
+		break;
+	}
+	return ask_block(b, s, fault);
 }
 
 // The block's bytes, and its prevouts where the node gives them, into `answer`. *ret_gone: there is
@@ -236,19 +295,14 @@ static dp_code take_block(bitcoin_rpc *b, slot *s, bool *ret_gone, dp_fault *fau
 	for (;;) {
 		DP_TRY(dp_rpc_wait(b->node.rpc, s->ticket, &a, fault));
 		if (a.result != NULL) break;
-		*ret_gone = a.error_code == ERROR_NO_SUCH;
-		bool is_again = s->form < b->form || has_other_form(b, &a);
-		code =
-		    *ret_gone || is_again ? DP_OK : dp_rpc_fail(b->node.rpc, &a, "getblock", fault);
+		code = ask_again(b, s, ret_gone, &a, fault);
 		dp_rpc_answer_done(&a);
 		if (code != DP_OK || *ret_gone) return code;
-		if (s->form == b->form) b->form++;
-		DP_TRY(ask_block(b, s, fault));
 	}
 	bool is_full = dp_json_is_object(a.result);
 	code = is_full ? dp_bitcoin_answer_full(&b->answer, a.result, fault)
 	               : dp_bitcoin_answer_hex(&b->answer, a.result, fault);
-	if (code != DP_OK) code = place_fault(b, s->height, fault, code);
+	if (code != DP_OK) code = place_fault(s->height, fault, code);
 	uint64_t size = a.size;
 	dp_rpc_answer_done(&a);
 	if (code != DP_OK) return code;
@@ -280,41 +334,58 @@ static dp_code decode(bitcoin_rpc *b, const slot *s, dp_fault *fault)
 	return DP_OK;
 }
 
-// Forgets the coins before they fill the memory allowed, where the node can be asked for each.
+// Forgets the coins before they fill the memory allowed, where they can be done without: where the
+// node's prevouts are only compared with them, or the node can be asked for each.
 static dp_code make_room(bitcoin_rpc *b, dp_fault *fault)
 {
 	const dp_coin_map *coins = &b->settler.coins;
 	const dp_block *block = &b->builder.block;
 	DP_CHECK(block->tx_count > 0);
 	if (coins->bytes <= coins->bytes_max / 4 * 3) return DP_OK;
+	if (b->is_comparing) {
+		dp_settle_forget(&b->settler);
+		return DP_OK;
+	}
 	DP_TRY(dp_bitcoin_node_try_index(&b->node, block->tx[0].id, fault));
 	if (b->node.has_index) dp_settle_forget(&b->settler);
 	return DP_OK;
 }
 
+// What the inputs are worth, by the node's own word. Nothing in a block proves it; but where the
+// block that made a coin was read in this run, that block is the proof. So the newest coins are
+// remembered, as many as fit into a small part of the memory, and settling compares.
+static dp_code settle_prevouts(bitcoin_rpc *b, dp_settle_beside *beside, dp_fault *fault)
+{
+	dp_settler *s = &b->settler;
+	beside->coin = b->answer.coin;
+	beside->count = b->answer.coin_count;
+	dp_code code = dp_settle(s, &b->builder, &b->decoder, &b->info, beside, fault);
+	if (code == DP_LIMIT) {
+		// One block's coins alone are too many: this block goes without.
+		dp_settle_forget(s);
+		s->keep_no_coins = true;
+		code = dp_settle(s, &b->builder, &b->decoder, &b->info, beside, fault);
+		s->keep_no_coins = false;
+	}
+	// Once a node has shown that it gives them, no coin need be remembered for its value.
+	if (b->answer.input_count > 0 && !b->is_comparing) {
+		b->is_comparing = true;
+		s->coins.bytes_max = b->compared_most;
+	}
+	return code;
+}
+
 // What the inputs are worth.
 static dp_code settle(bitcoin_rpc *b, dp_fault *fault)
 {
-	char name[DP_URL_SHOWN_MAX];
 	const uint32_t *row = NULL;
 	uint32_t count = 0;
-	(void)snprintf(name, sizeof name, "what %s says of earlier outputs",
-	               dp_rpc_name(b->node.rpc));
-	dp_settle_beside beside = {.kind = DP_BESIDE_LIST, .name = name};
-	if (!b->settler.keep_no_coins) DP_TRY(make_room(b, fault));
-	if (b->answer.has_prevouts) {
-		beside.coin = b->answer.coin;
-		beside.count = b->answer.coin_count;
-		DP_TRY(dp_settle(&b->settler, &b->builder, &b->decoder, &b->info, &beside, fault));
-		// Once a node has shown that it gives them, no coin need be remembered.
-		if (b->answer.input_count > 0 && !b->settler.keep_no_coins) {
-			dp_settle_forget(&b->settler);
-			b->settler.keep_no_coins = true;
-		}
-		return DP_OK;
-	}
-	if (b->settler.keep_no_coins) dp_settle_forget(&b->settler);
-	b->settler.keep_no_coins = false;
+	dp_settle_beside beside = {.kind = DP_BESIDE_LIST,
+	                           .name = "what the node says of earlier outputs"};
+	DP_TRY(make_room(b, fault));
+	if (b->answer.has_prevouts) return settle_prevouts(b, &beside, fault);
+	b->is_comparing = false;
+	b->settler.coins.bytes_max = b->coins_most;
 	DP_TRY(dp_settle_missing(&b->settler, &row, &count, &b->builder, &b->decoder, fault));
 	DP_TRY(dp_grow((void **)&b->coin, &b->coin_cap, sizeof *b->coin, count, DP_BLOCK_MV_MAX,
 	               fault));
@@ -344,12 +415,12 @@ static dp_code give_block(bitcoin_rpc *b, const dp_block **ret_block, dp_fault *
 	DP_TRY(fill_window(b, &is_short, fault));
 	DP_TRY(dp_rpc_run(b->node.rpc, fault));
 	dp_code code = decode(b, &s, fault);
-	if (code != DP_OK) return place_fault(b, s.height, fault, code);
+	if (code != DP_OK) return place_fault(s.height, fault, code);
 	if (b->given_count > 0 && memcmp(b->info.header.prev, given_hash(b, s.height - 1), 32) != 0)
 		return step_back(b, fault);
 	code = settle(b, fault);
 	if (code == DP_OK) code = dp_builder_finish(&b->builder, ret_block, fault);
-	if (code != DP_OK) return place_fault(b, s.height, fault, code);
+	if (code != DP_OK) return place_fault(s.height, fault, code);
 	memcpy(b->given[s.height % GIVEN_MAX], s.hash, 32);
 	if (b->given_count < GIVEN_MAX) b->given_count++;
 	b->height_next++;
@@ -375,6 +446,10 @@ static dp_code next_block(bitcoin_rpc *b, const dp_block **ret_block, dp_fault *
 {
 	bool is_short;
 	*ret_block = NULL;
+	if (b->must_seek)
+		return dp_fail(fault, DP_NOT_FOUND,
+		               "none of the blocks that the casebook has followed is in the node's "
+		               "chain: trace into a new casebook");
 	while (*ret_block == NULL) {
 		DP_TRY(fill_window(b, &is_short, fault));
 		if (b->slot_count > 0)
@@ -396,7 +471,7 @@ static dp_code rpc_next(dp_source *s, const dp_block **ret_block, dp_fault *faul
 	b->is_ended_by_fault = code != DP_OK && code != DP_END;
 	if (code == DP_END) b->restless = 0;
 	count_traffic(b);
-	return code;
+	return dp_bitcoin_node_blame(&b->node, code, fault);
 }
 
 //- resuming --------------------------------------------------------------------------------------
@@ -408,7 +483,8 @@ static dp_code rpc_hash_at(dp_source *s, bool *ret_known, uint8_t ret_hash[32], 
 	uint8_t hash[1][32];
 	uint32_t got;
 	DP_CHECK(ret_known != NULL && ret_hash != NULL);
-	DP_TRY(dp_bitcoin_node_hashes(&b->node, hash, &got, height, 1, fault));
+	dp_code code = dp_bitcoin_node_hashes(&b->node, hash, &got, height, 1, fault);
+	if (code != DP_OK) return dp_bitcoin_node_blame(&b->node, code, fault);
 	*ret_known = got == 1;
 	if (got == 1) memcpy(ret_hash, hash[0], 32);
 	return DP_OK;
@@ -424,14 +500,17 @@ static dp_code rpc_seek(dp_source *s, uint64_t height, dp_fault *fault)
 	DP_CHECK(!b->is_ended_by_fault);
 	drop_window(b);
 	if (height != b->height_next) dp_settle_forget(&b->settler);
+	dp_code code = DP_OK;
 	if (count > 0)
-		DP_TRY(dp_bitcoin_node_hashes(&b->node, hash, &got, height - count, count, fault));
+		code = dp_bitcoin_node_hashes(&b->node, hash, &got, height - count, count, fault);
+	if (code != DP_OK) return dp_bitcoin_node_blame(&b->node, code, fault);
 	// Fewer than that: the chain does not reach so far, and nothing can be checked yet.
 	b->given_count = got == count ? count : 0;
 	for (uint32_t i = 0; i < b->given_count; i++)
 		memcpy(b->given[(height - count + i) % GIVEN_MAX], hash[i], 32);
 	b->height_next = b->height_ask = height;
 	b->restless = 0;
+	b->must_seek = false;
 	return DP_OK;
 }
 
@@ -455,17 +534,12 @@ static dp_code prepare(bitcoin_rpc *b, const dp_source_options *options, dp_faul
 {
 	const dp_chain *chain = b->node.chain;
 	uint64_t height;
-	b->base.chain = chain;
+	b->base.chain = b->answer.chain = chain;
 	// What verbosity 3 shows of a header is less than such chains have in it, or behind it.
 	b->form = chain->has_auxpow || chain->has_mweb ? FORM_RAW : FORM_PREVOUTS;
 	if (chain->has_mweb) b->base.gaps |= DP_GAP_PRIVATE;
 	DP_TRY(dp_bitcoin_node_begin(&b->node, &height, &options->begin, fault));
-	if (height < b->node.pruned_below)
-		return dp_fail(fault, DP_NOT_FOUND,
-		               "%s: the node is pruned: it has blocks from %llu on, and %llu is "
-		               "wanted; give a node that has all, or block files",
-		               dp_rpc_name(b->node.rpc), (unsigned long long)b->node.pruned_below,
-		               (unsigned long long)height);
+	b->must_seek = options->begin.has_followed;
 	b->height_next = b->height_ask = b->base.stats.height_first = height;
 	b->settler.height_next = height;
 	// Block 0 makes no coin that can be spent.
@@ -493,7 +567,9 @@ static dp_code rpc_open(dp_source **ret_source, const char *const *paths, uint32
 	b->window_most = options->in_flight == 0 ? WINDOW_DEFAULT : options->in_flight;
 	if (b->window_most > WINDOW_MAX) b->window_most = WINDOW_MAX;
 	b->answers_bytes = memory / 4;
-	b->settler.coins.bytes_max = memory / 2;
+	b->coins_most = b->settler.coins.bytes_max = memory / 2;
+	b->compared_most = memory / COMPARED_PART;
+	if (b->compared_most > COMPARED_MOST) b->compared_most = COMPARED_MOST;
 	// Without the kernel's help the tables still work, only a patient enemy could slow them.
 	if (getrandom(&seed, sizeof seed, 0) != (ssize_t)sizeof seed) seed = 0x6479657061636b32;
 	b->settler.coins.seed = seed;
@@ -504,6 +580,7 @@ static dp_code rpc_open(dp_source **ret_source, const char *const *paths, uint32
 	dp_code code = dp_bitcoin_node_open(&b->node, paths[0], options, answer_max, fault);
 	if (code == DP_OK) code = prepare(b, options, fault);
 	if (code != DP_OK) {
+		(void)dp_bitcoin_node_blame(&b->node, code, fault);
 		rpc_close(&b->base);
 		return code;
 	}

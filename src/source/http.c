@@ -22,7 +22,13 @@
 #include "base/mem.h"
 #include "source/http_private.h"
 
-enum { WAIT_MS = 50, RECEIVE_SIZE = 256 << 10, CONNECT_S_MAX = 30, ANSWER_FIRST = 16 << 10 };
+enum {
+	WAIT_MS = 50,
+	AWAY_MS = 500,
+	RECEIVE_SIZE = 256 << 10,
+	CONNECT_S_MAX = 30,
+	ANSWER_FIRST = 16 << 10
+};
 
 //- the queue -------------------------------------------------------------------------------------
 
@@ -57,7 +63,7 @@ static void forget_answer(dp_http_request *q)
 	dp_free(q->answer);
 	q->answer = NULL;
 	q->answer_size = q->answer_cap = q->discarded = 0;
-	q->is_begun = q->is_kept = q->is_too_large = q->is_no_memory = false;
+	q->is_begun = q->is_kept = q->is_told = q->is_too_large = q->is_no_memory = false;
 	q->status = 0;
 }
 
@@ -101,19 +107,25 @@ static size_t receive(char *bytes, size_t size, size_t n, void *context)
 		if (announced < 0) announced = 0;
 		if (announced > DP_HTTP_SIZED_MAX) announced = DP_HTTP_SIZED_MAX;
 		q->is_kept = dp_http_is_kept(h, (uint32_t)status);
+		q->is_told = dp_http_is_told((uint32_t)status);
 		q->is_begun = true;
 	}
 	h->stats.bytes_in += n;
+	q->received += n;
+	size_t wanted = n;
 	if (!q->is_kept) {
+		size_t max = q->is_told ? DP_HTTP_BODY_TOLD_MAX - q->answer_size : 0;
 		q->discarded += n;
-		return q->discarded > DP_HTTP_DISCARD_MAX ? 0 : n;
+		if (q->discarded > DP_HTTP_DISCARD_MAX) return 0;
+		if (wanted > max) wanted = max;
+		announced = 0; // these are too small to make room for at once
 	}
-	q->is_too_large = n > h->options.answer_max - q->answer_size;
+	q->is_too_large = q->is_kept && n > h->options.answer_max - q->answer_size;
 	if (q->is_too_large) return 0;
-	q->is_no_memory = !make_room(q, n, (uint64_t)announced);
+	q->is_no_memory = wanted > 0 && !make_room(q, wanted, (uint64_t)announced);
 	if (q->is_no_memory) return 0;
-	memcpy(q->answer + q->answer_size, bytes, n);
-	q->answer_size += n;
+	if (wanted > 0) memcpy(q->answer + q->answer_size, bytes, wanted);
+	q->answer_size += wanted;
 	return n;
 }
 
@@ -184,6 +196,10 @@ static void fly(dp_http *h, dp_http_request *q)
 	unqueue(h, q);
 	forget_answer(q);
 	q->failure = DP_HTTP_FINE;
+	q->said[0] = 0;
+	q->received = 0;
+	q->paced_ms = 0;
+	q->begun_ms = dp_http_now_ms();
 	if (!fill_slot(h, &h->slot[i], q)) {
 		q->failure = DP_HTTP_NO_MEMORY;
 		end_request(h, q);
@@ -263,9 +279,11 @@ static void settle(dp_http *h, dp_http_request *q, CURLcode code)
 	(void)curl_easy_getinfo(e, CURLINFO_REDIRECT_URL, &redirect);
 	q->status = (uint32_t)status;
 	q->curl = code;
+	q->took_s = (uint64_t)(dp_http_now_ms() - q->begun_ms) / 1000;
 	dp_http_verdict verdict = dp_http_judge(h, q, redirect, &target);
 	land(h, q);
 	if (verdict != DP_HTTP_TAKE) {
+		if (q->is_told) dp_http_hear(h, q);
 		uint32_t kept_status = q->status;
 		forget_answer(q);
 		q->status = kept_status;
@@ -303,14 +321,37 @@ static CURLMcode perform(dp_http *h, int *ret_running)
 	return code;
 }
 
+// Ends the transfers that come too slowly to wait for. Where bytes were not moved for a while the
+// fault was ours, and everybody begins anew.
+static uint32_t end_slow_ones(dp_http *h)
+{
+	uint32_t ended = 0;
+	int64_t now = dp_http_now_ms();
+	bool was_away = now - h->turned_ms > AWAY_MS;
+	DP_CHECK(now >= h->turned_ms);
+	h->turned_ms = now;
+	for (uint32_t i = 0; i < h->options.in_flight; i++) {
+		dp_http_request *q = h->slot[i].request;
+		if (q == NULL || q->received == 0) continue;
+		if (was_away) q->paced_ms = 0;
+		if (!dp_http_is_too_slow(h, q, now)) continue;
+		settle(h, q, CURLE_OPERATION_TIMEDOUT);
+		ended++;
+	}
+	return ended;
+}
+
 static dp_code turn(dp_http *h, dp_http_request *wanted, dp_fault *fault)
 {
 	launch(h, wanted);
 	int running = 0, left = 0;
 	CURLMcode code = perform(h, &running);
 	if (code == CURLM_OUT_OF_MEMORY) return dp_fail(fault, DP_NO_MEMORY, "out of memory");
-	if (code != CURLM_OK)
-		return dp_fail(fault, DP_IO, "%s: %s", h->name, curl_multi_strerror(code));
+	if (code != CURLM_OK) {
+		(void)dp_fail(fault, DP_IO, "%s", curl_multi_strerror(code));
+		dp_fault_file(fault, h->name);
+		return DP_IO;
+	}
 	uint32_t ended = 0;
 	for (CURLMsg *m; (m = curl_multi_info_read(h->multi, &left)) != NULL; ended++) {
 		if (m->msg != CURLMSG_DONE) continue;
@@ -319,6 +360,7 @@ static dp_code turn(dp_http *h, dp_http_request *wanted, dp_fault *fault)
 		(void)curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &q);
 		settle(h, (dp_http_request *)(void *)q, result);
 	}
+	ended += end_slow_ones(h);
 	if (ended > 0) launch(h, wanted);
 	return DP_OK;
 }

@@ -11,7 +11,12 @@
 //   wait, nothing else is sent: the limit is the endpoint's, not the request's.
 //   Every answer of the kind also halves how many requests fly at a time, and answers that come
 //   win that back one by one.
-//   401, 403: DP_IO at once: "the node refused the user and password (HTTP 401)".
+//   an answer that comes, but slower than 1 KiB/s over `timeout_s` seconds after its first byte: a
+//   time-out, too. A whole answer that takes longer than `timeout_s` is told to the watch, once.
+//   401, 402, 403: DP_IO at once: "refused the user and password (HTTP 401)". What the body says
+//   of it (the message of a JSON error, else the first line of a plain text) is added to the words
+//   for these and for 429: 120 bytes of it, no control characters, and nothing that repeats a
+//   secret of the URL.
 //   a redirect: followed to the same scheme, host and port only; to another one: DP_IO, and
 //   neither credentials nor request go there. https never becomes http.
 //   other answers below 200 or from 300 on: DP_IO with the code.
@@ -25,6 +30,7 @@
 //
 // HTTP/1.1, gzip accepted. Certificates are checked. No proxy, no .netrc: libcurl would take a
 // proxy from the environment, but where a responder's questions go must stand in the command.
+// A fault's `file` is "host:port", its text does not repeat that; a notice begins with it.
 // No fault and no notice holds user, password, path or query of the URL.
 #ifndef DP_SOURCE_HTTP_H
 #define DP_SOURCE_HTTP_H

@@ -5,12 +5,17 @@
 // between 3/4 and 5/4: without chance, all clients that an outage threw off come back together
 // (Brooker, "Exponential Backoff and Jitter", 2015). The pause is the endpoint's, not the
 // request's: one that has had enough of one request has had enough of all.
+//
+// Hosted endpoints refuse with 401, 402, 403 and 429 for a dozen reasons, and only the body tells
+// which: a plan without old state looks like a wrong password otherwise. So its words are passed
+// on, as hostile input: bounded, made printable, and searched for our own secrets before the cut.
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "codec/json.h"
 #include "source/http_private.h"
 
 int64_t dp_http_now_ms(void)
@@ -27,6 +32,11 @@ bool dp_http_is_kept(const dp_http *h, uint32_t status)
 	if (status >= 200 && status < 300) return true;
 	return h->options.bodies_of_errors &&
 	       (status == 400 || status == 404 || status == 413 || status == 500);
+}
+
+bool dp_http_is_told(uint32_t status)
+{
+	return (status >= 401 && status <= 403) || status == 429;
 }
 
 static bool is_busy(uint32_t status)
@@ -134,63 +144,172 @@ static const char *transfer_words(CURLcode code)
 	}
 }
 
+// A request without login may still bear a key in the path or query of its URL.
+static bool has_key(const dp_http *h)
+{
+	return h->secret_rest != NULL && strlen(h->secret_rest) > 1;
+}
+
+static const char *refusal_words(const dp_http *h)
+{
+	DP_CHECK(h != NULL);
+	if (h->secret_login != NULL) return "refused the user and password";
+	return has_key(h) ? "refused the key, or the path, in its URL" : "wants a login or key";
+}
+
+static void put_status(const dp_http *h, const dp_http_request *q, char *out, size_t cap)
+{
+	const char *words = "answered";
+	DP_CHECK(q->failure != DP_HTTP_FINE && q->failure != DP_HTTP_TRANSFER);
+	if (is_busy(q->status)) words = "is busy";
+	if (q->status == 402) words = "wants to be paid, or a larger plan";
+	if (q->failure == DP_HTTP_LOGIN) words = refusal_words(h);
+	if (q->failure == DP_HTTP_ELSEWHERE) words = "redirects to another place";
+	if (q->failure == DP_HTTP_CIRCLE) words = "redirects in circles";
+	bool is_bare = strcmp(words, "answered") == 0;
+	(void)snprintf(out, cap, is_bare ? "%s HTTP %u%s%s%s" : "%s (HTTP %u)%s%s%s", words,
+	               q->status, q->said[0] != 0 ? ", it says \"" : "", q->said,
+	               q->said[0] != 0 ? "\"" : "");
+}
+
+// What went wrong, without the endpoint's name.
+static void put_words(const dp_http *h, const dp_http_request *q, char *out, size_t cap)
+{
+	const char *words = transfer_words(q->curl);
+	if (q->failure == DP_HTTP_TOO_LARGE)
+		(void)snprintf(out, cap, "answers with more than %llu bytes",
+		               (unsigned long long)h->options.answer_max);
+	else if (q->failure != DP_HTTP_TRANSFER && q->failure != DP_HTTP_NO_MEMORY)
+		put_status(h, q, out, cap);
+	else if (q->curl == CURLE_OPERATION_TIMEDOUT && q->received > 0)
+		(void)snprintf(out, cap, "sent only %llu bytes of an answer in %llu s",
+		               (unsigned long long)q->received, (unsigned long long)q->took_s);
+	else if (q->curl == CURLE_OPERATION_TIMEDOUT)
+		(void)snprintf(out, cap, "sent nothing for %u s", h->options.timeout_s);
+	else
+		(void)snprintf(out, cap, "%s", words != NULL ? words : curl_easy_strerror(q->curl));
+}
+
 void dp_http_describe(const dp_http *h, const dp_http_request *q, char out[DP_HTTP_WORDS_MAX])
 {
 	DP_CHECK(q->failure != DP_HTTP_FINE);
-	const char *words = transfer_words(q->curl);
-	char what[200];
-	switch (q->failure) {
-	case DP_HTTP_TOO_LARGE:
-		(void)snprintf(what, sizeof what, "answers with more than %llu bytes",
-		               (unsigned long long)h->options.answer_max);
-		break;
-	case DP_HTTP_LOGIN:
-		(void)snprintf(what, sizeof what, "refused the user and password (HTTP %u)",
-		               q->status);
-		break;
-	case DP_HTTP_ELSEWHERE:
-		(void)snprintf(what, sizeof what, "redirects to another place (HTTP %u)",
-		               q->status);
-		break;
-	case DP_HTTP_CIRCLE:
-		(void)snprintf(what, sizeof what, "redirects in circles (HTTP %u)", q->status);
-		break;
-	case DP_HTTP_STATUS:
-		(void)snprintf(what, sizeof what,
-		               is_busy(q->status) ? "is busy (HTTP %u)" : "answered HTTP %u",
-		               q->status);
-		break;
-	default:
-		if (q->curl == CURLE_OPERATION_TIMEDOUT)
-			(void)snprintf(what, sizeof what, "sent nothing for %u s",
-			               h->options.timeout_s);
-		else
-			(void)snprintf(what, sizeof what, "%s",
-			               words != NULL ? words : curl_easy_strerror(q->curl));
-	}
-	(void)snprintf(out, DP_HTTP_WORDS_MAX, "%.120s %s", h->name, what);
+	int n = snprintf(out, DP_HTTP_WORDS_MAX, "%.120s ", h->name);
+	DP_CHECK(n > 0 && n < DP_HTTP_WORDS_MAX);
+	put_words(h, q, out + n, DP_HTTP_WORDS_MAX - (size_t)n);
+}
+
+// What to do about it; "" where the endpoint has said that itself, or nobody knows.
+static const char *advice(const dp_http *h, const dp_http_request *q)
+{
+	DP_CHECK(q->failure != DP_HTTP_FINE);
+	if (q->failure == DP_HTTP_TOO_LARGE) return ": allow more memory (--memory)";
+	if (q->failure == DP_HTTP_ELSEWHERE)
+		return ": nothing was sent there; if you trust it, give its URL";
+	if (q->failure != DP_HTTP_LOGIN || q->said[0] != 0) return "";
+	if (h->secret_login == NULL && !has_key(h))
+		return ": give a login, a cookie file, or the URL with its key";
+	return ": check the login, the cookie file or the key";
 }
 
 dp_code dp_http_fail(const dp_http *h, const dp_http_request *q, dp_fault *fault)
 {
 	DP_CHECK(q->failure != DP_HTTP_FINE);
+	if (q->failure == DP_HTTP_NO_MEMORY) return dp_fail(fault, DP_NO_MEMORY, "out of memory");
+	dp_code code = q->failure == DP_HTTP_TOO_LARGE ? DP_LIMIT : DP_IO;
 	char what[DP_HTTP_WORDS_MAX];
-	dp_http_describe(h, q, what);
-	switch (q->failure) {
-	case DP_HTTP_NO_MEMORY: return dp_fail(fault, DP_NO_MEMORY, "out of memory");
-	case DP_HTTP_TOO_LARGE: return dp_fail(fault, DP_LIMIT, "%s", what);
-	case DP_HTTP_LOGIN:
-		return dp_fail(fault, DP_IO, "%s: check the login, the cookie file or the key",
-		               what);
-	case DP_HTTP_ELSEWHERE:
-		return dp_fail(fault, DP_IO,
-		               "%s: nothing was sent there; if you trust it, give its URL", what);
-	default: break;
-	}
-	if (q->worth < h->options.tries_max) return dp_fail(fault, DP_IO, "%s", what);
-	return dp_fail(fault, DP_IO, "%s, %u times in a row: try again later, or ask another node",
-	               what, q->tries);
+	put_words(h, q, what, sizeof what);
+	if (q->worth < h->options.tries_max)
+		(void)dp_fail(fault, code, "%s%s", what, advice(h, q));
+	else
+		(void)dp_fail(fault, code,
+		              "%s, %u times in a row: try again later, or ask another node", what,
+		              q->tries);
+	dp_fault_file(fault, h->name);
+	return code;
 }
+
+//- what a refusal says ---------------------------------------------------------------------------
+
+// {"error":{"message":"..."}}, {"error":"..."}, {"message":"..."}, or one of these in a list.
+static const char *message_of(const dp_json *doc)
+{
+	if (dp_json_is_array(doc)) doc = dp_json_first(doc);
+	for (int depth = 0; doc != NULL && depth < 2; depth++) {
+		if (!dp_json_is_object(doc)) return dp_json_text(doc);
+		const dp_json *error = dp_json_get(doc, "error");
+		const dp_json *message = dp_json_get(doc, "message");
+		doc = error != NULL && depth == 0 ? error : message;
+	}
+	return doc != NULL ? dp_json_text(doc) : NULL;
+}
+
+// A secret is looked for in all of the text: what is left of one that was cut is a secret still.
+static void say(const dp_http *h, dp_http_request *q, const char *text, size_t size)
+{
+	dp_fault shown; // makes any bytes printable
+	if (size == 0) return;
+	if (dp_http_tells_secret(h, text)) {
+		(void)snprintf(q->said, sizeof q->said,
+		               "(words that repeat a part of the URL or of the login)");
+		return;
+	}
+	(void)dp_fail(&shown, DP_IO, "%.*s", (int)(size < 300 ? size : 300), text);
+	size_t n = strlen(shown.text), kept = n <= DP_HTTP_SAID_MAX ? n : DP_HTTP_SAID_MAX;
+	while (kept < n && kept > 0 && ((unsigned char)shown.text[kept] & 0xc0) == 0x80) kept--;
+	(void)snprintf(q->said, sizeof q->said, "%.*s%s", (int)kept, shown.text,
+	               kept < n ? "..." : "");
+}
+
+void dp_http_hear(const dp_http *h, dp_http_request *q)
+{
+	DP_CHECK(q->is_told && q->answer_size <= DP_HTTP_BODY_TOLD_MAX);
+	if (q->answer == NULL || q->answer_size == 0) return;
+	q->answer[q->answer_size] = 0;
+	const char *text = q->answer;
+	if (looks_like_json(q)) {
+		dp_json *doc = NULL;
+		// Without memory, or cut at the maximum, it has said nothing: words only help.
+		if (dp_json_parse(&doc, q->answer, q->answer_size, NULL) != DP_OK) return;
+		text = message_of(doc);
+		if (text != NULL) say(h, q, text, strlen(text));
+		dp_json_free(doc);
+		return;
+	}
+	text += strspn(text, " \t\r\n");
+	if (text[0] != '<') say(h, q, text, strcspn(text, "\r\n")); // a page is for browsers
+}
+
+//- pace ------------------------------------------------------------------------------------------
+
+// libcurl looks after silence. Here: an answer that has begun and comes so slowly that it never
+// ends. The count begins with its first bytes, as a node may think for long and then be quick.
+bool dp_http_is_too_slow(dp_http *h, dp_http_request *q, int64_t now_ms)
+{
+	DP_CHECK(q->received > 0 && q->begun_ms <= now_ms);
+	int64_t span = (int64_t)h->options.timeout_s * 1000;
+	if (q->paced_ms == 0) {
+		q->paced_ms = now_ms;
+		q->paced = q->received;
+	} else if (now_ms - q->paced_ms >= span) {
+		uint64_t came = q->received - q->paced;
+		if (came < (uint64_t)DP_HTTP_PACE_MIN * h->options.timeout_s) return true;
+		q->paced_ms = now_ms;
+		q->paced = q->received;
+	}
+	if (now_ms - q->begun_ms <= span || q->is_noticed) return false;
+	q->is_noticed = true;
+	// What flies together is slow together: one line says it for all.
+	if (now_ms < h->slow_until_ms || h->options.watch.notice == NULL) return false;
+	h->slow_until_ms = now_ms + span;
+	char text[DP_HTTP_WORDS_MAX];
+	(void)snprintf(text, sizeof text, "%.120s is slow: %llu bytes in %llu s", h->name,
+	               (unsigned long long)q->received,
+	               (unsigned long long)(now_ms - q->begun_ms) / 1000);
+	h->options.watch.notice(h->options.watch.context, text);
+	return false;
+}
+
+//- secrets ---------------------------------------------------------------------------------------
 
 bool dp_http_tells_secret(const dp_http *h, const char *text)
 {
@@ -201,6 +320,8 @@ bool dp_http_tells_secret(const dp_http *h, const char *text)
 	if (login != NULL && strlen(login) >= 4 && strstr(text, login) != NULL) return true;
 	if (password != NULL && strlen(password + 1) >= 4 && strstr(text, password + 1) != NULL)
 		return true;
+	size_t user = login != NULL ? strcspn(login, ":") : 0;
+	if (user >= 4 && memmem(text, strlen(text), login, user) != NULL) return true;
 	if (rest == NULL) return false;
 	// Any part of path or query that is long enough to be a key.
 	for (const char *p = rest; *p != 0;) {

@@ -17,7 +17,10 @@ enum {
 	DP_HTTP_REDIRECTS_MAX = 5,
 	DP_HTTP_DISCARD_MAX = 64 << 10, // bytes read of a body that nobody wants
 	DP_HTTP_SIZED_MAX = 4 << 20,    // bytes allocated because an answer announces them
-	DP_HTTP_WORDS_MAX = 400
+	DP_HTTP_WORDS_MAX = 600,
+	DP_HTTP_BODY_TOLD_MAX = 4096, // bytes read of a body for what it says of a refusal
+	DP_HTTP_SAID_MAX = 120,       // bytes shown of that
+	DP_HTTP_PACE_MIN = 1024       // bytes a second, once an answer has begun
 };
 
 typedef enum dp_http_state { DP_HTTP_QUEUED, DP_HTTP_FLYING, DP_HTTP_ENDED } dp_http_state;
@@ -57,7 +60,12 @@ struct dp_http_request {
 	uint32_t status;
 	CURLcode curl;
 	dp_http_failure failure;
-	bool is_begun, is_kept, is_too_large, is_no_memory;
+	bool is_begun, is_kept, is_told, is_too_large, is_no_memory;
+	char said[DP_HTTP_SAID_MAX + 4]; // by the body of a refusal; "" = nothing
+	// How fast it comes: since when and how much in all, and of that since `paced_ms`.
+	int64_t begun_ms, paced_ms;
+	uint64_t received, paced, took_s; // took_s: of the transfer that ended
+	bool is_noticed; // as slow
 };
 
 typedef struct dp_http_slot {
@@ -81,6 +89,8 @@ struct dp_http {
 	uint64_t ticket_last;
 	uint64_t uncollected; // bytes of answers that ended and were not waited for
 	int64_t pause_until_ms, noticed_until_ms, asked_ms;
+	int64_t slow_until_ms; // until then nobody is called slow again
+	int64_t turned_ms;     // when bytes were last moved
 	uint64_t chance; // state of the generator that makes delays differ
 	bool was_answered, is_global;
 	bool is_dead; // a request was given up, and nothing was answered since: no more waiting
@@ -93,8 +103,14 @@ int64_t dp_http_now_ms(void);
 
 void dp_http_free_secret(char *secret); // overwrites it first; NULL is fine
 
-// Is this status's body wanted?
+// Is this status's body wanted? Or only for the words in it?
 bool dp_http_is_kept(const dp_http *h, uint32_t status);
+bool dp_http_is_told(uint32_t status);
+// Takes what the body of a refusal says into request->said.
+void dp_http_hear(const dp_http *h, dp_http_request *request);
+// Is the answer on its way so slow that it counts as a time-out? Tells the watch of one that is
+// slow, but comes.
+bool dp_http_is_too_slow(dp_http *h, dp_http_request *request, int64_t now_ms);
 // Judges the transfer that ended; sets request->failure. For DP_HTTP_FOLLOW *ret_target is the
 // URL to go to (dp_free).
 dp_http_verdict dp_http_judge(const dp_http *h, dp_http_request *request, const char *redirect,

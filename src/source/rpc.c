@@ -260,8 +260,10 @@ dp_code dp_rpc_fail(const dp_rpc *r, const dp_rpc_answer *answer, const char *me
                     dp_fault *fault)
 {
 	DP_CHECK(r != NULL && answer != NULL && method != NULL);
-	return dp_fail(fault, DP_IO, "%.120s answered an error to %.60s: %s (code %lld)",
-	               dp_rpc_name(r), method, answer->error, (long long)answer->error_code);
+	(void)dp_fail(fault, DP_IO, "answered an error to %.60s: %s (code %lld)", method,
+	              answer->error, (long long)answer->error_code);
+	dp_fault_file(fault, dp_rpc_name(r));
+	return DP_IO;
 }
 
 dp_http_stats dp_rpc_stats(const dp_rpc *r)

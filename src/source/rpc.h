@@ -6,8 +6,8 @@
 // from then on. Answers are matched by id; one that is missing, doubled or unknown is a fault.
 //
 // An error that the node itself answers is no fault of ours: dp_rpc_wait then gives DP_OK and an
-// answer without result; its code and text say why. Errors that mean "too many requests" (code
-// -32005, 429, or a text that says so) are retried as HTTP 429 is. Text from a node is cut to 200
+// answer without result; its code and text say why. Errors that mean "too many requests" (by code
+// or by words, see rpc_match.c) are retried as HTTP 429 is. Text from a node is cut to 200
 // bytes, control characters replaced; one that repeats the URL's path or the login is left out.
 //
 // An answer that is no JSON (a proxy's page, a text that breaks off) is asked for again like a
@@ -59,7 +59,7 @@ DP_MUST dp_code dp_rpc_start(dp_rpc *r, uint64_t *ret_ticket, const char *method
 // Sends what is queued as batches: without it, they go when somebody waits or a batch is full.
 DP_MUST dp_code dp_rpc_flush(dp_rpc *r, dp_fault *fault);
 // Waits for one answer. Release it with dp_rpc_answer_done; it stays valid until then whatever
-// else is called. Faults name the endpoint and the method.
+// else is called. Faults name the endpoint (as their `file`) and the method.
 DP_MUST dp_code dp_rpc_wait(dp_rpc *r, uint64_t ticket, dp_rpc_answer *ret_answer,
                             dp_fault *fault);
 void dp_rpc_drop(dp_rpc *r, uint64_t ticket);

@@ -48,6 +48,7 @@ static void fail_call(dp_rpc_call_state *c, const dp_fault *why)
 	if (!c->is_dropped) c->fault = dp_alloc(sizeof *c->fault);
 	if (c->fault != NULL)
 		(void)dp_fail(c->fault, why->code, "%s (asked for %.60s)", why->text, c->method);
+	if (c->fault != NULL && why->file[0] != 0) dp_fault_file(c->fault, why->file);
 	end_call(c);
 }
 
@@ -180,7 +181,9 @@ static void send_later(dp_rpc *r, dp_rpc_call_state **calls, uint32_t count, con
 		calls[kept++] = c;
 	}
 	if (kept == 0) return;
-	dp_http_pause(r->http, tries, 0, why->text);
+	char what[sizeof why->text + 128];
+	(void)snprintf(what, sizeof what, "%.120s %s", dp_rpc_name(r), why->text);
+	dp_http_pause(r->http, tries, 0, what);
 	send_calls(r, calls, kept, r->batch_max);
 }
 
@@ -212,7 +215,8 @@ static void settle_calls(dp_rpc *r, dp_rpc_batch *b, dp_rpc_doc *doc, uint64_t s
 		refused += c->slot.fate == DP_RPC_REFUSED;
 		if (c->slot.fate != DP_RPC_BUSY) continue;
 		busy++;
-		(void)dp_fail(&why, DP_IO, "%.120s is busy (%s)", dp_rpc_name(r), c->slot.error);
+		(void)dp_fail(&why, DP_IO, "is busy (%s)", c->slot.error);
+		dp_fault_file(&why, dp_rpc_name(r));
 	}
 	dp_rpc_call_state **again = b->calls;
 	uint32_t kept = 0;
@@ -240,17 +244,19 @@ static void settle_nonsense(dp_rpc *r, dp_rpc_batch *b, uint32_t status, const d
 	if (b->count > 1 && (is_refusal || parse->code == DP_LIMIT)) {
 		halve(r, b->calls, b->count, b->count);
 	} else if (status >= 300) {
-		(void)dp_fail(&why, DP_IO, "%.120s answered HTTP %u", dp_rpc_name(r), status);
+		(void)dp_fail(&why, DP_IO, "answered HTTP %u", status);
+		dp_fault_file(&why, dp_rpc_name(r));
 		fail_calls(b->calls, b->count, &why);
 	} else if (parse->code != DP_BAD_BYTES) {
-		(void)dp_fail(&why, parse->code, "%.120s: %s", dp_rpc_name(r), parse->text);
+		(void)dp_fail(&why, parse->code, "%s", parse->text);
+		dp_fault_file(&why, dp_rpc_name(r));
 		fail_calls(b->calls, b->count, &why);
 	} else {
 		(void)dp_fail(&why, DP_BAD_BYTES,
-		              "%.120s answered something that is not JSON to %.60s "
+		              "answered something that is not JSON to %.60s "
 		              "(line %u, column %u): %.120s",
-		              dp_rpc_name(r), b->calls[0]->method, parse->line, parse->column,
-		              parse->text);
+		              b->calls[0]->method, parse->line, parse->column, parse->text);
+		dp_fault_file(&why, dp_rpc_name(r));
 		send_later(r, b->calls, b->count, &why);
 	}
 }
@@ -293,7 +299,8 @@ static void settle_body(dp_rpc *r, dp_rpc_batch *b, const char *body, size_t siz
 	} else {
 		char text[sizeof why.text];
 		memcpy(text, why.text, sizeof text);
-		(void)dp_fail(&why, code, "%.120s gave %.200s", dp_rpc_name(r), text);
+		(void)dp_fail(&why, code, "gave %.200s", text);
+		dp_fault_file(&why, dp_rpc_name(r));
 		fail_calls(b->calls, b->count, &why);
 	}
 }

@@ -9,7 +9,8 @@
 //   {"error":"rate limit"}                        proxies: an error that is only words
 //
 // The limits of endpoints have no common code. What says "batch" or "too large" in answer to more
-// than one call is taken for a batch that is too large; what speaks of a rate is waited for.
+// than one call is taken for a batch that is too large; what speaks of a rate is waited for. The
+// words are those of Alchemy, Ankr, Base, Chainstack, Infura and QuickNode.
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,18 +49,53 @@ static bool says(const char *text, const char *words)
 	return strcasestr(text, words) != NULL;
 }
 
+static bool says_any(const char *text, const char *const *words)
+{
+	DP_CHECK(text != NULL);
+	for (; *words != NULL; words++)
+		if (says(text, *words)) return true;
+	return false;
+}
+
+// Limits of one question or of a machine, which no waiting mends: "query returned more than 10000
+// results", "log response size exceeded", "block range limit exceeded", "gas limit reached".
+static const char *const sizes[] = {
+    "results",      "response size", "size limit", "size exceeded", "block range", "range limit",
+    "blocks range", "range is too",  "gas limit",  "stack limit",   "depth limit", "memory limit",
+    "time limit",   "timeout limit", "code size",  "log limit",     "logs limit",  NULL};
+
+static const char *const rates[] = {"rate limit",
+                                    "rate-limit",
+                                    "ratelimit",
+                                    "too many requests",
+                                    "capacity",
+                                    "request limit",
+                                    "requests limit",
+                                    "limit reached",
+                                    "limit exceeded",
+                                    "requests per second",
+                                    "request rate",
+                                    "per second limit",
+                                    "request count exceeded",
+                                    NULL};
+
+// -32005 is "limit exceeded" (EIP-1474), 429 is HTTP's. QuickNode's -32007 and Base's -32016 mean
+// something else in other software: they count where a limit is spoken of.
+static bool is_rate(int64_t code, const char *text)
+{
+	if (code == 429) return true;
+	if (says_any(text, sizes)) return false;
+	if (code == -32005) return true;
+	if ((code == -32007 || code == -32016) && says(text, "limit")) return true;
+	return says_any(text, rates);
+}
+
 static dp_rpc_fate judge_error(int64_t code, const char *text, uint32_t count)
 {
 	bool batch = code == -32600 || says(text, "batch") || says(text, "too large") ||
 	             says(text, "size exceeded");
 	if (count > 1 && batch) return DP_RPC_REFUSED;
-	// -32005 is "limit exceeded" (EIP-1474); some say it of a result with too many rows, which
-	// no waiting mends.
-	if (says(text, "results")) return DP_RPC_ERROR;
-	bool busy = code == -32005 || code == 429 || says(text, "rate limit") ||
-	            says(text, "rate-limit") || says(text, "too many requests") ||
-	            says(text, "capacity");
-	return busy ? DP_RPC_BUSY : DP_RPC_ERROR;
+	return is_rate(code, text) ? DP_RPC_BUSY : DP_RPC_ERROR;
 }
 
 // Codes are small integers, negative ones mostly; what is none counts as 0.

@@ -204,6 +204,20 @@ static dp_code kind_of(const dp_source_kind **ret_kind, const char **ret_path, c
 	return DP_OK;
 }
 
+// What looks like an address is no file, whatever stands before it: it is refused before somebody
+// tries to open it and says its name, password and all.
+static dp_code check_bare(const dp_source_kind *kind, const char *bare, const char *path,
+                          dp_fault *fault)
+{
+	struct stat st;
+	if (kind->takes_urls || strstr(bare, "://") == NULL || stat(bare, &st) == 0) return DP_OK;
+	return fail_path(path, fault,
+	                 dp_fail(fault, DP_BAD_CASE,
+	                         "is an address, and a source of kind %s is a "
+	                         "file or folder",
+	                         kind->name));
+}
+
 const char *dp_source_can_text(uint32_t can)
 {
 	switch ((dp_source_can)can) {
@@ -237,6 +251,7 @@ dp_code dp_source_open(dp_source **ret_source, const char *const *paths, uint32_
 	for (uint32_t i = 0; i < path_count && code == DP_OK; i++) {
 		code = kind_of(&kind, &bare[i], paths[i], options == NULL ? NULL : options->chain,
 		               fault);
+		if (code == DP_OK) code = check_bare(kind, bare[i], paths[i], fault);
 		if (code != DP_OK) break;
 		if (first == NULL) first = kind;
 		if (kind != first)

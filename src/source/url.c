@@ -6,6 +6,10 @@
 // A password with a raw '/', '?' or '#' in it moves the end of the place to the left: of
 // "http://u:12/x@node" a strict reader makes host "u", port 12. So an '@' behind the place is
 // refused, and dp_url_show shows nothing of such a URL but its scheme.
+//
+// What is shown is decided by a list of what is harmless, not of what is secret: the name of a kind
+// of source, letters before "://", a place that can be one. People mistype ("htp://", "wss://",
+// "evm_rpc:https://"), and a message about a mistake must not print the key in it.
 #include "source/url.h"
 
 #include <stdio.h>
@@ -15,6 +19,9 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "source/source.h"
+#include "source/source_kinds.h"
+
+enum { SCHEME_MAX = 8, PREFIX_MAX = 16 };
 
 // The bytes of "http://" or "https://", in any case; 0 when it is neither.
 static size_t scheme_size(const char *text)
@@ -57,11 +64,9 @@ static size_t host_size(const char *p, size_t n)
 	return i <= 253 ? i : 0; // the longest name that DNS knows
 }
 
-// What is wrong with it, or NULL.
-static const char *split(dp_url *out, const char *text)
+// What is wrong with it, or NULL. The scheme has `scheme` bytes, with its "://".
+static const char *split_behind(dp_url *out, const char *text, size_t scheme)
 {
-	size_t scheme = scheme_size(text);
-	if (scheme == 0) return "not a URL: it must begin with http:// or https://";
 	size_t size = strlen(text);
 	if (size > DP_URL_MAX) return "the URL is longer than 8192 bytes";
 	for (size_t i = 0; i < size; i++)
@@ -83,6 +88,7 @@ static const char *split(dp_url *out, const char *text)
 	}
 	out->host = p;
 	out->host_size = host_size(p, place);
+	DP_CHECK(out->host_size <= place);
 	if (out->host_size == 0) return "the URL has no host, or one that cannot be";
 	out->port = out->is_https ? 443 : 80;
 	if (out->host_size == place) return NULL;
@@ -96,6 +102,14 @@ static const char *split(dp_url *out, const char *text)
 	out->has_port = true;
 	out->port = port;
 	return NULL;
+}
+
+static const char *split(dp_url *out, const char *text)
+{
+	DP_CHECK(out != NULL && text != NULL);
+	size_t scheme = scheme_size(text);
+	if (scheme == 0) return "not a URL: it must begin with http:// or https://";
+	return split_behind(out, text, scheme);
 }
 
 dp_code dp_url_split(dp_url *ret_url, const char *text, dp_fault *fault)
@@ -169,23 +183,92 @@ dp_code dp_url_name(char **ret_name, const dp_url *url, dp_fault *fault)
 	return DP_OK;
 }
 
+//- showing ---------------------------------------------------------------------------------------
+
+// The kind of source of this name. With '_' for '-' and in capitals it is still no secret. "etl" is
+// either of two, and both read files.
+static const dp_source_kind *kind_meant(const char *name, size_t n)
+{
+	char plain[PREFIX_MAX + 1] = "";
+	if (n == 0 || n > PREFIX_MAX) return NULL;
+	for (size_t i = 0; i < n; i++) plain[i] = (char)(name[i] == '_' ? '-' : name[i]);
+	if (strcasecmp(plain, "etl") == 0) return &dp_source_eth_etl;
+	for (size_t i = 0; dp_source_kinds[i] != NULL; i++)
+		if (strcasecmp(plain, dp_source_kinds[i]->name) == 0) return dp_source_kinds[i];
+	return NULL;
+}
+
+// Where the scheme of something like a URL begins, behind prefixes; NULL: a path, and no secret.
+// *ret_end is behind its "://". What is behind "http:" or a kind that takes no files is meant as a
+// URL even without slashes; then the scheme ends with the colon, or is empty.
+static const char *find_scheme(const char *path, const char **ret_end)
+{
+	const char *mark = strstr(path, "://"), *begin = path;
+	DP_CHECK(ret_end != NULL);
+	if (mark != NULL) {
+		for (begin = mark; begin > path && begin[-1] != ':';) begin--;
+		*ret_end = mark + 3;
+		return begin;
+	}
+	size_t n = strcspn(path, ":");
+	const dp_source_kind *kind = path[n] == ':' ? kind_meant(path, n) : NULL;
+	if (kind != NULL) begin = path + n + 1;
+	n = strcspn(begin, ":");
+	bool is_meant = begin[n] == ':' && ((n == 4 && strncasecmp(begin, "http", 4) == 0) ||
+	                                    (n == 5 && strncasecmp(begin, "https", 5) == 0));
+	*ret_end = is_meant ? begin + n + 1 : begin;
+	return is_meant || (kind != NULL && kind->takes_urls) ? begin : NULL;
+}
+
+// The letters of a scheme, known or mistyped.
+static bool is_scheme(const char *text, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		char lower = (char)(text[i] | 0x20);
+		if (lower < 'a' || lower > 'z') return false;
+	}
+	return n > 0 && n <= SCHEME_MAX;
+}
+
+// host:port with what is hidden around it, or only "..." where the place cannot be told for sure.
+static int show_place(char *out, size_t cap, const char *text, size_t scheme)
+{
+	dp_url url;
+	DP_CHECK(cap > 0 && text != NULL);
+	if (split_behind(&url, text, scheme) != NULL || url.host_size > DP_URL_SHOWN_MAX - 80)
+		return snprintf(out, cap, "...");
+	bool has_rest = url.rest[0] != 0 && strcmp(url.rest, "/") != 0;
+	char port[8] = "";
+	if (url.has_port) (void)snprintf(port, sizeof port, ":%u", url.port);
+	return snprintf(out, cap, "%s%.*s%s%s", url.login != NULL ? "...@" : "", (int)url.host_size,
+	                url.host, port, has_rest ? "/..." : "");
+}
+
+// Something like a URL. Where its beginning is none of what we know, a "://" may stand anywhere in
+// it, behind a secret or in one: then nothing is shown.
+static int show_url(char out[DP_URL_SHOWN_MAX], const char *path, const char *scheme,
+                    const char *end)
+{
+	DP_CHECK(scheme >= path && end >= scheme);
+	size_t before = (size_t)(scheme - path), size = (size_t)(end - scheme);
+	size_t letters = strcspn(scheme, ":");
+	char start[SCHEME_MAX + 4] = "";
+	if ((before > 0 && kind_meant(path, before - 1) == NULL) ||
+	    (size > 0 && !is_scheme(scheme, letters)))
+		return snprintf(out, DP_URL_SHOWN_MAX, "...");
+	for (size_t i = 0; i < size; i++)
+		start[i] = (char)(i < letters ? scheme[i] | 0x20 : scheme[i]);
+	int n = snprintf(out, DP_URL_SHOWN_MAX, "%.*s%s", (int)before, path, start);
+	DP_CHECK(n >= 0 && n < DP_URL_SHOWN_MAX);
+	return n + show_place(out + n, DP_URL_SHOWN_MAX - (size_t)n, scheme, size);
+}
+
 size_t dp_url_show(char out[DP_URL_SHOWN_MAX], const char *path)
 {
 	DP_CHECK(out != NULL && path != NULL);
-	dp_url url;
-	int n;
-	if (!dp_url_is(path)) {
-		n = snprintf(out, DP_URL_SHOWN_MAX, "%s", path);
-	} else if (split(&url, path) != NULL || url.host_size > DP_URL_SHOWN_MAX - 40) {
-		n = snprintf(out, DP_URL_SHOWN_MAX, "%.*s...", (int)scheme_size(path), path);
-	} else {
-		bool has_rest = url.rest[0] != 0 && strcmp(url.rest, "/") != 0;
-		char port[8] = "";
-		if (url.has_port) (void)snprintf(port, sizeof port, ":%u", url.port);
-		n = snprintf(out, DP_URL_SHOWN_MAX, "http%s://%s%.*s%s%s", url.is_https ? "s" : "",
-		             url.login != NULL ? "...@" : "", (int)url.host_size, url.host, port,
-		             has_rest ? "/..." : "");
-	}
+	const char *end = NULL, *scheme = find_scheme(path, &end);
+	int n = scheme != NULL ? show_url(out, path, scheme, end)
+	                       : snprintf(out, DP_URL_SHOWN_MAX, "%s", path);
 	DP_CHECK(n >= 0);
 	return (size_t)n < DP_URL_SHOWN_MAX ? (size_t)n : DP_URL_SHOWN_MAX - 1;
 }

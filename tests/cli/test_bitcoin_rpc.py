@@ -99,6 +99,16 @@ class BitcoinRpc(dye.Case):
             "blk00000.dat", self.block_file(), "--start-height", FIRST)))
         self.assertEqual(by_node, self.case_of(self.by_file("export.json", self.export())))
 
+    def test_a_block_that_an_export_leaves_out_is_stated(self):
+        lines = [line for line in self.export().splitlines(True)
+                 if 107 not in (json.loads(line).get("number"),
+                                json.loads(line).get("block_number"))]
+        result = json.loads(self.by_file("holes.json", "".join(lines)))
+        said = result["assumptions"]
+        self.assertTrue(any("leaves out 1 block in 1 place" in text for text in said), said)
+        # The blocks that are there are there whole.
+        self.assertFalse(any("certain addresses" in text for text in said), said)
+
     def test_how_it_is_asked_does_not_matter(self):
         with rpc_server.Server(self.calls) as node:
             want = self.by_node(node)

@@ -74,6 +74,23 @@ class Movements(dye.Case):
             self.assertNotIn("hunter2", result.stderr)
             self.assertLess(len(result.stderr.splitlines()), 12)
 
+    def test_no_secret_of_an_address_is_printed_however_it_is_written(self):
+        case = self.case("typed", stolen=[{"address": "0x" + "01" * 20, "asset": "eth",
+                                           "amount": "1", "block": 1}])
+        for start in ("http://", "evm-rpc:http://", "bitcoin-rpc:https://", "evm_rpc:https://",
+                      "EVM-RPC:http://", "wss://", "htp://", "http:/", "http:", "evm-rpc:",
+                      "evm-rpc:wss://", "evm-rpc:htp://", "csv:http://"):
+            for rest in ("alice99:hunter2@127.0.0.1:1/v3/hunter2?k=hunter2#hunter2",
+                         "127.0.0.1:1/v3/hunter2?k=hunter2", "alice99:hun/hunter2@127.0.0.1:1/"):
+                for command in (["trace", case], ["movements", "--chain", "ethereum"]):
+                    result = dye.run(*command, start + rest, "--quiet", "--tries", "1")
+                    with self.subTest(command=command, url=start + rest):
+                        self.assertEqual(result.stdout, "")
+                        self.assertIn(result.returncode, (1, 2))
+                        self.assertNotIn("hunter2", result.stderr)
+                        self.assertNotIn("alice99", result.stderr)
+                        self.assertEqual(len(result.stderr.splitlines()), 1, result.stderr)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -1,5 +1,6 @@
 """What a casebook holds is not taken back by a source that cannot say: a node that lags, one of
-another ledger, a table without block hashes, a folder with a hole. And ranges that cannot be meant are refused.
+another ledger, a table without block hashes, a folder with a hole. And ranges that cannot be meant
+are refused.
 """
 # Covers: cli/run.c cli/trace.c
 import copy

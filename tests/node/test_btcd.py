@@ -187,7 +187,7 @@ class Login(Node):
                        ["http://%s:%s@127.0.0.1:%d" % (user, WRONG, NODE.port)], [NODE.url]):
             begun = time.monotonic()
             line = self.refused("trace", self.theft(), *source, "--quiet",
-                                says=["127.0.0.1:%d" % NODE.port, "password"])
+                                says=["127.0.0.1:%d" % NODE.port, "HTTP 401"])
             self.assertLess(time.monotonic() - begun, 5, line)
 
     def test_another_chain_is_refused(self):

@@ -15,6 +15,7 @@
 #include "bitcoin_maker.h"
 #include "bitcoin_render.h"
 #include "chain/digest.h"
+#include "codec/hex.h"
 #include "source/bitcoin_json.h"
 #include "source/blockfile.h"
 #include "source/source_kinds.h"
@@ -27,6 +28,8 @@ enum { CALLS_MAX = 1024, BLOCKS_MAX = 300 };
 typedef struct call {
 	char *method, *params; // without blanks
 	char *answer;          // members of the answer: "\"result\":..."
+	char *trouble;         // given in its place as often as
+	int troubles;
 } call;
 
 static struct {
@@ -73,6 +76,26 @@ static void tell_error(const char *method, const char *params, int code, const c
 	tell_owned(method, params, answer);
 }
 
+// The next `times` questions get this error, and then what was told.
+static void tell_trouble(const char *method, const char *params, int times, int code,
+                         const char *text)
+{
+	bool is_told = false;
+	pthread_mutex_lock(&node.lock);
+	for (size_t i = 0; i < node.count; i++) {
+		call *c = &node.call[i];
+		if (strcmp(c->method, method) != 0 || strcmp(c->params, params) != 0) continue;
+		free(c->trouble);
+		assert_true(asprintf(&c->trouble,
+		                     "\"result\":null,\"error\":{\"code\":%d,\"message\":\"%s\"}",
+		                     code, text) > 0);
+		c->troubles = times;
+		is_told = true;
+	}
+	pthread_mutex_unlock(&node.lock);
+	assert_true(is_told);
+}
+
 // Replaces text in an answer that was told.
 static void spoil(const char *method, const char *params, const char *from, const char *to)
 {
@@ -95,12 +118,13 @@ static void forget_all(void)
 		free(node.call[i].method);
 		free(node.call[i].params);
 		free(node.call[i].answer);
+		free(node.call[i].trouble);
 	}
 	node.count = 0;
 	node.asked[0] = 0;
 }
 
-static const call *find_call(const char *method, size_t n, const char *params, size_t m)
+static call *find_call(const char *method, size_t n, const char *params, size_t m)
 {
 	for (size_t i = 0; i < node.count; i++)
 		if (strlen(node.call[i].method) == n &&
@@ -132,13 +156,16 @@ static void answer_all(void *context, const t_http_request *q, t_http_reply *io_
 		size_t n = strcspn(m, "\"");
 		p = strstr(m, params_key) + strlen(params_key);
 		size_t k = strcspn(p, "]") + 1;
-		const call *c = find_call(m, n, p, k);
+		call *c = find_call(m, n, p, k);
+		bool is_trouble = c != NULL && c->troubles > 0;
+		if (is_trouble) c->troubles--;
 		size_t used = strlen(node.asked);
 		if (used + n + k + 3 < sizeof node.asked)
 			snprintf(node.asked + used, sizeof node.asked - used, "%.*s%.*s\n", (int)n,
 			         m, (int)k, p);
 		fprintf(f, "%s{\"id\":%llu,%s}", count == 0 ? "" : ",", id,
-		        c != NULL          ? c->answer
+		        is_trouble         ? c->trouble
+		        : c != NULL        ? c->answer
 		        : is_without_index ? no_tx
 		                           : no_height);
 	}
@@ -428,7 +455,9 @@ static void must_fail(const dp_source_options *options, dp_code code, const char
 	const reading *r = read_node(options);
 	if (r->code != code || strstr(r->fault.text, why) == NULL)
 		fail_msg("code %d, \"%s\" does not say \"%s\"", (int)r->code, r->fault.text, why);
-	assert_non_null(strstr(r->fault.text, "127.0.0.1:"));
+	// The node is named once, as the place.
+	assert_non_null(strstr(r->fault.file, "127.0.0.1:"));
+	assert_null(strstr(r->fault.text, "127.0.0.1"));
 }
 
 static reading by_blockfile(uint64_t last)
@@ -679,9 +708,79 @@ static void it_begins_where_it_is_told(void **state)
 	o.begin.tx_count = 1;
 	assert_int_equal(read_node(&o)->height[0], 3);
 	o.begin.has_height = o.begin.has_time = false;
-	must_fail(&o, DP_NOT_FOUND, "give --from");
+	must_fail(&o, DP_NOT_FOUND, "(txindex=1), the id is wrong, or it is in no block (yet)");
+	must_fail(&o, DP_NOT_FOUND, "--from HEIGHT");
 	o = (dp_source_options){.has_height_max = true, .height_max = 2};
 	assert_int_equal(read_node(&o)->count, 3);
+}
+
+// Bitcoin Core keeps no index of transactions unless it is told to.
+static void the_time_of_a_theft_counts_where_no_transaction_can_be_looked_up(void **state)
+{
+	(void)state;
+	tell_side(0, LAST, KNOWS_PREVOUTS, false);
+	is_without_index = true;
+	uint8_t tx[1][32];
+	memcpy(tx[0], made_at(0, 5)->tx[1].txid, 32);
+	dp_source_options o = {.begin = {.tx = (const uint8_t(*)[32])tx,
+	                                 .tx_count = 1,
+	                                 .has_tx_time = true,
+	                                 .tx_time = 1600000000 + 4 * 600 + 7200}};
+	assert_int_equal(read_node(&o)->code, DP_END);
+	assert_int_equal(now.height[0], 4);
+	// Two hours of slack, and not a second less.
+	o.begin.tx_time++;
+	assert_int_equal(read_node(&o)->height[0], 5);
+	// The earliest of all that is named counts.
+	o.begin.has_height = true;
+	o.begin.height = 2;
+	assert_int_equal(read_node(&o)->height[0], 2);
+	o.begin.height = 6;
+	assert_int_equal(read_node(&o)->height[0], 5);
+	is_without_index = false;
+	// Where it can be looked up the time does not count.
+	tell_side(0, LAST, KNOWS_PREVOUTS, true);
+	o.begin.has_height = false;
+	o.begin.tx_time = 0;
+	assert_int_equal(read_node(&o)->height[0], 5);
+}
+
+static void whoever_goes_on_needs_only_what_comes_next(void **state)
+{
+	(void)state;
+	reading want = by_blockfile(LAST);
+	uint8_t tx[1][32] = {{1}};
+	dp_source_options o = {.begin = {.has_followed = true,
+	                                 .followed = 4,
+	                                 .has_height = true,
+	                                 .has_time = true,
+	                                 .tx = (const uint8_t(*)[32])tx,
+	                                 .tx_count = 1}};
+	tell_side(0, LAST, KNOWS_PREVOUTS, true);
+	tell_tip("regtest", LAST, ",\"pruned\":true,\"pruneheight\":5");
+	dp_source *s = open_node(&o);
+	if (s == NULL) fail_msg("%s", now.fault.text);
+	assert_null(strstr(node.asked, "getrawtransaction"));
+	assert_null(strstr(node.asked, "getblockheader"));
+	assert_int_equal(s->seek(s, 5, &now.fault), DP_OK);
+	while (read_one(s)) {}
+	assert_same(&want, 5, &now);
+	dp_source_close(s);
+	// All is followed: nothing comes next, but the newest block may yet be another one.
+	for (o.begin.followed = LAST; o.begin.followed < LAST + 3; o.begin.followed++) {
+		s = open_node(&o);
+		if (s == NULL) fail_msg("%s", now.fault.text);
+		assert_int_equal(s->seek(s, LAST + 1, &now.fault), DP_OK);
+		assert_false(read_one(s));
+		assert_int_equal(now.code, DP_END);
+		dp_source_close(s);
+	}
+	o.begin.followed = 3;
+	must_fail(&o, DP_NOT_FOUND,
+	          "is pruned: it has blocks from 5 on, and 4 is where the casebook goes on");
+	// Nothing that was followed stands, so that nobody sought: blocks would be left out.
+	o.begin.followed = 5;
+	must_fail(&o, DP_NOT_FOUND, "trace into a new casebook");
 }
 
 static void it_resumes(void **state)
@@ -791,7 +890,8 @@ static void a_reorganisation_below_the_beginning_is_told(void **state)
 	tell_side(1, LAST + 1, KNOWS_PREVOUTS, true);
 	assert_false(read_one(s));
 	assert_int_equal(now.code, DP_BAD_BYTES);
-	assert_non_null(strstr(now.fault.text, "below block 5, with which this run began"));
+	assert_non_null(strstr(now.fault.text, "below block 5, with which this run began: "
+	                                       "trace into a new casebook"));
 	dp_source_close(s);
 	// Whoever resumes has read what is below, and can step back over it.
 	tell_side(0, LAST, KNOWS_PREVOUTS, true);
@@ -803,13 +903,13 @@ static void a_reorganisation_below_the_beginning_is_told(void **state)
 	dp_source_close(s);
 }
 
-static void a_chain_that_does_not_hold_together_is_told(void **state)
+static void a_node_that_gives_two_chains_is_told(void **state)
 {
 	(void)state;
 	tell_side(0, LAST, KNOWS_PREVOUTS, true);
 	char *hash = text_of(print_hash, made_at(1, 5)->hash);
 	tell_block(made_at(1, 5), KNOWS_PREVOUTS);
-	must_fail(NULL, DP_BAD_BYTES, "does not hold together at block 5");
+	must_fail(NULL, DP_IO, "one chain and then another at block 5: several nodes behind one");
 	free(hash);
 }
 
@@ -861,8 +961,6 @@ static void nodes_that_lack_blocks_are_refused(void **state)
 	must_fail(NULL, DP_NOT_FOUND, "is pruned: it has blocks from 4 on, and 0 is wanted");
 	o.begin = (dp_source_begin){.has_height = true, .height = 4};
 	assert_int_equal(read_node(&o)->code, DP_END);
-	tell_error("getblockchaininfo", "[]", -28, "Loading block index...");
-	must_fail(NULL, DP_BUSY, "the node is starting (Loading block index...)");
 	tell_error("getblockchaininfo", "[]", -32601, "Method not found");
 	assert_true(read_node(NULL)->code != DP_OK);
 	tell("getblockchaininfo", "[]", "[]");
@@ -872,6 +970,94 @@ static void nodes_that_lack_blocks_are_refused(void **state)
 	tell("getblockhash", "[0]",
 	     "\"000000000933ea01ad0ee984209779baaec3ced90fa3f408719526f8d77f4943\"");
 	must_fail(NULL, DP_BUSY, "still syncing");
+}
+
+//- tests: nodes in trouble ----------------------------------------------------------------------
+
+static void a_node_that_is_starting_is_waited_for(void **state)
+{
+	(void)state;
+	reading want = by_blockfile(LAST);
+	dp_source_options o = {.tries = 3};
+	tell_side(0, LAST, KNOWS_PREVOUTS, true);
+	tell_trouble("getblockchaininfo", "[]", 1, -28, "Loading block index...");
+	tell_trouble("getblockhash", "[3]", 1, -28, "Verifying blocks...");
+	tell_trouble("getblockcount", "[]", 1, -28, "Rescanning...");
+	assert_same(&want, 0, read_node(&o));
+	assert_non_null(strstr(
+	    notices, "the node is starting (Loading block index...): trying again in 0.25 s"));
+	assert_non_null(strstr(notices, "(Verifying blocks...)"));
+	assert_non_null(strstr(notices, "(Rescanning...)"));
+	// But not for ever.
+	o.tries = 2;
+	tell_trouble("getblockchaininfo", "[]", 5, -28, "Loading block index...");
+	must_fail(&o, DP_BUSY, "the node is starting (Loading block index...): try again later");
+	tell_side(0, LAST, KNOWS_PREVOUTS, true);
+	tell_trouble("getblockchaininfo", "[]", 0, 0, "");
+	tell_trouble("getblockhash", "[3]", 5, -28, "Loading block index...");
+	must_fail(&o, DP_BUSY, "the node is starting");
+}
+
+static bool is_enough(void *context)
+{
+	(void)context;
+	return strstr(notices, "trying again") != NULL;
+}
+
+static void waiting_ends_when_the_user_wants(void **state)
+{
+	(void)state;
+	dp_source_options o = {.watch = {.stopped = is_enough}};
+	tell_side(0, LAST, KNOWS_PREVOUTS, true);
+	tell_trouble("getblockchaininfo", "[]", 100, -28, "Loading block index...");
+	assert_int_equal(read_node(&o)->code, DP_BUSY);
+	assert_non_null(strstr(now.fault.text, "stopped while waiting"));
+}
+
+// One bad moment must not make it ask for less from then on.
+static void only_errors_about_arguments_make_it_ask_in_another_way(void **state)
+{
+	(void)state;
+	static const struct {
+		int code;
+		const char *text;
+		bool is_other; // another way of asking helps
+	} error[] = {
+	    {-32603, "Undo data expected but can't be read. Disk corruption?", false},
+	    {-28, "Loading block index...", false},
+	    {-1, "Block not found on disk", false},
+	    {-1, "Block not available (not fully downloaded)", false},
+	    {-1, "JSON value is not a boolean as expected", true},
+	    {-3, "Expected type bool, got number", true},
+	    {-8, "Invalid verbosity value", true},
+	    {-32602, "Invalid params", true},
+	    {-32601, "Method not found", true},
+	};
+	reading want = by_blockfile(LAST);
+	char params[96], raw[96];
+	char *hash = text_of(print_hash, made_at(0, 4)->hash);
+	snprintf(params, sizeof params, "[%s,3]", hash);
+	snprintf(raw, sizeof raw, "[%s,0]", hash);
+	for (size_t i = 0; i < sizeof error / sizeof error[0]; i++) {
+		dp_source_options o = {.begin = {.has_height = true, .height = 4}, .tries = 2};
+		forget_all();
+		tell_side(0, LAST, KNOWS_PREVOUTS, true);
+		tell_trouble("getblock", params, 1, error[i].code, error[i].text);
+		assert_same(&want, 4, read_node(&o));
+		assert_int_equal(strstr(node.asked, raw) != NULL, error[i].is_other);
+		assert_int_equal(strstr(notices, "block 4: ") != NULL, !error[i].is_other);
+		if (error[i].is_other) continue;
+		// It does not pass: the node's own words.
+		tell_error("getblock", params, error[i].code, error[i].text);
+		assert_int_equal(read_node(&o)->code, DP_IO);
+		assert_non_null(strstr(now.fault.text, error[i].text));
+		// What is thrown away does not come back.
+		notices[0] = 0;
+		tell_error("getblock", params, -1, "Block not available (pruned data)");
+		assert_int_equal(read_node(&o)->code, DP_IO);
+		assert_null(strstr(notices, "trying again"));
+	}
+	free(hash);
 }
 
 //- tests: nodes that lie -------------------------------------------------------------------------
@@ -905,14 +1091,16 @@ static void each_wrong_answer_is_told(void **state)
 	};
 	char params[96];
 	char *hash = text_of(print_hash, made_at(0, 3)->hash);
+	// The blocks below are not read: there is nothing to compare with what it says of them.
+	dp_source_options o = {.begin = {.has_height = true, .height = 3}};
 	snprintf(params, sizeof params, "[%s,3]", hash);
 	for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
 		forget_all();
 		tell_side(0, LAST, KNOWS_PREVOUTS, true);
 		spoil("getblock", params, wrong[i].from, wrong[i].to);
-		must_fail(NULL, DP_BAD_BYTES, wrong[i].why);
+		must_fail(&o, DP_BAD_BYTES, wrong[i].why);
 		assert_non_null(strstr(now.fault.text, "block 3"));
-		assert_int_equal(now.count, 3);
+		assert_int_equal(now.count, 0);
 	}
 	free(hash);
 }
@@ -953,14 +1141,35 @@ static void a_wrong_raw_block_or_transaction_is_told(void **state)
 static void a_value_that_an_earlier_block_contradicts_is_told(void **state)
 {
 	(void)state;
-	// Block 2 has the first prevouts: what they say is held against the coins of block 1.
-	char params[96];
-	char *hash = text_of(print_hash, made_at(0, 2)->hash);
-	snprintf(params, sizeof params, "[%s,3]", hash);
-	tell_side(0, LAST, KNOWS_PREVOUTS, true);
-	spoil("getblock", params, "\"value\":10.00000000", "\"value\":11.00000000");
-	must_fail(NULL, DP_BAD_BYTES, "does not say what the block that made this coin says");
-	free(hash);
+	// Each block from 2 on spends coins of the one before it, wherever the run began.
+	for (uint64_t h = 2; h <= LAST; h++)
+		for (uint64_t from = 0; from < h; from++) {
+			dp_source_options o = {.begin = {.has_height = true, .height = from}};
+			char params[96];
+			char *hash = text_of(print_hash, made_at(0, h)->hash);
+			snprintf(params, sizeof params, "[%s,3]", hash);
+			forget_all();
+			tell_side(0, LAST, KNOWS_PREVOUTS, true);
+			spoil("getblock", params, "\"value\":10.00000000", "\"value\":11.00000000");
+			must_fail(&o, DP_BAD_BYTES,
+			          "does not say what the block that made this coin says");
+			assert_int_equal(now.count, h - from);
+			free(hash);
+		}
+}
+
+// Coins are remembered to compare only as long as there is room: none, a few, or all.
+static void comparing_needs_no_memory_of_its_own(void **state)
+{
+	(void)state;
+	reading want = by_blockfile(LAST);
+	for (uint64_t memory = 40000; memory < 4000000; memory *= 3) {
+		dp_source_options o = {.memory_max = memory};
+		forget_all();
+		tell_side(0, LAST, KNOWS_PREVOUTS, true);
+		assert_same(&want, 0, read_node(&o));
+		assert_null(strstr(node.asked, "getrawtransaction"));
+	}
 }
 
 static void hashes_and_heights_that_are_none_are_told(void **state)
@@ -978,14 +1187,14 @@ static void hashes_and_heights_that_are_none_are_told(void **state)
 	char *hash = text_of(print_hash, made_at(0, 4)->hash);
 	snprintf(params, sizeof params, "[%s,3]", hash);
 	tell_error("getblock", params, -5, "Block not found");
-	must_fail(NULL, DP_BAD_BYTES, "does not hold together at block 4");
+	must_fail(NULL, DP_IO, "one chain and then another at block 4");
 	free(hash);
 }
 
-static void memory_may_run_out_anywhere(void **state)
+static void memory_may_run_out(knows what)
 {
-	(void)state;
-	tell_side(0, LAST, KNOWS_NUMBERS, true);
+	forget_all();
+	tell_side(0, LAST, what, true);
 	dp_source_options o = {.begin = {.has_height = true, .height = 4}, .in_flight = 2};
 	const char *paths[] = {url};
 	for (int64_t n = 0;; n++) {
@@ -1003,6 +1212,13 @@ static void memory_may_run_out_anywhere(void **state)
 		if (code == DP_END) break;
 		if (code != DP_NO_MEMORY) fail_msg("%d: %s", (int)code, fault.text);
 	}
+}
+
+static void memory_may_run_out_anywhere(void **state)
+{
+	(void)state;
+	memory_may_run_out(KNOWS_PREVOUTS);
+	memory_may_run_out(KNOWS_NUMBERS);
 }
 
 //- tests: the parts ------------------------------------------------------------------------------
@@ -1061,6 +1277,51 @@ static void amounts_are_exact(void **state)
 		if (amount(wrong[i], &units)) fail_msg("%s", wrong[i]);
 }
 
+// Bitcoin Cash: tokens stand before the script, and are no part of it.
+static void tokens_are_no_part_of_a_script(void **state)
+{
+	(void)state;
+	static const char script[] = "76a914000102030405060708090a0b0c0d0e0f1011121388ac";
+	static const char tokens[] =
+	    "ef00000000000000000000000000000000000000000000000000000000000000aa1001";
+	const dp_chain *cash = dp_chain_find("bitcoin-cash", 12);
+	char text[1024];
+	uint8_t bytes[25];
+	assert_true(dp_hex_decode(bytes, 25, script));
+	dp_addr payee = dp_addr_from_script(bytes, 25);
+	assert_int_equal(payee.kind, DP_ADDR_P2PKH);
+	dp_bitcoin_answer a = {.chain = cash};
+	dp_json *doc;
+	// An output of one transaction.
+	snprintf(text, sizeof text,
+	         "\"0200000001%064d00000000"
+	         "00"
+	         "ffffffff01%s3c%s%s00000000\"",
+	         0, "e803000000000000", tokens, script);
+	assert_int_equal(dp_json_parse(&doc, text, strlen(text), NULL), DP_OK);
+	assert_int_equal(dp_bitcoin_answer_hex(&a, doc, NULL), DP_OK);
+	dp_json_free(doc);
+	dp_bitcoin_outputs o;
+	dp_spent_coin coin;
+	assert_true(dp_bitcoin_outputs_of(&o, a.bytes, (size_t)a.size));
+	o.chain = cash;
+	assert_true(dp_bitcoin_outputs_next(&o, &coin));
+	assert_true(dp_addr_eq(&coin.from, &payee));
+	assert_int_equal(coin.value, 1000);
+	// What an input of a block spends.
+	snprintf(text, sizeof text,
+	         "{\"version\":1,\"merkleroot\":\"%064d\",\"time\":1,\"bits\":\"207fffff\","
+	         "\"nonce\":1,\"tx\":[{\"hex\":\"\",\"vin\":[]},{\"hex\":\"\",\"vin\":["
+	         "{\"prevout\":{\"value\":1,\"scriptPubKey\":{\"hex\":\"%s%s\"}}}]}]}",
+	         0, tokens, script);
+	assert_int_equal(dp_json_parse(&doc, text, strlen(text), NULL), DP_OK);
+	assert_int_equal(dp_bitcoin_answer_full(&a, doc, NULL), DP_OK);
+	dp_json_free(doc);
+	assert_int_equal(a.coin_count, 1);
+	assert_true(dp_addr_eq(&a.coin[0].from, &payee));
+	dp_bitcoin_answer_done(&a);
+}
+
 static void urls_of_bitcoin_nodes_are_recognised(void **state)
 {
 	(void)state;
@@ -1088,21 +1349,28 @@ int main(void)
 	    WITH_NODE(real_blocks_are_those_of_the_block_file),
 	    WITH_NODE(real_raw_blocks_are_those_of_the_block_file),
 	    WITH_NODE(it_begins_where_it_is_told),
+	    WITH_NODE(the_time_of_a_theft_counts_where_no_transaction_can_be_looked_up),
+	    WITH_NODE(whoever_goes_on_needs_only_what_comes_next),
 	    WITH_NODE(it_resumes),
 	    WITH_NODE(more_blocks_are_given_when_they_come),
 	    WITH_NODE(a_reorganisation_is_stepped_back_over),
 	    WITH_NODE(a_branch_that_is_shorter_for_a_while_is_stepped_back_over),
 	    WITH_NODE(a_reorganisation_below_the_beginning_is_told),
-	    WITH_NODE(a_chain_that_does_not_hold_together_is_told),
+	    WITH_NODE(a_node_that_gives_two_chains_is_told),
 	    WITH_NODE(other_chains_are_refused),
 	    WITH_NODE(a_signet_of_its_own_is_mentioned),
 	    WITH_NODE(nodes_that_lack_blocks_are_refused),
+	    WITH_NODE(a_node_that_is_starting_is_waited_for),
+	    WITH_NODE(waiting_ends_when_the_user_wants),
+	    WITH_NODE(only_errors_about_arguments_make_it_ask_in_another_way),
 	    WITH_NODE(each_wrong_answer_is_told),
 	    WITH_NODE(a_wrong_raw_block_or_transaction_is_told),
 	    WITH_NODE(a_value_that_an_earlier_block_contradicts_is_told),
+	    WITH_NODE(comparing_needs_no_memory_of_its_own),
 	    WITH_NODE(hashes_and_heights_that_are_none_are_told),
 	    WITH_NODE(memory_may_run_out_anywhere),
 	    cmocka_unit_test(amounts_are_exact),
+	    cmocka_unit_test(tokens_are_no_part_of_a_script),
 	    cmocka_unit_test(urls_of_bitcoin_nodes_are_recognised),
 	};
 	return cmocka_run_group_tests(tests, make_chain, free_chain);

@@ -318,6 +318,68 @@ static void test_silence_is_a_failure(void **state)
 	assert_non_null(strstr(fault.text, "sent nothing for 1 s, 2 times in a row"));
 }
 
+static void test_a_trickle_is_a_failure(void **state)
+{
+	(void)state;
+	static char slow[1000];
+	memset(slow, 'a', sizeof slow);
+	say((t_http_reply){.body = slow, .body_size = sizeof slow, .drip_ms = 100});
+	dp_http_options o = quick;
+	o.timeout_s = 1;
+	o.tries_max = 4; // of which each time-out takes 3
+	int64_t before = now_ms();
+	assert_int_equal(ask_once(o, "", 200), DP_IO);
+	assert_true(now_ms() - before < 5000);
+	assert_non_null(strstr(notices, "sent only "));
+	assert_non_null(strstr(fault.text, "sent only "));
+	assert_non_null(strstr(fault.text, " bytes of an answer in 1 s, 2 times in a row"));
+}
+
+// Slow on the wire and quick once unpacked: it ends by itself, and is told once.
+static void test_a_long_answer_is_told_and_waited_for(void **state)
+{
+	(void)state;
+	static char large[400001], packed[4096];
+	memset(large, 'a', sizeof large - 1);
+	size_t n = pack(packed, sizeof packed, large, 400000);
+	say((t_http_reply){
+	    .body = packed, .body_size = n, .drip_ms = 6, .headers = "Content-Encoding: gzip\r\n"});
+	dp_http_options o = quick;
+	o.timeout_s = 1;
+	int64_t before = now_ms();
+	assert_int_equal(ask_once(o, large, 200), DP_OK);
+	assert_true(now_ms() - before > 2000);
+	assert_int_equal(notice_count, 1);
+	assert_non_null(strstr(notices, " is slow: "));
+	assert_non_null(strstr(notices, " bytes in 1 s\n"));
+	assert_int_equal(t_http_requests(server), 1);
+}
+
+// Who works on something else for long is not to be held against the endpoint.
+static void test_a_caller_who_was_away_does_not_make_a_trickle(void **state)
+{
+	(void)state;
+	static char slow[40];
+	memset(slow, 'a', sizeof slow);
+	say((t_http_reply){.body = slow, .body_size = sizeof slow, .drip_ms = 50});
+	dp_http_options o = quick;
+	o.timeout_s = 1;
+	dp_http *h = open_http(o);
+	uint64_t ticket = post(h);
+	for (int i = 0; i < 30 && dp_http_stats_of(h).bytes_in < sizeof slow; i++) {
+		assert_int_equal(dp_http_run(h, &fault), DP_OK);
+		nanosleep(&(struct timespec){.tv_nsec = 700000000}, NULL);
+	}
+	char *body;
+	size_t size;
+	uint32_t status;
+	assert_int_equal(dp_http_wait(h, ticket, &body, &size, &status, &fault), DP_OK);
+	assert_int_equal(size, sizeof slow);
+	dp_free(body);
+	assert_int_equal(dp_http_stats_of(h).retries, 0);
+	dp_http_close(h);
+}
+
 static void test_a_refused_connection_is_tried_again(void **state)
 {
 	(void)state;
@@ -340,11 +402,121 @@ static void test_a_refused_login_is_final(void **state)
 	say((t_http_reply){.status = 403});
 	dp_http *h = open_http(quick);
 	assert_int_equal(ask(h, "", 200), DP_IO);
-	assert_non_null(strstr(fault.text, "refused the user and password (HTTP 401)"));
+	assert_string_equal(fault.text, "wants a login or key (HTTP 401): give a login, a cookie "
+	                                "file, or the URL with its key");
+	assert_int_equal(dp_http_login(h, "alice:wonder", &fault), DP_OK);
 	assert_int_equal(ask(h, "", 200), DP_IO);
-	assert_non_null(strstr(fault.text, "(HTTP 403)"));
+	assert_string_equal(fault.text,
+	                    "refused the user and password (HTTP 403): check the login, "
+	                    "the cookie file or the key");
 	assert_int_equal(t_http_requests(server), 2);
 	assert_int_equal(notice_count, 0);
+	dp_http_close(h);
+	snprintf(url, sizeof url, "http://127.0.0.1:%u/v3/K3Y", t_http_port(server));
+	assert_int_equal(ask_once(quick, "", 200), DP_IO);
+	assert_string_equal(fault.text,
+	                    "refused the key, or the path, in its URL (HTTP 403): check "
+	                    "the login, the cookie file or the key");
+}
+
+// What the body of a refusal is, and the end of the fault's text.
+static const struct {
+	uint32_t status;
+	const char *body, *end;
+} refusals[] = {
+    {403,
+     "{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":-32000,\"message\":"
+     "\"project ID does not have access to archive state\"}}",
+     "in its URL (HTTP 403), it says \"project ID does not have access to archive state\""},
+    {402, " {\"error\":\"plan exhausted\"}", "(HTTP 402), it says \"plan exhausted\""},
+    {401, "[{\"message\":\"no\"}]", "(HTTP 401), it says \"no\""},
+    {403, "\nforbidden\x1b[2J\x9b here\r\nsecond", "it says \"forbidden?[2J? here\""},
+    {403, "{\"message\":\"\\u001b[2J\\u009b\"}", "(HTTP 403), it says \"?[2J??\""},
+    {402, "<html><body>pay</body></html>", "larger plan (HTTP 402)"},
+    {402, "{\"error\":{\"message\":", "larger plan (HTTP 402)"},
+    {402, "{\"error\":{\"message\":7}}", "larger plan (HTTP 402)"},
+    {402, "{\"error\":{\"message\":{\"error\":\"deep\"}}}", "larger plan (HTTP 402)"},
+    {402, "[]", "larger plan (HTTP 402)"},
+    {402, " \r\n ", "larger plan (HTTP 402)"},
+    {403, "the key s3cretk3y is unknown",
+     "it says \"(words that repeat a part of the URL or of the login)\""},
+    {403, "{\"error\":\"no s3cretk3y\"}",
+     "it says \"(words that repeat a part of the URL or of the login)\""},
+};
+
+static void test_what_a_refusal_says_is_told(void **state)
+{
+	(void)state;
+	size_t count = sizeof refusals / sizeof *refusals;
+	static char large[200000];
+	memset(large, 'x', sizeof large);
+	for (size_t i = 0; i < count; i++)
+		say((t_http_reply){.status = refusals[i].status,
+		                   .body = (char *)(uintptr_t)refusals[i].body});
+	say((t_http_reply){.status = 403, .body = large, .body_size = sizeof large});
+	snprintf(url, sizeof url, "http://127.0.0.1:%u/v3/s3cretk3y", t_http_port(server));
+	dp_http *h = open_http(quick);
+	for (size_t i = 0; i < count; i++) {
+		assert_int_equal(ask(h, "", 200), DP_IO);
+		size_t n = strlen(fault.text), end = strlen(refusals[i].end);
+		if (n < end || strcmp(fault.text + n - end, refusals[i].end) != 0)
+			fail_msg("%zu: %s", i, fault.text);
+		assert_null(strstr(fault.text, "s3cretk3y"));
+	}
+	assert_int_equal(ask(h, "", 200), DP_IO);
+	assert_non_null(strstr(fault.text, "xxx...\""));
+	assert_true(strlen(fault.text) < 220);
+	assert_int_equal(notice_count, 0);
+	dp_http_close(h);
+}
+
+// A secret that would be cut in the middle is found before; characters are not cut at all.
+static void test_what_a_limit_says_is_in_the_notice(void **state)
+{
+	(void)state;
+	char far[200], wide[200];
+	snprintf(far, sizeof far, "%-114ss3cretk3y", "slow down,");
+	snprintf(wide, sizeof wide, "%-119s\xc3\xa9 and so on", "slow");
+	say((t_http_reply){.status = 429, .body = (char *)(uintptr_t) "50 a second"});
+	say((t_http_reply){.status = 429, .body = far});
+	say((t_http_reply){.status = 429, .body = wide});
+	say((t_http_reply){.body = "fine"});
+	snprintf(url, sizeof url, "http://127.0.0.1:%u/v3/s3cretk3y", t_http_port(server));
+	assert_int_equal(ask_once(quick, "fine", 200), DP_OK);
+	assert_non_null(strstr(notices, "is busy (HTTP 429), it says \"50 a second\": trying"));
+	assert_non_null(strstr(notices, "it says \"(words that repeat"));
+	assert_non_null(strstr(notices, "  ...\": trying"));
+	assert_null(strstr(notices, "s3cre"));
+}
+
+static void test_a_fault_names_the_place_once(void **state)
+{
+	(void)state;
+	static char large[2000];
+	memset(large, 'a', sizeof large);
+	char name[32], text[700];
+	snprintf(name, sizeof name, "127.0.0.1:%u", t_http_port(server));
+	say((t_http_reply){.status = 401});
+	say((t_http_reply){.status = 402});
+	say((t_http_reply){.status = 404});
+	say((t_http_reply){.status = 302, .headers = "Location: http://h/\r\n"});
+	say((t_http_reply){.body = large, .body_size = sizeof large});
+	say((t_http_reply){.status = 502});
+	dp_http_options o = quick;
+	o.answer_max = 1000;
+	o.tries_max = 2;
+	dp_http *h = open_http(o);
+	for (int i = 0; i < 6; i++) {
+		dp_code code = ask(h, "", 200);
+		assert_int_equal(code, i == 4 ? DP_LIMIT : DP_IO);
+		assert_string_equal(fault.file, name);
+		assert_null(strstr(fault.text, name));
+		dp_fault_format(&fault, text, sizeof text);
+		assert_int_equal(strncmp(text, name, strlen(name)), 0);
+		if (i == 4)
+			assert_string_equal(fault.text, "answers with more than 1000 bytes: allow "
+			                                "more memory (--memory)");
+	}
 	dp_http_close(h);
 }
 
@@ -544,6 +716,10 @@ static void test_no_message_holds_a_secret(void **state)
 	    {.status = 503},
 	    {.status = 500},
 	    {.status = 401, .headers = "WWW-Authenticate: Basic realm=\"s3cretpath\"\r\n"},
+	    {.status = 401, .body = "s3cretuser is nobody", .body_size = 20},
+	    {.status = 402, .body = "{\"error\":\"s3cretword\"}", .body_size = 22},
+	    {.status = 403, .body = "{\"error\":\"ks3cretquery\"}", .body_size = 24},
+	    {.status = 429, .body = "at /s3cretpath", .body_size = 14},
 	    {.status = 403},
 	    {.status = 404},
 	    {.status = 413},
@@ -685,6 +861,33 @@ static void test_every_allocation_may_fail(void **state)
 	assert_true(n > 8);
 }
 
+static void test_every_allocation_may_fail_while_a_refusal_is_read(void **state)
+{
+	(void)state;
+	say((t_http_reply){.status = 403, .body = "{\"error\":{\"message\":\"no\"}}"});
+	bool is_done = false;
+	uint32_t silent = 0;
+	for (int64_t n = 0; !is_done; n++) {
+		assert_true(n < 100);
+		dp_http *h = NULL;
+		uint64_t ticket;
+		char *body;
+		size_t size;
+		uint32_t status;
+		dp_mem_fail_after(n);
+		dp_code code = dp_http_open(&h, url, &quick, &fault);
+		if (code == DP_OK) code = dp_http_post(h, &ticket, "[1]", 3, &fault);
+		if (code == DP_OK) code = dp_http_wait(h, ticket, &body, &size, &status, &fault);
+		dp_mem_fail_after(-1);
+		is_done = code == DP_IO && strstr(fault.text, "\"no\"") != NULL;
+		silent += code == DP_IO;
+		if (code != DP_IO) assert_int_equal(code, DP_NO_MEMORY);
+		dp_http_close(h);
+		assert_int_equal(dp_mem_live(), live_before);
+	}
+	assert_true(silent > 1); // without memory for the words, the rest is told all the same
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, start, stop)
 
 int main(void)
@@ -699,8 +902,14 @@ int main(void)
 	    TEST(test_retry_after_is_honoured_as_seconds_and_as_a_date),
 	    TEST(test_dropped_and_cut_answers_are_asked_for_again),
 	    TEST(test_silence_is_a_failure),
+	    TEST(test_a_trickle_is_a_failure),
+	    TEST(test_a_long_answer_is_told_and_waited_for),
+	    TEST(test_a_caller_who_was_away_does_not_make_a_trickle),
 	    TEST(test_a_refused_connection_is_tried_again),
 	    TEST(test_a_refused_login_is_final),
+	    TEST(test_what_a_refusal_says_is_told),
+	    TEST(test_what_a_limit_says_is_in_the_notice),
+	    TEST(test_a_fault_names_the_place_once),
 	    TEST(test_redirects_stay_at_the_place),
 	    TEST(test_redirects_in_circles_end),
 	    TEST(test_other_statuses_are_final),
@@ -714,6 +923,7 @@ int main(void)
 	    TEST(test_the_user_can_stop_it),
 	    TEST(test_tickets_can_be_dropped_in_every_state),
 	    TEST(test_every_allocation_may_fail),
+	    TEST(test_every_allocation_may_fail_while_a_refusal_is_read),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

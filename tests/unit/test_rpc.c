@@ -46,6 +46,7 @@ typedef enum how {
 	RATE_OF_SOME,      // -32005 for every second call
 	RATE_OF_ALL,       // one object: too many requests
 	RATE_IN_WORDS,     // "error" is a string
+	RATE_BY_QUICKNODE, // -32007 from the third call on
 	HTTP_429,
 	DROPPED,
 	LEFT_OUT,
@@ -114,6 +115,12 @@ static size_t add_answer(char *out, size_t at, how h, const asked *c, uint32_t i
 	if (h == RATE_OF_SOME && i % 2 == 0)
 		return add(out, at,
 		           "{\"id\":%llu,\"error\":{\"code\":-32005,\"message\":\"slow\"}}", id);
+	if (h == RATE_BY_QUICKNODE && i % 30 >= 2)
+		return add(
+		    out, at,
+		    "{\"id\":%llu,\"error\":{\"code\":-32007,\"message\":\"50/second request "
+		    "limit reached - reduce calls per second\"}}",
+		    id);
 	if (h == GETH_ANSWER_LARGE && i >= 2)
 		return add(out, at,
 		           "{\"id\":%llu,\"error\":{\"code\":-32003,"
@@ -316,7 +323,9 @@ static void ask_in_vain(dp_rpc *r, uint32_t count, dp_code want, const char *wor
 		dp_rpc_answer a;
 		assert_int_equal(dp_rpc_wait(r, ticket[i], &a, &fault), want);
 		if (strstr(fault.text, words) == NULL) fail_msg("%s", fault.text);
-		assert_non_null(strstr(fault.text, "127.0.0.1:"));
+		// The place is named once, before the text.
+		assert_int_equal(strncmp(fault.file, "127.0.0.1:", 10), 0);
+		assert_null(strstr(fault.text, "127.0.0.1"));
 		assert_non_null(strstr(fault.text, "eth_times"));
 		assert_null(strstr(fault.text, "k3y0fmine99"));
 	}
@@ -367,8 +376,9 @@ static void test_a_flush_sends_what_is_queued(void **state)
 static void test_what_passes_passes(void **state)
 {
 	(void)state;
-	static const how passing[] = {IN_REVERSE,  STRING_IDS,    AS_HTML,  CUT_JSON, RATE_OF_SOME,
-	                              RATE_OF_ALL, RATE_IN_WORDS, HTTP_429, DROPPED};
+	static const how passing[] = {IN_REVERSE,   STRING_IDS,       AS_HTML,       CUT_JSON,
+	                              RATE_OF_SOME, RATE_OF_ALL,      RATE_IN_WORDS, HTTP_429,
+	                              DROPPED,      RATE_BY_QUICKNODE};
 	for (size_t i = 0; i < sizeof passing / sizeof *passing; i++) {
 		dp_rpc *r = open_rpc(&quick);
 		world.how = passing[i];
@@ -378,8 +388,79 @@ static void test_what_passes_passes(void **state)
 		ask_many(r, 1);
 		dp_rpc_close(r);
 	}
-	assert_non_null(strstr(notices, "is busy (slow): trying again in"));
-	assert_non_null(strstr(notices, "not JSON to eth_times"));
+	char line[100];
+	uint32_t port = t_http_port(server);
+	snprintf(line, sizeof line, "127.0.0.1:%u is busy (slow): trying again in", port);
+	assert_non_null(strstr(notices, line));
+	snprintf(line, sizeof line, "127.0.0.1:%u answered something that is not JSON to", port);
+	assert_non_null(strstr(notices, line));
+	snprintf(line, sizeof line, "127.0.0.1:%u is busy (50/second request limit", port);
+	assert_non_null(strstr(notices, line));
+}
+
+static dp_rpc_fate fate_of(int code, const char *words, uint32_t count)
+{
+	char text[400];
+	int n = snprintf(text, sizeof text, "{\"id\":1,\"error\":{\"code\":%d,\"message\":\"%s\"}}",
+	                 code, words);
+	dp_json *doc = NULL;
+	dp_rpc_slot slot[2] = {{.id = 1}, {.id = 2}};
+	dp_rpc_slot *const slots[2] = {&slot[0], &slot[1]};
+	assert_int_equal(dp_json_parse(&doc, text, (size_t)n, &fault), DP_OK);
+	assert_int_equal(dp_rpc_match(slots, count, doc, &fault), DP_OK);
+	dp_json_free(doc);
+	return slot[0].fate;
+}
+
+// What endpoints say. A rate is waited for; the size of one question is not, for it stays.
+static void test_a_rate_is_told_from_a_size(void **state)
+{
+	(void)state;
+	static const struct {
+		int code;
+		const char *words;
+		dp_rpc_fate fate;
+	} rows[] = {
+	    {-32007,
+	     "50/second request limit reached - reduce calls per second or upgrade your account at "
+	     "quicknode.com",
+	     DP_RPC_BUSY},
+	    {-32007, "Trie node missing", DP_RPC_ERROR},
+	    {-32016, "over rate limit", DP_RPC_BUSY},
+	    {-32016, "The execution failed due to an exception.", DP_RPC_ERROR},
+	    {-32005, "daily request count exceeded, request rate limited", DP_RPC_BUSY},
+	    {-32005, "limit exceeded", DP_RPC_BUSY},
+	    {-32000, "project ID request rate exceeded", DP_RPC_BUSY},
+	    {429, "Your app has exceeded its compute units per second capacity.", DP_RPC_BUSY},
+	    {-32000, "Your app has exceeded its throughput capacity", DP_RPC_BUSY},
+	    {429, "log limit", DP_RPC_BUSY},
+	    {-32000, "You've exceeded the RPS limit: too many requests per second", DP_RPC_BUSY},
+	    {-32000, "Rate Limit Exceeded", DP_RPC_BUSY},
+	    {0, "daily limit reached", DP_RPC_BUSY},
+	    {-32005, "query returned more than 10000 results", DP_RPC_ERROR},
+	    {-32602,
+	     "Log response size exceeded. You can make eth_getLogs requests with up to a 2K block "
+	     "range and no limit on the response size, or you can request any block range with a "
+	     "cap of 10K logs in the response.",
+	     DP_RPC_ERROR},
+	    {-32000, "block range limit exceeded", DP_RPC_ERROR},
+	    {-32614, "eth_getLogs is limited to a 10,000 range", DP_RPC_ERROR},
+	    {-32005, "block range is too wide", DP_RPC_ERROR},
+	    {-32000, "response size limit exceeded", DP_RPC_ERROR},
+	    {-32000, "max message response size exceeded", DP_RPC_ERROR},
+	    {-32000, "block gas limit reached", DP_RPC_ERROR},
+	    {-32000, "stack limit reached 1024 (1023)", DP_RPC_ERROR},
+	    {-32000, "execution time limit exceeded", DP_RPC_ERROR},
+	    {-32000, "execution timeout", DP_RPC_ERROR},
+	    {-32000, "missing trie node", DP_RPC_ERROR},
+	    {-32601, "the method trace_block does not exist/is not available", DP_RPC_ERROR},
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		if (fate_of(rows[i].code, rows[i].words, 1) != rows[i].fate)
+			fail_msg("%d %s", rows[i].code, rows[i].words);
+	assert_int_equal(fate_of(-32600, "batch limit exceeded", 2), DP_RPC_REFUSED);
+	assert_int_equal(fate_of(-32000, "response size exceeded", 2), DP_RPC_REFUSED);
+	assert_int_equal(fate_of(-32007, "50/second request limit reached", 2), DP_RPC_BUSY);
 }
 
 static void test_refused_batches_go_in_halves(void **state)
@@ -417,7 +498,7 @@ static void test_answers_that_are_too_large_go_in_halves(void **state)
 	dp_rpc *r = open_rpc(&o);
 	ask_many(r, 100);
 	world.size_each = 5000;
-	ask_in_vain(r, 1, DP_LIMIT, "more than 4000 bytes");
+	ask_in_vain(r, 1, DP_LIMIT, "more than 4000 bytes: allow more memory (--memory)");
 	ask_in_vain(r, 3, DP_LIMIT, "more than 4000 bytes");
 	dp_rpc_close(r);
 }
@@ -474,7 +555,9 @@ static void test_errors_of_the_node_are_answers(void **state)
 	assert_int_equal(dp_rpc_call(r, &a, "getblockhash", "[9]", &fault), DP_OK);
 	assert_null(a.result);
 	assert_int_equal(dp_rpc_fail(r, &a, "getblockhash", &fault), DP_IO);
-	assert_non_null(strstr(fault.text, "getblockhash: Block height out of?range (code -8)"));
+	assert_string_equal(fault.text, "answered an error to getblockhash: Block height out of?"
+	                                "range (code -8)");
+	assert_string_equal(fault.file, dp_rpc_name(r));
 	dp_rpc_answer_done(&a);
 	world.how = LONG_ERROR;
 	assert_int_equal(dp_rpc_call(r, &a, "x", "[9]", &fault), DP_OK);
@@ -650,6 +733,7 @@ int main(void)
 	    TEST(test_calls_travel_in_batches),
 	    TEST(test_a_flush_sends_what_is_queued),
 	    TEST(test_what_passes_passes),
+	    TEST(test_a_rate_is_told_from_a_size),
 	    TEST(test_refused_batches_go_in_halves),
 	    TEST(test_answers_that_are_too_large_go_in_halves),
 	    TEST(test_what_never_passes_is_a_fault),

@@ -123,6 +123,8 @@ static void an_address_that_nothing_can_be_told_from_is_refused_without_its_secr
 	    "csv:http://user:hunter2@node.example:9/",
 	    "htp://user:hunter2@node.example:8545/",
 	    "evm-rpc:htp://user:hunter2@node.example:8545/",
+	    "csv:wss://user:hunter2@node.example:8545/",
+	    "blk:htp://user:hunter2@node.example:8545/",
 	};
 	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
 		const char *kind;

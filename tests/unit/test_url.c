@@ -41,6 +41,34 @@ static void test_what_is_shown(void **state)
 	    {"http://", "http://..."},
 	    {"dump/blocks.csv", "dump/blocks.csv"},
 	    {"a@b:c/d?e", "a@b:c/d?e"},
+	    // With the name of a kind before it, in any writing.
+	    {"evm-rpc:http://user:PASSWORD99@host:1/v3/KEY", "evm-rpc:http://...@host:1/..."},
+	    {"bitcoin-rpc:https://host/KEY", "bitcoin-rpc:https://host/..."},
+	    {"evm_rpc:https://u:p@h/KEY", "evm_rpc:https://...@h/..."},
+	    {"EVM-RPC:HTTP://h?KEY", "EVM-RPC:http://h/..."},
+	    {"etl:http://h/KEY", "etl:http://h/..."},
+	    {"secret:http://h/KEY", "..."},
+	    {"csv:evm-rpc:http://h/KEY", "..."},
+	    {"user:word@http://h/KEY", "..."},
+	    // Mistyped: nobody knows any more what is what.
+	    {"wss://host/v3/KEY", "wss://host/..."},
+	    {"htp://u:w@host/v3/KEY", "htp://...@host/..."},
+	    {"htp://u:w/x@host/v3/KEY", "htp://..."},
+	    {"4ttp://host/v3/KEY", "..."},
+	    {"mysecretscheme://host", "..."},
+	    {"://KEY@host", "..."},
+	    {"http:/u:w@h/p://KEY", "..."},
+	    {"evm-rpc:http://h:8545,http://u:w@h", "evm-rpc:http://..."},
+	    {"http:/u:w@host/KEY", "http:..."},
+	    {"https:u:w@host/KEY", "https:...@host/..."},
+	    {"evm-rpc:http:/host/KEY", "evm-rpc:http:..."},
+	    {"evm-rpc:u:w@host:8545/KEY", "evm-rpc:...@host:8545/..."},
+	    {"evm-rpc:node:8545", "evm-rpc:node:8545"},
+	    {"evm-rpc:", "evm-rpc:..."},
+	    // Files.
+	    {"csv:/data/a:b/c@d.csv", "csv:/data/a:b/c@d.csv"},
+	    {"httpd.csv:old", "httpd.csv:old"},
+	    {"https", "https"},
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		char out[DP_URL_SHOWN_MAX];
@@ -54,6 +82,56 @@ static void test_what_is_shown(void **state)
 	assert_int_equal(dp_url_show(out, longest), DP_URL_SHOWN_MAX - 1);
 	memcpy(longest, "http://", 7);
 	assert_int_equal(dp_url_show(out, longest), strlen("http://..."));
+}
+
+// splitmix64: the same on every machine, so that a seed is a test.
+static uint32_t below(uint64_t *io_state, uint32_t n)
+{
+	uint64_t z = *io_state += 0x9e3779b97f4a7c15u;
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+	return (uint32_t)((z ^ (z >> 31)) % n);
+}
+
+// A secret of 4 to 12 characters that begins with a capital S, as no other part of a URL does.
+static void make_secret(char out[16], uint64_t *io_state)
+{
+	static const char any[] = "SSabz019-._~!$&'()*+,;=:@/?#% \\\x01\xff\"[]://";
+	uint32_t n = 4 + below(io_state, 9);
+	memset(out, 0, 16);
+	for (uint32_t i = 0; i < n; i++)
+		out[i] = i % 4 == 0 ? 'S' : any[below(io_state, sizeof any - 1)];
+}
+
+// Every secret begins with "S" and has one at each fourth place: of any four characters of it that
+// are shown, one is an S.
+static void test_no_part_of_a_secret_is_shown(void **state)
+{
+	(void)state;
+	static const char *const starts[] = {"http://",         "https://",
+	                                     "HTTP://",         "evm-rpc:http://",
+	                                     "wss://",          "bitcoin-rpc:https://",
+	                                     "htp://",          "evm_rpc:https://",
+	                                     "http:/",          "x:http://",
+	                                     "bitcoin-rpc:",    "://",
+	                                     "evm-rpc:htts://", "evm-rpc:evm-rpc:http://"};
+	static const char *const hosts[] = {"node", "10.0.0.1:8545", "[::1]:1", "", "a.b:", "n:x"};
+	uint64_t rng = 4242;
+	for (int i = 0; i < 200000; i++) {
+		char secret[5][16], url[200], shown[DP_URL_SHOWN_MAX];
+		for (int k = 0; k < 5; k++) make_secret(secret[k], &rng);
+		uint32_t has = 1 + below(&rng, 31); // which parts there are
+		const char *host = hosts[below(&rng, sizeof hosts / sizeof *hosts)];
+		// Where no '@' and no '/' stand between, nobody can tell a secret from a host.
+		snprintf(url, sizeof url, "%s%s%s%s%s%s%s%s%s%s%s%s",
+		         starts[below(&rng, sizeof starts / sizeof *starts)],
+		         has & 3 ? secret[0] : "", has & 2 ? ":" : "", has & 2 ? secret[1] : "",
+		         has & 3 ? "@" : "", host, has & 4 ? "/v3/" : "", has & 4 ? secret[2] : "",
+		         has & 8 ? "?key=" : "", has & 8 ? secret[3] : "", has & 16 ? "#" : "",
+		         has & 16 ? secret[4] : "");
+		dp_url_show(shown, url);
+		if (strchr(shown, 'S') != NULL) fail_msg("%s is shown as %s", url, shown);
+	}
 }
 
 static void assert_parts(const char *text, const char *without, const char *name, const char *login)
@@ -166,6 +244,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_only_http_and_https_are_urls),
 	    cmocka_unit_test(test_what_is_shown),
+	    cmocka_unit_test(test_no_part_of_a_secret_is_shown),
 	    cmocka_unit_test(test_parts),
 	    cmocka_unit_test(test_odd_urls_are_refused),
 	    cmocka_unit_test(test_places_are_compared),
