@@ -190,8 +190,9 @@ static dp_code unknown_value(dp_engine *e, const dp_tx *tx, const dp_utxo_shape 
 	if (!e->options.assume_clean)
 		return dp_fail(fault, DP_BAD_BYTES,
 		               "block %llu, transaction %s, input %u spends %s, whose value is "
-		               "in no source: add the block that made it or a .spent.json "
-		               "beside the file, or go on with --assume-clean",
+		               "in no source: add the block that made it, the rev file beside "
+		               "a blk file or a .spent.json beside a bare block, or go on with "
+		               "--assume-clean",
 		               (unsigned long long)e->block->height, txid, at, spent);
 	dp_u256 known = DP_U256_ZERO, wanted = DP_U256_ZERO;
 	for (uint32_t i = 0; i < sh->inputs; i++) {

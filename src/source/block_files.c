@@ -386,6 +386,56 @@ static dp_code agree(dp_block_files *files, uint32_t i, const dp_chain **io_chai
 	                              l->chain->name, (*io_chain)->name));
 }
 
+static bool is_same_folder(const dp_block_file *a, const dp_block_file *b)
+{
+	size_t n = a->path == NULL ? 0 : (size_t)(base_name(a->path) - a->path);
+	size_t m = b->path == NULL ? 0 : (size_t)(base_name(b->path) - b->path);
+	return n == m && (n == 0 || memcmp(a->path, b->path, n) == 0);
+}
+
+// By folder, then by number; `context` are the files.
+static int compare_places(const void *a, const void *b, void *context)
+{
+	const dp_block_file *file = context;
+	uint32_t i = *(const uint32_t *)a, k = *(const uint32_t *)b;
+	const dp_block_file *x = &file[i], *y = &file[k];
+	size_t n = x->path == NULL ? 0 : (size_t)(base_name(x->path) - x->path);
+	size_t m = y->path == NULL ? 0 : (size_t)(base_name(y->path) - y->path);
+	if (n != m) return n < m ? -1 : 1;
+	int c = n == 0 ? 0 : memcmp(x->path, y->path, n);
+	if (c != 0) return c;
+	if (x->number != y->number) return x->number < y->number ? -1 : 1;
+	return i < k ? -1 : i > k;
+}
+
+// Numbers the folders, and marks the last framed file of each. The last by number: other names,
+// which have none, count only where there is no number.
+static dp_code find_folders(dp_block_files *files, dp_fault *fault)
+{
+	uint32_t count = (uint32_t)files->count, folder = 0;
+	uint32_t *at = dp_alloc(((size_t)count + 1) * sizeof *at);
+	if (at == NULL) return dp_fail(fault, DP_NO_MEMORY, "out of memory");
+	for (uint32_t i = 0; i < count; i++) at[i] = i;
+	qsort_r(at, count, sizeof *at, compare_places, files->file);
+	dp_block_file *last = NULL;
+	for (uint32_t i = 0; i < count; i++) {
+		dp_block_file *f = &files->file[at[i]];
+		const dp_block_file *before = i == 0 ? NULL : &files->file[at[i - 1]];
+		bool is_new = before == NULL || !is_same_folder(before, f);
+		if (is_new) last = NULL;
+		if (is_new && i > 0) folder++;
+		f->folder = folder;
+		if (!f->is_framed) continue;
+		bool is_later = last == NULL || f->number != DP_BLOCK_FILE_NO_NUMBER;
+		if (!is_later) continue;
+		if (last != NULL) last->is_last = false;
+		f->is_last = true;
+		last = f;
+	}
+	dp_free(at);
+	return DP_OK;
+}
+
 dp_code dp_block_files_look(dp_block_files *files, const dp_chain **ret_chain,
                             const dp_chain *expected, dp_fault *fault)
 {
@@ -398,6 +448,7 @@ dp_code dp_block_files_look(dp_block_files *files, const dp_chain **ret_chain,
 		DP_TRY(look_at(files, i, &l, fault));
 		DP_TRY(agree(files, i, &chain, &l, fault));
 	}
+	DP_TRY(find_folders(files, fault));
 	if (chain == NULL) chain = dp_chain_find("bitcoin", strlen("bitcoin"));
 	DP_CHECK(chain != NULL);
 	if (chain->kind != DP_CHAIN_UTXO)
@@ -482,8 +533,8 @@ static dp_code end_record(dp_block_files *files, const dp_block_file *f, const d
                           uint64_t at, uint32_t size, bool may_end, dp_fault *fault)
 {
 	static const char cut_off[] =
-	    "the file ends in the middle of a block: only the last blkNNNNN.dat, "
-	    "which a node may still be writing, may do so";
+	    "the file ends in the middle of a block: only the last blkNNNNN.dat "
+	    "of a folder, which a node may still be writing, may do so";
 	bool has_size = f->size - at >= DP_BLOCK_FRAME_SIZE;
 	// An impossible size is no reason to believe that more was to come.
 	bool is_possible =
@@ -501,11 +552,11 @@ static dp_code end_record(dp_block_files *files, const dp_block_file *f, const d
 }
 
 static dp_code scan_framed(dp_block_files *files, dp_block_index *index, const dp_chain *chain,
-                           uint32_t i, bool is_last, dp_fault *fault)
+                           uint32_t i, dp_fault *fault)
 {
 	const dp_block_file *f = &files->file[i];
 	// Under any other name it is somebody's copy, and incomplete.
-	bool may_end = is_last && (f->path == NULL || dp_block_files_is_name(f->path));
+	bool may_end = f->is_last && (f->path == NULL || dp_block_files_is_name(f->path));
 	uint64_t at = 0;
 	while (at < f->size) {
 		uint8_t b[SCAN_SIZE] = {0};
@@ -546,14 +597,11 @@ dp_code dp_block_files_scan(dp_block_files *files, dp_block_index *index, const 
                             dp_fault *fault)
 {
 	DP_CHECK(files != NULL && index != NULL && chain != NULL);
-	uint32_t count = (uint32_t)files->count, last = 0;
+	uint32_t count = (uint32_t)files->count;
 	dp_code code = DP_OK;
-	for (uint32_t i = 0; i < count; i++)
-		if (files->file[i].is_framed) last = i;
 	for (uint32_t i = 0; i < count && code == DP_OK; i++)
-		code = files->file[i].is_framed
-		           ? scan_framed(files, index, chain, i, i == last, fault)
-		           : scan_bare(files, index, chain, i, fault);
+		code = files->file[i].is_framed ? scan_framed(files, index, chain, i, fault)
+		                                : scan_bare(files, index, chain, i, fault);
 	dp_block_reader_done(&files->scanner); // others have readers of their own
 	return code;
 }

@@ -22,7 +22,9 @@ typedef struct dp_block_file {
 	uint64_t size;
 	uint64_t number;    // of blkNNNNN.dat; DP_BLOCK_FILE_NO_NUMBER for any other name
 	uint8_t xor_key[8]; // zeros where there is none
+	uint32_t folder;    // the same number for files of the same folder; below their count
 	bool is_framed;     // records of a blkNNNNN.dat; else one bare block
+	bool is_last;       // of the framed files of its folder: a node may be writing it
 } dp_block_file;
 
 #define DP_BLOCK_FILE_NO_NUMBER UINT64_MAX
@@ -50,7 +52,7 @@ typedef struct dp_block_files {
 	dp_block_file *file;
 	uint64_t count, cap;
 	uint32_t magic;       // of all records, after dp_block_files_look
-	uint32_t records_cut; // the last record of the last file, when it is not complete yet
+	uint32_t records_cut; // last records of last files that are not complete yet
 	dp_block_reader scanner;
 } dp_block_files;
 

@@ -24,7 +24,7 @@ typedef struct run {
 	uint32_t root, tip;
 	uint64_t height; // of the root
 	dp_u128 work;
-	bool has_height;
+	enum { HEIGHT_NONE, HEIGHT_STATED, HEIGHT_DEMANDED, HEIGHT_FIXED } known;
 } run;
 
 //- adding ----------------------------------------------------------------------------------------
@@ -158,9 +158,10 @@ static bool is_genesis_of(const dp_chain *chain, const uint8_t hash[32])
 {
 	static const char prefix[] = "bip122:";
 	uint8_t start[16];
+	// A chain that split off is named after the first block of its own, which is not its first:
+	// that is the first of the chain that it kept the mark of.
+	if (chain != NULL) chain = dp_chain_by_magic(chain->magic);
 	if (chain == NULL || strncmp(chain->caip2, prefix, sizeof prefix - 1) != 0) return false;
-	// A chain that split off is named after the first block of its own, which is not its first.
-	if (dp_chain_by_magic(chain->magic) != chain) return false;
 	const char *hex = chain->caip2 + sizeof prefix - 1;
 	if (strlen(hex) != 32 || !dp_hex_decode(start, sizeof start, hex)) return false;
 	for (size_t i = 0; i < sizeof start; i++)
@@ -168,22 +169,64 @@ static bool is_genesis_of(const dp_chain *chain, const uint8_t hash[32])
 	return true;
 }
 
+// Does any child of the block state the height above `height`?
+static dp_code ask_children(const dp_block_index *x, bool *ret_confirmed, uint32_t place,
+                            uint64_t height, const dp_block_height_of *h, dp_fault *fault)
+{
+	uint32_t at = x->place[place].child;
+	*ret_confirmed = false;
+	for (; at != DP_BLOCK_NONE && !*ret_confirmed; at = x->place[at].sibling) {
+		bool is_known;
+		uint64_t stated;
+		DP_TRY(h->ask(h->context, &is_known, &stated, &x->place[at], fault));
+		*ret_confirmed = is_known && stated == height + 1;
+	}
+	return DP_OK;
+}
+
 static dp_code find_height(const dp_block_index *x, run *r, const dp_block_height_of *h,
                            dp_fault *fault)
 {
 	static const uint8_t zero[32];
 	const dp_block_place *p = &x->place[r->root];
-	DP_CHECK(!r->has_height);
+	uint64_t ruled_from = h->chain == NULL ? 0 : h->chain->bip34_height;
+	DP_CHECK(r->known == HEIGHT_NONE);
 	if (memcmp(p->prev, zero, 32) == 0 || is_genesis_of(h->chain, p->prev)) {
 		r->height = memcmp(p->prev, zero, 32) == 0 ? 0 : 1;
-		r->has_height = true;
+		r->known = HEIGHT_FIXED;
 		return DP_OK;
 	}
-	DP_TRY(h->ask(h->context, &r->has_height, &r->height, p, fault));
-	if (r->has_height && r->height > UINT32_MAX - DP_BLOCK_INDEX_MAX)
-		return dp_fail(fault, DP_BAD_BYTES,
-		               "the first block states an impossible height, %llu",
-		               (unsigned long long)r->height);
+	bool is_known;
+	DP_TRY(h->ask(h->context, &is_known, &r->height, p, fault));
+	if (!is_known) return DP_OK;
+	r->known = HEIGHT_DEMANDED;
+	if (r->height >= ruled_from) return DP_OK;
+	bool is_confirmed;
+	DP_TRY(ask_children(x, &is_confirmed, r->root, r->height, h, fault));
+	r->known = is_confirmed ? HEIGHT_STATED : HEIGHT_NONE;
+	return DP_OK;
+}
+
+// The user's number belongs to the run that states none, else to the lowest.
+static dp_code take_height_start(run *runs, uint64_t count, run *unknown,
+                                 const dp_block_height_of *h, dp_fault *fault)
+{
+	uint64_t ruled_from = h->chain == NULL ? 0 : h->chain->bip34_height;
+	run *r = unknown == NULL ? &runs[0] : unknown;
+	if (h->height_start > UINT32_MAX - DP_BLOCK_INDEX_MAX)
+		return dp_fail(fault, DP_BAD_CASE, "no chain is as long as --start-height %llu",
+		               (unsigned long long)h->height_start);
+	for (uint64_t i = 0; i < count && unknown == NULL; i++)
+		if (runs[i].height < r->height) r = &runs[i];
+	// Where a height has to be stated, or follows from the parent, nobody has to say it.
+	bool is_free = h->height_start < ruled_from && r->known != HEIGHT_FIXED;
+	if (unknown == NULL && !is_free && r->height != h->height_start)
+		return dp_fail(fault, DP_BAD_CASE,
+		               "the first block is that of height %llu, not of --start-height "
+		               "%llu: leave it out",
+		               (unsigned long long)r->height, (unsigned long long)h->height_start);
+	r->height = h->height_start;
+	if (r->known == HEIGHT_NONE) r->known = HEIGHT_STATED;
 	return DP_OK;
 }
 
@@ -195,7 +238,7 @@ static dp_code find_heights(const dp_block_index *x, run *runs, uint64_t count,
 	DP_CHECK(count > 0);
 	for (uint64_t i = 0; i < count; i++) {
 		DP_TRY(find_height(x, &runs[i], h, fault));
-		if (runs[i].has_height) continue;
+		if (runs[i].known != HEIGHT_NONE) continue;
 		if (unknown != NULL)
 			return dp_fail(
 			    fault, DP_BAD_BYTES,
@@ -203,17 +246,17 @@ static dp_code find_heights(const dp_block_index *x, run *runs, uint64_t count,
 			    "height: give the blocks between them, or one piece at a time");
 		unknown = &runs[i];
 	}
-	if (unknown == NULL) return DP_OK;
-	if (!h->has_height_start)
+	if (h->has_height_start) DP_TRY(take_height_start(runs, count, unknown, h, fault));
+	if (unknown != NULL && unknown->known == HEIGHT_NONE)
 		return dp_fail(
 		    fault, DP_BAD_CASE,
 		    "the blocks are too old to state their height: give the height of the "
 		    "first one with --start-height");
-	if (h->height_start > UINT32_MAX - DP_BLOCK_INDEX_MAX)
-		return dp_fail(fault, DP_BAD_CASE, "no chain is as long as --start-height %llu",
-		               (unsigned long long)h->height_start);
-	unknown->height = h->height_start;
-	unknown->has_height = true;
+	for (uint64_t i = 0; i < count; i++)
+		if (runs[i].height > UINT32_MAX - DP_BLOCK_INDEX_MAX)
+			return dp_fail(fault, DP_BAD_BYTES,
+			               "the first block states an impossible height, %llu",
+			               (unsigned long long)runs[i].height);
 	return DP_OK;
 }
 
@@ -232,22 +275,84 @@ static int compare_runs(const void *a, const void *b)
 	return 0;
 }
 
-// Leaves those runs that claim no heights in common, keeping the one with more work of two that
-// do. Sorted by height, a new run can only overlap the end of what was kept: keeping the kept
-// disjoint makes one pass enough.
-static uint64_t drop_stale_runs(const dp_block_index *x, run *runs, uint64_t count)
+static int compare_parents(const void *a, const void *b, void *context)
+{
+	const dp_block_place *place = context;
+	const run *x = a, *y = b;
+	int c = memcmp(place[x->root].prev, place[y->root].prev, 32);
+	if (c != 0) return c;
+	return x->root < y->root ? -1 : x->root > y->root;
+}
+
+// Runs whose first blocks have one parent are branches of one tree, though that block is not here:
+// the one with most work is kept, as in any tree. Its root's sibling link leads to the others.
+static uint64_t join_branches(dp_block_index *x, run *runs, uint64_t count)
 {
 	uint64_t kept = 0;
+	qsort_r(runs, count, sizeof *runs, compare_parents, x->place);
+	for (uint64_t i = 0; i < count; i++) {
+		run *best = kept == 0 ? NULL : &runs[kept - 1], *r = &runs[i];
+		bool is_joined = best != NULL &&
+		                 memcmp(x->place[best->root].prev, x->place[r->root].prev, 32) == 0;
+		if (!is_joined) {
+			runs[kept++] = *r;
+			continue;
+		}
+		bool is_better =
+		    r->work > best->work || (r->work == best->work && r->tip < best->tip);
+		uint32_t head = is_better ? r->root : best->root;
+		uint32_t other = is_better ? best->root : r->root;
+		if (is_better) {
+			x->place[head].sibling = other; // with those behind it
+			*best = *r;
+		} else {
+			x->place[other].sibling = x->place[head].sibling;
+			x->place[head].sibling = other;
+		}
+	}
+	DP_CHECK(kept > 0 && kept <= count);
+	return kept;
+}
+
+static const char *file_of(const dp_block_index *x, const dp_block_height_of *h, uint32_t place)
+{
+	const char *name =
+	    h->file_name == NULL ? NULL : h->file_name(h->context, x->place[place].file);
+	return name == NULL ? "the files" : name;
+}
+
+// Two runs, of which the second begins before there is a gap behind the first.
+static dp_code fail_touching(const dp_block_index *x, const run *low, const run *high,
+                             const dp_block_height_of *h, dp_fault *fault)
+{
+	uint64_t height = high->height;
+	uint32_t at = low->tip;
+	const char *name = file_of(x, h, high->root);
+	DP_CHECK(high->height <= run_end(x, low) + 1);
+	if (height == low->height)
+		return dp_fail(fault, DP_BAD_BYTES,
+		               "block %llu in %s and another block %llu in %s follow blocks that "
+		               "are in none of the files, and not the same: a file is missing",
+		               (unsigned long long)height, name, (unsigned long long)height,
+		               file_of(x, h, low->root));
+	while (low->height + x->place[at].depth > height - 1) at = x->place[at].parent;
+	return dp_fail(fault, DP_BAD_BYTES,
+	               "block %llu in %s follows a block that is in none of the files, where "
+	               "block %llu in %s is another one: a file is missing",
+	               (unsigned long long)height, name, (unsigned long long)(height - 1),
+	               file_of(x, h, at));
+}
+
+// Puts runs in order of their heights, with a gap between any two.
+static dp_code sort_runs(const dp_block_index *x, run *runs, uint64_t count,
+                         const dp_block_height_of *h, dp_fault *fault)
+{
 	DP_CHECK(count > 0);
 	qsort(runs, count, sizeof *runs, compare_runs);
-	for (uint64_t i = 0; i < count; i++) {
-		bool overlaps = kept > 0 && runs[i].height <= run_end(x, &runs[kept - 1]);
-		if (!overlaps)
-			runs[kept++] = runs[i];
-		else if (runs[i].work > runs[kept - 1].work)
-			runs[kept - 1] = runs[i];
-	}
-	return kept;
+	for (uint64_t i = 1; i < count; i++)
+		if (runs[i].height <= run_end(x, &runs[i - 1]) + 1)
+			return fail_touching(x, &runs[i - 1], &runs[i], h, fault);
+	return DP_OK;
 }
 
 static dp_code lay_out(dp_block_index *x, const run *runs, uint64_t count, dp_fault *fault)
@@ -290,13 +395,28 @@ dp_code dp_block_index_order(dp_block_index *index, const dp_block_height_of *he
 	dp_code code = DP_OK;
 	if (reached != index->place_count)
 		code = dp_fail(fault, DP_BAD_BYTES, "the blocks name one another as parents");
+	if (code == DP_OK) run_count = join_branches(index, runs, run_count);
 	if (code == DP_OK) code = find_heights(index, runs, run_count, height_of, fault);
-	if (code == DP_OK) {
-		run_count = drop_stale_runs(index, runs, run_count);
-		code = lay_out(index, runs, run_count, fault);
-	}
+	if (code == DP_OK) code = sort_runs(index, runs, run_count, height_of, fault);
+	if (code == DP_OK) code = lay_out(index, runs, run_count, fault);
 	dp_free(runs);
 	return code;
+}
+
+uint32_t dp_block_index_siblings(const dp_block_index *index, uint32_t place)
+{
+	uint32_t count = 0;
+	DP_CHECK(index != NULL && place < index->place_count);
+	const dp_block_place *p = &index->place[place];
+	uint32_t at = p->parent == DP_BLOCK_NONE ? place : index->place[p->parent].child;
+	for (; at != DP_BLOCK_NONE; at = index->place[at].sibling) {
+		const dp_block_place *q = &index->place[at];
+		bool may_be_equal =
+		    p->tx_count == 0 || q->tx_count == 0 || p->tx_count == q->tx_count;
+		count += q->file == p->file && may_be_equal;
+	}
+	DP_CHECK(count > 0);
+	return count;
 }
 
 uint64_t dp_block_index_bytes(const dp_block_index *index)

@@ -47,13 +47,19 @@ typedef struct dp_block_index {
 } dp_block_index;
 
 // What the index has to ask about the first block of a chain whose parent it does not have.
+//
+// What a block states is believed where it must state it (from the chain's bip34_height on, or
+// where a chain has none), and below where a child states one more: early miners wrote anything
+// there. What the user says goes before a statement that nobody demanded, and is refused where it
+// contradicts one that was.
 typedef struct dp_block_height_of {
 	// The height that the block states of itself; *ret_known false when it states none.
 	dp_code (*ask)(void *context, bool *ret_known, uint64_t *ret_height,
 	               const dp_block_place *place, dp_fault *fault);
+	const char *(*file_name)(void *context, uint32_t file); // for messages; may be NULL
 	void *context;
-	const dp_chain *chain;
-	bool has_height_start; // what the user says
+	const dp_chain *chain; // may be NULL: no height is demanded
+	bool has_height_start; // of the first block: what the user says
 	uint64_t height_start;
 } dp_block_height_of;
 
@@ -64,9 +70,16 @@ DP_MUST dp_code dp_block_index_add(dp_block_index *index, bool *ret_is_new,
                                    const dp_block_spot *spot, dp_fault *fault);
 
 // Fills order[]. Blocks that do not connect with one another make several runs, put in order of
-// their heights; where two runs claim the same heights the one with less work is stale.
+// their heights. There must be a gap of heights between two: where they touch or overlap, blocks
+// between a common ancestor and one of them are missing, the work of the two cannot be compared,
+// and it is a fault, for whichever was followed might be the one that lost. Blocks count as stale
+// only beside others of the same ancestor.
 DP_MUST dp_code dp_block_index_order(dp_block_index *index, const dp_block_height_of *height_of,
                                      dp_fault *fault);
+
+// How many blocks of `place`'s file have its parent and may have as many transactions, itself among
+// them. Of blocks in the order, after ordering.
+uint32_t dp_block_index_siblings(const dp_block_index *index, uint32_t place);
 
 uint64_t dp_block_index_bytes(const dp_block_index *index);
 void dp_block_index_done(dp_block_index *index);

@@ -27,6 +27,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "chain/bitcoin.h"
+#include "codec/hex.h"
 #include "source/block_ahead.h"
 #include "source/block_files.h"
 #include "source/block_index.h"
@@ -39,6 +40,10 @@ enum {
 	// Header times may lie this many seconds off the time of day: a node takes a block whose
 	// time is two hours ahead of its own clock (Bitcoin Core, MAX_FUTURE_BLOCK_TIME).
 	TIME_SLACK = 2 * 60 * 60,
+	// So many blocks at the end may have no undo data because they are not connected yet. If
+	// there are more, undo files are missing.
+	UNCONNECTED_MAX = 10,
+	BCH_HEIGHT = 478559, // of the first block that is Bitcoin Cash's and not Bitcoin's
 	NAME_SIZE = DP_FAULT_FILE_MAX + 32,
 };
 #define MEMORY_DEFAULT (UINT64_C(4) << 30)
@@ -47,8 +52,8 @@ enum {
 
 // A block on its way, and everything that is needed to work on it.
 typedef struct slot {
-	uint32_t place;         // in the index
-	uint32_t undo_expected; // where its undo record should be
+	uint32_t place; // in the index
+	dp_undo_hint hint;
 	bool has_undo_file, has_companion;
 	dp_code code; // of the work
 	dp_fault fault;
@@ -73,6 +78,8 @@ typedef struct blockfile {
 	slot *slot;
 	uint32_t slot_count;
 	uint64_t first, end;  // of the order: what is to be read
+	uint64_t undo_end;    // of the order: the last block before it has undo data, for sure
+	uint64_t memory_left; // for coins and directories of undo files
 	uint64_t post_at;     // next block of the order to be worked on
 	uint64_t order_at;    // next block of the order to be given out
 	uint64_t bytes_ahead; // of blocks that are posted and not released
@@ -136,9 +143,14 @@ static dp_code read_beside(const blockfile *f, slot *s, const dp_block_place *p,
 {
 	const dp_block_file *file = &f->files.file[p->file];
 	s->has_companion = false;
-	if (s->has_undo_file)
-		return dp_undo_files_find(&f->undo, &s->undo, &s->reader, p->file, s->undo_expected,
-		                          &s->builder.block, dp_bitcoin_order(&s->decoder), fault);
+	if (s->has_undo_file) {
+		const dp_undo_wanted wanted = {.block = &s->builder.block,
+		                               .order = dp_bitcoin_order(&s->decoder),
+		                               .bytes = s->bytes,
+		                               .size = p->size};
+		return dp_undo_files_find(&f->undo, &s->undo, &s->reader, p->file, &s->hint,
+		                          &wanted, fault);
+	}
 	if (file->is_framed || file->path == NULL) return DP_OK;
 	return dp_spent_load(&s->spent, &s->has_companion, file->path, fault);
 }
@@ -163,6 +175,27 @@ static void work_on_slot(void *context, uint32_t number)
 
 //- giving out blocks -----------------------------------------------------------------------------
 
+static uint64_t at_most(uint64_t whole, uint64_t part)
+{
+	return part < whole ? whole - part : 1; // 0 would be no maximum
+}
+
+// Prepares a slot for the block that is to be worked on next. Coins and directories of undo files
+// share what memory is left.
+static void fill_slot(blockfile *f, slot *s, uint32_t number)
+{
+	const dp_block_place *p = &f->index.place[number];
+	s->place = number;
+	// Genesis was never connected: its coinbase can not be spent.
+	s->has_undo_file = p->height != 0 && dp_undo_files_has(&f->undo, p->file);
+	if (!s->has_undo_file) return;
+	f->undo.bytes_max = at_most(f->memory_left, f->settler.coins.bytes);
+	dp_undo_files_expect(&f->undo, &s->hint, p->file);
+	f->settler.coins.bytes_max = at_most(f->memory_left, dp_undo_files_bytes(&f->undo));
+	s->hint.siblings = dp_block_index_siblings(&f->index, number);
+	s->hint.is_connected = f->post_at + 1 < f->undo_end;
+}
+
 // Fills free slots, and wakes others only when half of them are free: a wake-up costs as much as a
 // small block.
 static void post_blocks(blockfile *f)
@@ -174,11 +207,7 @@ static void post_blocks(blockfile *f)
 		const dp_block_place *p = &f->index.place[number];
 		bool is_alone = f->bytes_ahead == 0;
 		if (!is_alone && f->bytes_ahead + p->size > AHEAD_BYTES_MAX) break;
-		slot *s = &f->slot[dp_ahead_slot(&f->ahead, count)];
-		s->place = number;
-		// Genesis was never connected: its coinbase can not be spent.
-		s->has_undo_file = p->height != 0 && dp_undo_files_has(&f->undo, p->file);
-		if (s->has_undo_file) dp_undo_files_expect(&f->undo, &s->undo_expected, p->file);
+		fill_slot(f, &f->slot[dp_ahead_slot(&f->ahead, count)], number);
 		f->bytes_ahead += p->size;
 	}
 	if (count > 0) dp_ahead_post(&f->ahead, count);
@@ -211,6 +240,23 @@ static dp_settle_beside beside_of(const blockfile *f, const slot *s, char name[N
 	return b;
 }
 
+// Takes down what undo data was found. Where coins are not remembered, a block without must be one
+// of the last.
+static dp_code settle_undo(blockfile *f, slot *s, const dp_block_place *p, dp_fault *fault)
+{
+	DP_TRY(dp_undo_files_settle(&f->undo, p->file, &s->hint, s->undo.record, &f->index, fault));
+	bool is_covered = f->settler.keep_no_coins && f->order_at + 1 < f->undo_end;
+	if (s->undo.record != DP_UNDO_NONE || !is_covered) return DP_OK;
+	const char *path = f->undo.dir[p->file].rev.path;
+	dp_code code =
+	    dp_fail(fault, DP_BAD_BYTES,
+	            "lacks the undo data of block %u, and that of a later block is there: the "
+	            "file was cut at the end of a record, or belongs to another copy of the blocks",
+	            p->height);
+	if (fault != NULL && path != NULL) dp_fault_file(fault, path);
+	return code;
+}
+
 static dp_code give_slot(blockfile *f, slot *s, const dp_block **ret_block, dp_fault *fault)
 {
 	const dp_block_place *p = &f->index.place[s->place];
@@ -219,14 +265,11 @@ static dp_code give_slot(blockfile *f, slot *s, const dp_block **ret_block, dp_f
 		if (fault != NULL) *fault = s->fault;
 		return s->code;
 	}
-	if (s->has_undo_file)
-		DP_TRY(dp_undo_files_settle(&f->undo, p->file, s->undo_expected, s->undo.record,
-		                            &f->index, fault));
+	if (s->has_undo_file) DP_TRY(settle_undo(f, s, p, fault));
 	dp_settle_beside beside = beside_of(f, s, name);
 	dp_code code = dp_settle(&f->settler, &s->builder, &s->decoder, &s->info, &beside, fault);
 	if (code != DP_OK) return place_fault(f, p, fault, code);
 	f->base.stats.values_unknown = f->settler.values_unknown;
-	f->base.stats.records_cut = f->files.records_cut + f->undo.records_cut;
 	f->base.stats.bytes_read += p->size;
 	*ret_block = s->block;
 	return DP_OK;
@@ -240,7 +283,10 @@ static dp_code blockfile_next(dp_source *source, const dp_block **ret_block, dp_
 	if (f->order_at == f->end) return DP_END;
 	if (!f->ahead.is_open) DP_TRY(dp_ahead_open(&f->ahead, f->threads, work_on_slot, f, fault));
 	if (f->is_given) {
-		f->bytes_ahead -= f->index.place[f->index.order[f->order_at - 1]].size;
+		uint32_t number = f->index.order[f->order_at - 1];
+		const dp_block_place *given = &f->index.place[number];
+		f->bytes_ahead -= given->size;
+		dp_undo_files_given(&f->undo, given->file);
 		dp_ahead_release(&f->ahead);
 		f->is_given = false;
 	}
@@ -299,6 +345,13 @@ static dp_code ask_height(void *context, bool *ret_known, uint64_t *ret_height,
 	return code;
 }
 
+static const char *name_file(void *context, uint32_t file)
+{
+	const blockfile *f = context;
+	const char *path = f->files.file[file].path;
+	return path == NULL ? NULL : base_name(path);
+}
+
 static uint64_t unknowable_seed(void)
 {
 	uint64_t seed = 0;
@@ -322,8 +375,7 @@ static blockfile *make(const dp_source_options *options)
 	f->base.kind = &dp_source_blockfile;
 	f->base.next = blockfile_next;
 	f->base.close = blockfile_close;
-	f->settler.coins.bytes_max =
-	    options->memory_max == 0 ? MEMORY_DEFAULT : options->memory_max;
+	f->memory_left = options->memory_max == 0 ? MEMORY_DEFAULT : options->memory_max;
 	f->settler.coins.seed = unknowable_seed();
 	f->index.seed = f->settler.coins.seed + 1;
 	for (uint32_t i = 0; i < slot_count; i++)
@@ -355,58 +407,126 @@ static uint64_t find_begin(const blockfile *f, const dp_source_begin *begin)
 	return at;
 }
 
-// Does the undo data beside the files give every value from block `first` of the order on? The
-// node's last file may lack its undo file: then none of its blocks is connected yet.
-static bool is_covered(const blockfile *f, uint64_t first)
+// From the end of what is to be read back to the first block that has undo data, but no further
+// than blocks may be that are not connected. *ret_end is the place behind that block.
+static dp_code find_undo_end(blockfile *f, uint64_t *ret_end, dp_fault *fault)
 {
 	const dp_block_index *x = &f->index;
-	uint64_t last = 0;
-	bool has_any = false;
-	for (uint32_t i = 0; i < f->files.count; i++) {
-		const dp_block_file *file = &f->files.file[i];
-		bool is_numbered = file->number != DP_BLOCK_FILE_NO_NUMBER;
-		if (is_numbered && file->number > last) last = file->number;
-		has_any = has_any || dp_undo_files_has(&f->undo, i);
+	uint64_t end = f->end;
+	DP_CHECK(f->first <= f->end);
+	for (; end > f->first && f->end - end <= UNCONNECTED_MAX; end--) {
+		bool has_undo = false;
+		const dp_block_place *p = &x->place[x->order[end - 1]];
+		DP_TRY(dp_undo_files_probe(&f->undo, &has_undo, p, fault));
+		if (has_undo) break;
 	}
-	for (uint64_t i = first; i < x->order_count && has_any; i++) {
-		const dp_block_place *p = &x->place[x->order[i]];
-		if (p->height == 0 || dp_undo_files_has(&f->undo, p->file)) continue;
-		if (f->files.file[p->file].number != last) return false;
-	}
-	return has_any;
+	*ret_end = end;
+	return DP_OK;
 }
 
-// Decides which blocks of the order are read, and whether coins have to be remembered.
-static void choose_range(blockfile *f, const dp_source_options *options)
+// Does the undo data beside the files give every value, but of the last few blocks?
+static bool is_covered(const blockfile *f)
 {
 	const dp_block_index *x = &f->index;
-	f->first = find_begin(f, &options->begin);
-	f->settler.keep_no_coins = is_covered(f, f->first);
-	if (!f->settler.keep_no_coins) f->first = 0; // values come from the blocks before
-	f->end = x->order_count;
-	while (options->has_height_max && f->end > f->first &&
-	       x->place[x->order[f->end - 1]].height > options->height_max)
-		f->end--;
-	f->order_at = f->post_at = f->first;
-	f->base.opening_known_zero = x->is_from_start && f->first == 0;
-	f->settler.is_complete = f->base.opening_known_zero;
+	bool has_any = false;
+	for (uint32_t i = 0; i < f->files.count && !has_any; i++)
+		has_any = dp_undo_files_has(&f->undo, i);
+	if (!has_any || f->end - f->undo_end > UNCONNECTED_MAX) return false;
+	for (uint64_t i = f->first; i < f->undo_end; i++) {
+		const dp_block_place *p = &x->place[x->order[i]];
+		if (p->height != 0 && !dp_undo_files_has(&f->undo, p->file)) return false;
+	}
+	return true;
+}
+
+// What is to be read, once its beginning is chosen.
+static void measure_range(blockfile *f)
+{
+	const dp_block_index *x = &f->index;
 	if (f->first == f->end) return;
 	f->base.stats.height_first = x->place[x->order[f->first]].height;
 	f->base.stats.height_last = x->place[x->order[f->end - 1]].height;
 	f->settler.height_next = f->base.stats.height_first;
-	for (uint64_t i = f->first; i < f->end; i++)
-		f->base.stats.bytes_total += x->place[x->order[i]].size;
+	for (uint64_t i = f->first; i < f->end; i++) {
+		const dp_block_place *p = &x->place[x->order[i]];
+		f->base.stats.bytes_total += p->size;
+		dp_undo_files_use(&f->undo, p->file);
+	}
+}
+
+// Decides which blocks of the order are read, and whether coins have to be remembered.
+static dp_code choose_range(blockfile *f, const dp_source_options *options, dp_fault *fault)
+{
+	const dp_block_index *x = &f->index;
+	f->first = find_begin(f, &options->begin);
+	f->end = x->order_count;
+	while (options->has_height_max && f->end > f->first &&
+	       x->place[x->order[f->end - 1]].height > options->height_max)
+		f->end--;
+	DP_TRY(find_undo_end(f, &f->undo_end, fault));
+	f->settler.keep_no_coins = is_covered(f);
+	if (!f->settler.keep_no_coins) {
+		f->first = 0; // values come from the blocks before
+		f->undo_end = 0;
+		while (options->has_height_max && f->end > 0 &&
+		       x->place[x->order[f->end - 1]].height > options->height_max)
+			f->end--;
+	}
+	f->order_at = f->post_at = f->first;
+	f->base.opening_known_zero = x->is_from_start && f->first == 0;
+	f->settler.is_complete = f->base.opening_known_zero;
+	measure_range(f);
+	return DP_OK;
+}
+
+// Bitcoin Cash kept Bitcoin's mark and all blocks up to the split: the one after it tells.
+static dp_code check_split(const blockfile *f, dp_fault *fault)
+{
+	const dp_block_index *x = &f->index;
+	const dp_chain *bch = dp_chain_find("bitcoin-cash", strlen("bitcoin-cash"));
+	uint64_t low = 0, high = x->order_count;
+	uint8_t start[16];
+	DP_CHECK(bch != NULL);
+	if (!dp_chain_same_magic(f->base.chain, bch)) return DP_OK;
+	while (low < high) { // heights rise
+		uint64_t middle = low + (high - low) / 2;
+		if (x->place[x->order[middle]].height < BCH_HEIGHT)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	const dp_block_place *p = low == x->order_count ? NULL : &x->place[x->order[low]];
+	if (p == NULL || p->height != BCH_HEIGHT) return DP_OK;
+	const char *hex = bch->caip2 + strlen("bip122:");
+	DP_CHECK(dp_hex_decode(start, sizeof start, hex));
+	bool is_bch = true;
+	for (size_t i = 0; i < sizeof start; i++) is_bch = is_bch && start[i] == p->hash[31 - i];
+	if (is_bch == (f->base.chain == bch)) return DP_OK;
+	dp_code code =
+	    is_bch ? dp_fail(fault, DP_BAD_CASE,
+	                     "these are blocks of Bitcoin Cash: block %d is its first of its own. "
+	                     "Name the chain bitcoin-cash",
+	                     BCH_HEIGHT)
+	           : dp_fail(fault, DP_BAD_CASE,
+	                     "these are no blocks of Bitcoin Cash, but of Bitcoin: block %d is "
+	                     "not the one with which Bitcoin Cash began",
+	                     BCH_HEIGHT);
+	const char *path = f->files.file[p->file].path;
+	if (fault != NULL && path != NULL) dp_fault_file(fault, path);
+	return code;
 }
 
 // Everything up to the first block, once the files are known.
 static dp_code prepare(blockfile *f, const dp_source_options *options, dp_fault *fault)
 {
 	DP_TRY(dp_block_files_look(&f->files, &f->base.chain, options->chain, fault));
+	f->undo.bytes_max = f->memory_left;
 	DP_TRY(dp_undo_files_open(&f->undo, &f->files, f->base.chain, fault));
 	if (f->undo_bytes != NULL) dp_undo_files_give(&f->undo, 0, f->undo_bytes, f->undo_size);
 	DP_TRY(dp_block_files_scan(&f->files, &f->index, f->base.chain, fault));
 	const dp_block_height_of height_of = {
 	    .ask = ask_height,
+	    .file_name = name_file,
 	    .context = f,
 	    .chain = f->base.chain,
 	    .has_height_start = options->has_height_start,
@@ -414,16 +534,20 @@ static dp_code prepare(blockfile *f, const dp_source_options *options, dp_fault 
 	};
 	DP_TRY(dp_block_index_order(&f->index, &height_of, fault));
 	uint64_t index_bytes = dp_block_index_bytes(&f->index);
-	if (index_bytes >= f->settler.coins.bytes_max)
+	if (index_bytes >= f->memory_left)
 		return dp_fail(
 		    fault, DP_LIMIT,
 		    "the headers of %llu blocks take more than the %llu MiB allowed: allow "
 		    "more memory, or give fewer files",
 		    (unsigned long long)f->index.place_count,
-		    (unsigned long long)(f->settler.coins.bytes_max >> 20));
-	f->settler.coins.bytes_max -= index_bytes;
+		    (unsigned long long)(f->memory_left >> 20));
+	f->memory_left -= index_bytes;
+	f->settler.coins.bytes_max = at_most(f->memory_left, dp_undo_files_bytes(&f->undo));
+	f->undo.bytes_max = f->memory_left;
+	DP_TRY(check_split(f, fault));
 	if (f->base.chain->has_mweb) f->base.gaps |= DP_GAP_PRIVATE;
-	choose_range(f, options);
+	DP_TRY(choose_range(f, options, fault));
+	for (uint32_t i = 0; i < f->slot_count; i++) f->slot[i].spent.chain = f->base.chain;
 	f->base.stats.blocks_stale = f->index.stale_count;
 	f->base.stats.records_cut = f->files.records_cut;
 	return DP_OK;

@@ -10,22 +10,24 @@
 //
 // Opening reads every header, some 100 bytes of each block, and chooses the chain
 // (source/block_index.h); then blocks are read, checked and given out one at a time in order of
-// their heights. Blocks on stale branches are left out. The last record of the last blkNNNNN.dat
-// and of the last revNNNNN.dat may be cut off, as it is while a node is writing; under any other
-// name a cut-off file is refused.
+// their heights. Blocks on stale branches are left out. Where blocks are missing there is a gap of
+// heights; where one does not show, because two pieces touch or overlap, opening fails. The last
+// record of a folder's last blkNNNNN.dat and of its last revNNNNN.dat may be cut off, as it is
+// while a node is writing; under any other name a cut-off file is refused.
 //
-// The chain is told by the magic. Bitcoin Cash kept Bitcoin's, and must be named; a signet of
+// The chain is told by the magic. Bitcoin Cash kept Bitcoin's, and must be named: where block
+// 478559 is among the blocks it is checked, else nothing tells the two apart. A signet of
 // somebody's own is read where signet is named.
 //
 // Values and addresses of spent coins come from undo data, then from companions, then from the
-// outputs of earlier blocks of the same source. Where undo files stand beside all block files that
-// are read (the node's last may lack it: then none of its blocks is connected yet), no coin is
-// remembered: memory is the index and a few blocks, however long the run. It may then begin at any
-// block (options.begin by height or by time; transactions cannot be looked up in a folder, so that
-// their time counts). Where undo files are missing the source begins with its first block,
-// for values come from there. A block without undo data, because the node has not connected it,
-// and an input that nothing knows, have DP_MVF_VALUE_UNKNOWN and are counted in
-// stats.values_unknown. Undo data that is damaged is a fault.
+// outputs of earlier blocks of the same source. Where every block to be read has its undo data, but
+// for the last few, which are not connected yet, no coin is remembered: memory is the index and a
+// few blocks, however long the run. It may then begin at any block (options.begin by height or by
+// time; transactions cannot be looked up in a folder, so that their time counts); and a block
+// without undo data that is not among those last is a fault. Where undo files are missing or empty
+// the source begins with its first block, for values come from there. An input that nothing knows,
+// or about which the undo data of two blocks of one parent does not agree, has DP_MVF_VALUE_UNKNOWN
+// and is counted in stats.values_unknown. Undo data that is damaged is a fault.
 //
 // Where values are known they are checked: no transaction may pay out more than it spends, no
 // coinbase more than the subsidy and the fees (source/settle.h).

@@ -31,7 +31,8 @@ static dp_code add(dp_spent *spent, uint64_t value, const uint8_t *script, size_
 	               DP_SPENT_COUNT_MAX, fault));
 	spent->coin[spent->count++] = (dp_spent_coin){
 	    .value = value,
-	    .from = dp_addr_from_script(script, script_size),
+	    .from = spent->chain == NULL ? dp_addr_from_script(script, script_size)
+	                                 : dp_addr_from_output(spent->chain, script, script_size),
 	};
 	return DP_OK;
 }

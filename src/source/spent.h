@@ -24,7 +24,9 @@ enum {
 	DP_SPENT_BYTES_MAX = 32 << 20,                     // of a companion, unpacked
 };
 
+// Zero-initialise; `chain` may be set: Bitcoin Cash has tokens before an output's script.
 typedef struct dp_spent {
+	const dp_chain *chain;
 	dp_spent_coin *coin;
 	uint64_t count, cap;
 	char path[DP_FAULT_FILE_MAX]; // of the companion, for messages

@@ -8,6 +8,7 @@
 #include "source/undo_files.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -15,6 +16,8 @@
 #include "base/mem.h"
 #include "codec/bytes.h"
 #include "codec/hash.h"
+#include "source/settle.h"
+#include "source/undo_proof.h"
 
 enum {
 	CHECKSUM_SIZE = 32,
@@ -69,7 +72,8 @@ static dp_code find_rev(dp_undo_dir *d, const dp_block_file *blk, dp_fault *faul
 bool dp_undo_files_has(const dp_undo_files *u, uint32_t file)
 {
 	DP_CHECK(u != NULL && file < u->count);
-	return u->dir[file].rev.path != NULL || u->dir[file].rev.bytes != NULL;
+	const dp_undo_dir *d = &u->dir[file];
+	return (d->rev.path != NULL || d->rev.bytes != NULL) && !d->is_empty;
 }
 
 void dp_undo_files_give(dp_undo_files *u, uint32_t file, const uint8_t *bytes, size_t size)
@@ -114,7 +118,28 @@ static dp_code check_head(dp_undo_files *u, dp_undo_dir *d, bool *ret_is_end, ui
 	return DP_OK;
 }
 
-static dp_code add_record(dp_undo_dir *d, uint64_t at, const uint8_t *head, dp_fault *fault)
+// Room for one more record, within the memory that all directories may take.
+static dp_code grow_dir(dp_undo_files *u, dp_undo_dir *d, dp_fault *fault)
+{
+	uint64_t before = d->cap;
+	if (d->count < d->cap) return DP_OK;
+	uint64_t more = (d->cap < 8 ? 8 : d->cap / 2) * sizeof *d->record; // what dp_grow adds
+	if (u->bytes_max != 0 && dp_undo_files_bytes(u) + more > u->bytes_max) {
+		dp_code code = dp_fail(fault, DP_LIMIT,
+		                       "the list of its %llu records and more takes more memory "
+		                       "than is allowed: allow more",
+		                       (unsigned long long)d->count);
+		if (fault != NULL && d->rev.path != NULL) dp_fault_file(fault, d->rev.path);
+		return code;
+	}
+	DP_TRY(dp_grow((void **)&d->record, &d->cap, sizeof *d->record, d->count + 1,
+	               DP_UNDO_RECORDS_MAX, fault));
+	u->bytes += (d->cap - before) * sizeof *d->record;
+	return DP_OK;
+}
+
+static dp_code add_record(dp_undo_files *u, dp_undo_dir *d, uint64_t at, const uint8_t *head,
+                          dp_fault *fault)
 {
 	uint32_t size = load32(head + 4);
 	dp_bytes b =
@@ -125,8 +150,7 @@ static dp_code add_record(dp_undo_dir *d, uint64_t at, const uint8_t *head, dp_f
 		               "undo data begins with an impossible number of transactions: the "
 		               "file is damaged",
 		               fault);
-	DP_TRY(dp_grow((void **)&d->record, &d->cap, sizeof *d->record, d->count + 1,
-	               DP_UNDO_RECORDS_MAX, fault));
+	DP_TRY(grow_dir(u, d, fault));
 	d->record[d->count++] = (dp_undo_record){
 	    .offset = at + DP_BLOCK_FRAME_SIZE, .size = size, .tx_count = (uint32_t)tx_count};
 	return DP_OK;
@@ -149,7 +173,7 @@ static dp_code make_dir(dp_undo_files *u, dp_undo_dir *d, dp_fault *fault)
 		const uint8_t *head = b + CHECKSUM_SIZE;
 		DP_TRY(check_head(u, d, &is_end, at, head, fault));
 		if (is_end) return DP_OK;
-		DP_TRY(add_record(d, at, head, fault));
+		DP_TRY(add_record(u, d, at, head, fault));
 		at += DP_BLOCK_FRAME_SIZE + (uint64_t)load32(head + 4) + CHECKSUM_SIZE;
 	}
 }
@@ -159,6 +183,38 @@ static void make_now(dp_undo_files *u, dp_undo_dir *d)
 	DP_CHECK(!d->is_made);
 	d->code = make_dir(u, d, &d->fault);
 	d->is_made = true;
+}
+
+// A file that has no record yet, only reserved room, is as good as none.
+static dp_code look_whether_empty(dp_undo_files *u, dp_undo_dir *d, dp_fault *fault)
+{
+	uint8_t head[4] = {0};
+	if (d->rev.size >= sizeof head)
+		DP_TRY(dp_block_reader_read(&u->reader, head, &d->rev, 0, sizeof head, fault));
+	bool may_be = load32(head) != u->magic &&
+	              (d->rev.size < sizeof head || dp_block_file_is_reserved(&d->rev, 0, head));
+	if (!may_be) return DP_OK;
+	if (!d->is_made) make_now(u, d);
+	d->is_empty = d->code == DP_OK && d->count == 0;
+	return DP_OK;
+}
+
+// Which undo file of each folder has the highest number: a node may be writing it.
+static dp_code find_last(dp_undo_files *u, dp_fault *fault)
+{
+	const dp_block_file *file = u->blocks->file;
+	uint64_t *last = dp_alloc(u->count * sizeof *last); // by folder: number in dir[], plus 1
+	if (last == NULL) return dp_fail(fault, DP_NO_MEMORY, "out of memory");
+	for (uint64_t i = 0; i < u->count; i++) {
+		DP_CHECK(file[i].folder < u->count);
+		uint64_t *l = &last[file[i].folder];
+		if (u->dir[i].rev.path == NULL) continue;
+		if (*l == 0 || u->dir[i].rev.number >= u->dir[*l - 1].rev.number) *l = i + 1;
+	}
+	for (uint64_t i = 0; i < u->count; i++)
+		if (last[i] != 0) u->dir[last[i] - 1].is_last = true;
+	dp_free(last);
+	return DP_OK;
 }
 
 dp_code dp_undo_files_open(dp_undo_files *u, const dp_block_files *blocks, const dp_chain *chain,
@@ -174,26 +230,31 @@ dp_code dp_undo_files_open(dp_undo_files *u, const dp_block_files *blocks, const
 	u->dir = dp_alloc(blocks->count * sizeof *u->dir);
 	if (u->dir == NULL) return dp_fail(fault, DP_NO_MEMORY, "out of memory");
 	u->count = blocks->count;
-	dp_undo_dir *last = NULL;
+	for (uint64_t i = 0; i < u->count; i++)
+		DP_TRY(find_rev(&u->dir[i], &blocks->file[i], fault));
+	DP_TRY(find_last(u, fault));
 	for (uint64_t i = 0; i < u->count; i++) {
 		dp_undo_dir *d = &u->dir[i];
-		DP_TRY(find_rev(d, &blocks->file[i], fault));
-		bool is_later = last == NULL || d->rev.number >= last->rev.number;
-		if (d->rev.path != NULL && is_later) last = d;
+		if (d->rev.path == NULL) continue;
+		if (d->is_last) make_now(u, d);
+		DP_TRY(look_whether_empty(u, d, fault));
 	}
-	if (last == NULL) return DP_OK;
-	last->is_last = true;
-	make_now(u, last);
 	return DP_OK;
 }
 
-void dp_undo_files_expect(dp_undo_files *u, uint32_t *ret_record, uint32_t file)
+void dp_undo_files_use(dp_undo_files *u, uint32_t file)
 {
-	DP_CHECK(u != NULL && ret_record != NULL && file < u->count);
+	DP_CHECK(u != NULL && file < u->count);
+	u->dir[file].uses++;
+}
+
+void dp_undo_files_expect(dp_undo_files *u, dp_undo_hint *ret_hint, uint32_t file)
+{
+	DP_CHECK(u != NULL && ret_hint != NULL && file < u->count);
 	dp_undo_dir *d = &u->dir[file];
-	DP_CHECK(dp_undo_files_has(u, file));
+	DP_CHECK(dp_undo_files_has(u, file) && d->uses > 0);
 	if (!d->is_made) make_now(u, d);
-	*ret_record = d->next;
+	*ret_hint = (dp_undo_hint){.record = d->next, .siblings = 1, .has_left = d->left != NULL};
 	if (d->next < d->count) d->next++;
 }
 
@@ -239,42 +300,141 @@ static bool fits_block(const dp_undo *undo, const dp_block *block, const uint32_
 	return true;
 }
 
-// A block that is looked for, with the places of its transactions in the serialised block (NULL: as
-// they stand).
-typedef struct wanted {
-	const dp_block *block;
-	const uint32_t *order;
-} wanted;
-
-// One candidate. *ret_is_it when it is the block's; *io_misfit is set when the checksum is right
-// and the numbers of inputs are others'.
-static dp_code try_record(const dp_undo_files *u, const dp_undo_dir *d, dp_undo_found *found,
-                          dp_block_reader *reader, bool *ret_is_it, uint32_t *io_misfit,
-                          uint32_t number, const wanted *w, dp_fault *fault)
+// Decodes the record in found->bytes.
+static dp_code decode_record(const dp_undo_files *u, const dp_undo_dir *d, dp_undo *undo,
+                             const dp_undo_found *found, const dp_undo_record *r, dp_fault *fault)
 {
-	const dp_undo_record *r = &d->record[number];
-	bool belongs = false;
-	*ret_is_it = false;
-	DP_TRY(read_record(d, found, reader, &belongs, r, w->block->prev, fault));
-	if (!belongs) return DP_OK;
-	dp_code code = dp_undo_decode(&found->undo, u->chain, found->bytes, r->size, fault);
+	dp_code code = dp_undo_decode(undo, u->chain, found->bytes, r->size, fault);
 	if (code == DP_BAD_BYTES && fault != NULL) {
 		fault->offset = r->offset + (fault->has_offset ? fault->offset : 0);
 		fault->has_offset = 1;
 		if (d->rev.path != NULL) dp_fault_file(fault, d->rev.path);
 	}
-	if (code != DP_OK) return code;
-	*ret_is_it = fits_block(&found->undo, w->block, w->order);
-	if (!*ret_is_it) *io_misfit = number;
+	return code;
+}
+
+// A search for one block's record.
+typedef struct search {
+	const dp_undo_files *u;
+	const dp_undo_dir *d;
+	const dp_undo_wanted *w;
+	dp_undo_found *found;
+	dp_block_reader *reader;
+	uint32_t tx_count;            // coinbase apart
+	uint64_t tag;                 // of the record, where there are no payments
+	uint32_t misfit;              // right checksum, others' numbers of inputs
+	uint32_t fits;                // candidates
+	bool is_only;                 // the first that fits is it
+	bool is_disproved, is_judged; // what the block says of found->undo
+	dp_fault *fault;
+} search;
+
+static bool is_disproved(const search *s, const dp_undo *undo)
+{
+	return dp_undo_is_disproved(undo, s->u->chain, s->w->block->height, s->w->bytes,
+	                            s->w->size);
+}
+
+// Marks as unknown what two lists of coins do not agree about. True when that is anything.
+static bool mix(dp_undo *io_undo, const dp_undo *other, bool is_trial)
+{
+	bool differ = false;
+	DP_CHECK(io_undo->coin_count == other->coin_count);
+	for (uint64_t i = 0; i < other->coin_count; i++) {
+		dp_spent_coin *coin = &io_undo->coin[i];
+		bool is_same = coin->value == other->coin[i].value &&
+		               dp_addr_eq(&coin->from, &other->coin[i].from);
+		differ = differ || !is_same;
+		if (!is_same && !is_trial) coin->value = DP_SETTLE_UNKNOWN;
+	}
+	return differ;
+}
+
+// One candidate more, in found->other, beside the one in found->undo. What the block disproves goes
+// before what it does not; of equals what they differ in is unknown.
+static void weigh(search *s, uint32_t number)
+{
+	dp_undo_found *f = s->found;
+	if (!mix(&f->undo, &f->other, true)) return;
+	if (!s->is_judged) s->is_disproved = is_disproved(s, &f->undo);
+	s->is_judged = true;
+	bool is_bad = is_disproved(s, &f->other);
+	if (is_bad == s->is_disproved) {
+		(void)mix(&f->undo, &f->other, false);
+	} else if (!is_bad) {
+		dp_undo kept = f->undo;
+		f->undo = f->other;
+		f->other = kept;
+		f->record = number;
+		s->is_disproved = false;
+	}
+}
+
+static dp_code try_record(search *s, uint32_t number)
+{
+	const dp_undo_record *r = &s->d->record[number];
+	dp_undo_found *f = s->found;
+	bool belongs = false;
+	if (r->tx_count != s->tx_count || (s->tx_count == 0 && r->tag != s->tag)) return DP_OK;
+	DP_TRY(read_record(s->d, f, s->reader, &belongs, r, s->w->block->prev, s->fault));
+	if (!belongs) return DP_OK;
+	dp_undo *undo = s->fits == 0 ? &f->undo : &f->other;
+	DP_TRY(decode_record(s->u, s->d, undo, f, r, s->fault));
+	if (!fits_block(undo, s->w->block, s->w->order)) {
+		s->misfit = number;
+		return DP_OK;
+	}
+	if (s->fits++ == 0)
+		f->record = number;
+	else
+		weigh(s, number);
+	return DP_OK;
+}
+
+// expected, the one behind it, the one before it, the second behind it, ...
+static dp_code search_outwards(search *s, uint32_t expected)
+{
+	for (uint64_t step = 0; step <= 2 * s->d->count; step++) {
+		uint64_t away = (step + 1) / 2;
+		if (step % 2 == 0 && away > expected) continue;
+		uint64_t number = step % 2 == 0 ? expected - away : expected + away;
+		if (number >= s->d->count) continue;
+		DP_TRY(try_record(s, (uint32_t)number));
+		if (s->fits > 0 && s->is_only) break;
+	}
+	return DP_OK;
+}
+
+static int compare_left(const void *a, const void *b)
+{
+	const dp_undo_left *x = a, *y = b;
+	if (x->parent != y->parent) return x->parent < y->parent ? -1 : 1;
+	return x->record < y->record ? -1 : x->record > y->record;
+}
+
+// Only records of the block's own parent.
+static dp_code search_left(search *s)
+{
+	const dp_undo_dir *d = s->d;
+	uint64_t parent = load64(s->w->block->prev), low = 0, high = d->left_count;
+	while (low < high) {
+		uint64_t middle = low + (high - low) / 2;
+		if (d->left[middle].parent < parent)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < d->left_count && d->left[low].parent == parent; low++)
+		DP_TRY(try_record(s, d->left[low].record));
 	return DP_OK;
 }
 
 dp_code dp_undo_files_find(const dp_undo_files *u, dp_undo_found *found, dp_block_reader *reader,
-                           uint32_t file, uint32_t expected, const dp_block *block,
-                           const uint32_t *order, dp_fault *fault)
+                           uint32_t file, const dp_undo_hint *hint, const dp_undo_wanted *wanted,
+                           dp_fault *fault)
 {
 	DP_CHECK(u != NULL && found != NULL && reader != NULL && file < u->count);
-	DP_CHECK(block != NULL && block->tx_count > 0);
+	DP_CHECK(hint != NULL && wanted != NULL && wanted->block->tx_count > 0);
 	const dp_undo_dir *d = &u->dir[file];
 	DP_CHECK(d->is_made);
 	found->record = DP_UNDO_NONE;
@@ -282,107 +442,195 @@ dp_code dp_undo_files_find(const dp_undo_files *u, dp_undo_found *found, dp_bloc
 		if (fault != NULL) *fault = d->fault;
 		return d->code;
 	}
-	const wanted w = {block, order};
-	uint32_t tx_count = block->tx_count - 1, misfit = DP_UNDO_NONE;
-	uint64_t tag = tx_count == 0 ? empty_tag(block->prev) : 0;
-	// expected, the one behind it, the one before it, the second behind it, ...
-	for (uint64_t step = 0; step <= 2 * d->count; step++) {
-		uint64_t away = (step + 1) / 2;
-		if (step % 2 == 0 && away > expected) continue;
-		uint64_t number = step % 2 == 0 ? expected - away : expected + away;
-		if (number >= d->count) continue;
-		const dp_undo_record *r = &d->record[number];
-		if (r->tx_count != tx_count || (tx_count == 0 && r->tag != tag)) continue;
-		bool is_it = false;
-		DP_TRY(
-		    try_record(u, d, found, reader, &is_it, &misfit, (uint32_t)number, &w, fault));
-		if (!is_it) continue;
-		found->record = (uint32_t)number;
-		return DP_OK;
-	}
-	if (misfit == DP_UNDO_NONE) return DP_OK;
-	return fail_in(d, d->record[misfit].offset,
+	search s = {.u = u, .d = d, .w = wanted, .found = found, .reader = reader, .fault = fault};
+	s.tx_count = wanted->block->tx_count - 1;
+	s.misfit = DP_UNDO_NONE;
+	// Records of blocks without payments are all the same.
+	s.is_only = hint->siblings == 1 || s.tx_count == 0;
+	if (s.tx_count == 0) s.tag = empty_tag(wanted->block->prev);
+	DP_TRY(hint->has_left ? search_left(&s) : search_outwards(&s, hint->record));
+	// Fewer records than blocks that they may belong to, and no proof that this block was ever
+	// connected: what was found may be another's.
+	if (!s.is_only && !hint->is_connected && s.fits < hint->siblings)
+		found->record = DP_UNDO_NONE;
+	// And where there is but one, it may be another's because this block's own was lost.
+	if (!s.is_only && s.fits == 1 && is_disproved(&s, &found->undo))
+		found->record = DP_UNDO_NONE;
+	if (s.misfit == DP_UNDO_NONE || s.fits > 0 || hint->siblings > 1) return DP_OK;
+	return fail_in(d, d->record[s.misfit].offset,
 	               "the undo data of this block has other numbers of inputs than the block",
 	               fault);
 }
 
-//- records without a block -----------------------------------------------------------------------
-
-// Which block of the index is it whose record is in found->bytes? From `from` on, once round.
-// DP_BLOCK_NONE: none.
-static uint32_t owner_of(const dp_undo_dir *d, const dp_undo_found *found, const dp_undo_record *r,
-                         const dp_block_index *index, uint32_t from)
-{
-	const uint8_t *bytes = found->bytes;
-	DP_CHECK(d->is_made && index->place_count > 0);
-	for (uint64_t i = 0; i < index->place_count; i++) {
-		uint32_t at = (uint32_t)((from + i) % index->place_count);
-		const dp_block_place *p = &index->place[at];
-		if (p->tx_count != 0 && p->tx_count != r->tx_count + 1) continue;
-		if (dp_undo_belongs(bytes, r->size, bytes + r->size, p->prev)) return at;
-	}
-	return DP_BLOCK_NONE;
-}
-
-// A block of this file has no record. That is as it should be when the node has not connected it
-// yet, or never did. It is not when a record cannot be any block's, for then it may have been this
-// one's before it was damaged.
-static dp_code check_owners(dp_undo_files *u, dp_undo_dir *d, const dp_block_index *index,
+dp_code dp_undo_files_probe(dp_undo_files *u, bool *ret_found, const dp_block_place *place,
                             dp_fault *fault)
 {
 	dp_undo_found found = {0};
+	DP_CHECK(u != NULL && ret_found != NULL && place->file < u->count);
+	dp_undo_dir *d = &u->dir[place->file];
+	*ret_found = false;
+	if (!dp_undo_files_has(u, place->file)) return DP_OK;
+	if (!d->is_made) make_now(u, d);
+	*ret_found = d->code != DP_OK;
+	uint64_t tag = empty_tag(place->prev);
 	dp_code code = DP_OK;
-	uint32_t owner = 0;
-	for (uint64_t i = 0; i < d->count && code == DP_OK; i++) {
-		dp_undo_record *r = &d->record[i];
-		bool belongs;
-		static const uint8_t nobody[32];
-		if (r->is_claimed) continue;
-		code = read_record(d, &found, &u->reader, &belongs, r, nobody, fault);
-		if (code != DP_OK) break;
-		uint32_t at = owner_of(d, &found, r, index, owner);
-		if (at == DP_BLOCK_NONE)
-			code = fail_in(d, r->offset,
-			               "the checksum of this undo data fits no block: the file is "
-			               "damaged",
-			               fault);
-		else
-			owner = at + 1;
+	for (uint64_t i = d->count; i-- > 0 && !*ret_found && code == DP_OK;) {
+		const dp_undo_record *r = &d->record[i];
+		if (place->tx_count != 0 && r->tx_count + 1 != place->tx_count) continue;
+		if (place->tx_count == 1 && r->tag != tag) continue;
+		code = read_record(d, &found, &u->reader, ret_found, r, place->prev, fault);
 	}
 	dp_undo_found_done(&found);
 	return code;
 }
 
-dp_code dp_undo_files_settle(dp_undo_files *u, uint32_t file, uint32_t expected, uint32_t found,
-                             const dp_block_index *index, dp_fault *fault)
+//- records without a block -----------------------------------------------------------------------
+
+// Looks for the blocks whose records a file has left. Blocks of one file stand side by side in the
+// index, and records in the order in which blocks were connected: nearly always the next record is
+// that of a child of the block found last.
+typedef struct owners {
+	const dp_block_index *index;
+	const dp_undo_found *found; // the record's bytes
+	const dp_undo_record *r;
+	uint32_t first, end; // places of the file's blocks
+	uint32_t last;       // found last, or DP_BLOCK_NONE
+} owners;
+
+static bool is_owner(const owners *o, uint32_t at)
 {
-	DP_CHECK(u != NULL && file < u->count && index != NULL);
+	const dp_block_place *p = &o->index->place[at];
+	const uint8_t *bytes = o->found->bytes;
+	if (p->tx_count != 0 && p->tx_count != o->r->tx_count + 1) return false;
+	return dp_undo_belongs(bytes, o->r->size, bytes + o->r->size, p->prev);
+}
+
+// A child of block `parent`, or DP_BLOCK_NONE.
+static uint32_t owner_below(const owners *o, uint32_t parent)
+{
+	uint32_t at = parent == DP_BLOCK_NONE ? DP_BLOCK_NONE : o->index->place[parent].child;
+	for (; at != DP_BLOCK_NONE; at = o->index->place[at].sibling)
+		if (is_owner(o, at)) return at;
+	return DP_BLOCK_NONE;
+}
+
+// DP_BLOCK_NONE: none.
+static uint32_t owner_of(const owners *o)
+{
+	const dp_block_index *x = o->index;
+	uint32_t at = owner_below(o, o->last);
+	if (at == DP_BLOCK_NONE && o->last != DP_BLOCK_NONE)
+		at = owner_below(o, x->place[o->last].parent);
+	if (at != DP_BLOCK_NONE) return at;
+	uint32_t count = o->end - o->first;
+	uint32_t from = o->last >= o->first && o->last < o->end ? o->last - o->first : 0;
+	for (uint32_t i = 0; i < count; i++) {
+		at = o->first + (from + i) % count;
+		if (is_owner(o, at)) return at;
+	}
+	for (at = 0; at < x->place_count; at++)
+		if ((at < o->first || at >= o->end) && is_owner(o, at)) return at;
+	return DP_BLOCK_NONE;
+}
+
+static owners begin_owners(const dp_block_index *index, const dp_undo_found *found, uint32_t file)
+{
+	owners o = {.index = index, .found = found, .last = DP_BLOCK_NONE};
+	while (o.first < index->place_count && index->place[o.first].file != file) o.first++;
+	for (o.end = o.first; o.end < index->place_count; o.end++)
+		if (index->place[o.end].file != file) break;
+	return o;
+}
+
+// A block of this file has no record. That is as it should be when the node has not connected it
+// yet, or never did. It is not when a record cannot be any block's, for then it may have been this
+// one's before it was damaged. On the way it is written down whose the records are, so that the
+// next block without one need not try them all.
+static dp_code check_owners(dp_undo_files *u, uint32_t file, const dp_block_index *index,
+                            dp_fault *fault)
+{
+	static const uint8_t nobody[32];
+	dp_undo_dir *d = &u->dir[file];
+	dp_undo_found found = {0};
+	owners o = begin_owners(index, &found, file);
+	DP_CHECK(d->left == NULL);
+	dp_undo_left *left = dp_alloc((d->count + 1) * sizeof *left);
+	if (left == NULL) return dp_fail(fault, DP_NO_MEMORY, "out of memory");
+	dp_code code = DP_OK;
+	for (uint64_t i = 0; i < d->count && code == DP_OK; i++) {
+		bool belongs;
+		o.r = &d->record[i];
+		if (o.r->is_claimed) continue;
+		code = read_record(d, &found, &u->reader, &belongs, o.r, nobody, fault);
+		if (code != DP_OK) break;
+		uint32_t at = owner_of(&o);
+		if (at == DP_BLOCK_NONE) {
+			code = fail_in(d, o.r->offset,
+			               "the checksum of this undo data fits no block: the file is "
+			               "damaged",
+			               fault);
+			break;
+		}
+		o.last = at;
+		left[d->left_count++] = (dp_undo_left){load64(index->place[at].prev), (uint32_t)i};
+	}
+	qsort(left, d->left_count, sizeof *left, compare_left);
+	d->left = left;
+	u->bytes += (d->count + 1) * sizeof *left;
+	dp_undo_found_done(&found);
+	return code;
+}
+
+dp_code dp_undo_files_settle(dp_undo_files *u, uint32_t file, const dp_undo_hint *hint,
+                             uint32_t found, const dp_block_index *index, dp_fault *fault)
+{
+	DP_CHECK(u != NULL && file < u->count && hint != NULL && index != NULL);
 	dp_undo_dir *d = &u->dir[file];
 	if (found != DP_UNDO_NONE) {
 		DP_CHECK(found < d->count);
 		d->record[found].is_claimed = true;
 		// Those asked for since are expected as far from their places as this one was.
-		int64_t next = (int64_t)d->next + (int64_t)found - (int64_t)expected;
+		int64_t next = (int64_t)d->next + (int64_t)found - (int64_t)hint->record;
 		d->next = next < 0 || (uint64_t)next > d->count ? 0 : (uint32_t)next;
 		return DP_OK;
 	}
 	if (d->is_checked) return DP_OK;
 	d->is_checked = true;
-	return check_owners(u, d, index, fault);
+	return check_owners(u, file, index, fault);
+}
+
+static void dir_done(dp_undo_files *u, dp_undo_dir *d)
+{
+	uint64_t bytes = d->cap * sizeof *d->record;
+	if (d->left != NULL) bytes += (d->count + 1) * sizeof *d->left;
+	DP_CHECK(bytes <= u->bytes);
+	u->bytes -= bytes;
+	dp_free(d->record);
+	dp_free(d->left);
+	d->record = NULL;
+	d->left = NULL;
+	d->count = d->cap = d->left_count = 0;
+}
+
+void dp_undo_files_given(dp_undo_files *u, uint32_t file)
+{
+	DP_CHECK(u != NULL && file < u->count);
+	dp_undo_dir *d = &u->dir[file];
+	DP_CHECK(d->uses > 0);
+	if (--d->uses == 0) dir_done(u, d);
 }
 
 uint64_t dp_undo_files_bytes(const dp_undo_files *u)
 {
 	DP_CHECK(u != NULL);
-	uint64_t bytes = u->count * sizeof *u->dir;
-	for (uint64_t i = 0; i < u->count; i++) bytes += u->dir[i].cap * sizeof *u->dir[i].record;
-	return bytes;
+	return u->count * sizeof *u->dir + u->bytes;
 }
 
 void dp_undo_found_done(dp_undo_found *found)
 {
 	DP_CHECK(found != NULL);
 	dp_undo_done(&found->undo);
+	dp_undo_done(&found->other);
 	dp_free(found->bytes);
 	*found = (dp_undo_found){0};
 }
@@ -393,7 +641,7 @@ void dp_undo_files_done(dp_undo_files *u)
 	dp_block_reader_done(&u->reader);
 	for (uint64_t i = 0; i < u->count; i++) {
 		dp_free(u->dir[i].rev.path);
-		dp_free(u->dir[i].record);
+		dir_done(u, &u->dir[i]);
 	}
 	dp_free(u->dir);
 	*u = (dp_undo_files){0};

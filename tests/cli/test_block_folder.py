@@ -15,6 +15,8 @@ import dye
 import bitcoin  # tests/model: dye put it on the path
 
 TESTNET_MAGIC = bytes.fromhex("0b110907")
+REGTEST_MAGIC = bytes.fromhex("fabfb5da")
+REGTEST_GENESIS = "0f9188f13cb7b2c71f2a335e3a4fc328bf5beb436012afca590b1a11466e2206"
 MAINNET_MAGIC = bytes.fromhex("f9beb4d9")
 KEY = bytes.fromhex("3141592653589793")
 # Coins whose taint runs far: see test_real_bitcoin.py.
@@ -175,6 +177,130 @@ class Testnet(Folder):
                          self.trace(self.yaml(), whole, *args))
         self.assertEqual(self.trace(self.yaml(), whole, "--threads", "1"),
                          self.trace(self.yaml(), whole, "--threads", "3"))
+
+
+def script_to(name):
+    return b"\x76\xa9\x14" + bitcoin.hash160(name.encode()) + b"\x88\xac"
+
+
+def script_of(content):
+    return bytes([len(content)]) + content
+
+
+class Regtest(Folder):
+    """Chains made here: coins of 50, each held by a name that is its key."""
+
+    COIN = 10 ** 8
+
+    def tx(self, ins, outs):
+        """ins: [(txid, vout, name)]; outs: [(value, name)]."""
+        out = number(1, 4) + compact(len(ins))
+        for txid, vout, name in ins:
+            script = b"" if name is None else script_of(name.encode())
+            out += txid + number(vout, 4) + script_of(script) + b"\xff" * 4
+        out += compact(len(outs))
+        for value, name in outs:
+            out += number(value * self.COIN, 8) + script_of(script_to(name))
+        return out + bytes(4)
+
+    def block(self, prev, height, holder, txs=()):
+        """The block, and the id of its coinbase."""
+        tag = b"\x03" + number(height, 3) + holder.encode()
+        outs = number(50 * self.COIN, 8) + script_of(script_to(holder))
+        coinbase = number(1, 4) + b"\1" + bytes(32) + b"\xff" * 4 + script_of(tag)
+        coinbase += b"\xff" * 4 + b"\1" + outs + bytes(4)
+        txs = [coinbase] + list(txs)
+        ids = [bitcoin.sha256d(t) for t in txs]
+        while len(ids) > 1:
+            ids = [bitcoin.sha256d(ids[i] + ids[min(i + 1, len(ids) - 1)])
+                   for i in range(0, len(ids), 2)]
+        for nonce in range(10000):
+            head = number(4, 4) + prev + ids[0] + number(1700000000 + 600 * height, 4)
+            head += bytes.fromhex("ffff7f20") + number(nonce, 4)
+            if bitcoin.sha256d(head)[31] < 0x7f:
+                break
+        return head + compact(len(txs)) + b"".join(txs), bitcoin.sha256d(coinbase)
+
+    def undo(self, *txs):
+        """txs: one [(value, name)] for each payment."""
+        out = compact(len(txs))
+        for coins in txs:
+            out += compact(len(coins))
+            for value, name in coins:
+                out += varint(10) + b"\0" + varint(packed_amount(value * self.COIN))
+                out += packed_script(script_to(name))
+        return out
+
+    def setUp(self):
+        super().setUp()
+        self.chain, self.undos, self.prev = [], [], bytes.fromhex(REGTEST_GENESIS)[::-1]
+        self.mined = {}
+        for height in range(1, 5):
+            self.mined[height] = self.add(height)
+
+    def add(self, height, txs=(), undo=None, holder=None):
+        block, coinbase = self.block(self.prev, height, holder or "m%d" % height, txs)
+        self.chain.append(block)
+        self.undos.append((block, undo or self.undo()))
+        self.prev = bitcoin.sha256d(block[:80])
+        return coinbase
+
+    def case_of(self, txid, vout=0):
+        return self.case("made", "regtest",
+                         stolen=[{"outpoint": "%s:%d" % (txid[::-1].hex(), vout)}])
+
+    def test_a_replaced_tips_undo_data_is_not_taken_for_the_winners(self):
+        """The two blocks of height 6 hold the same payments in another order."""
+        split = self.tx([(self.mined[2], 0, "m2")], [(30, "change")])
+        self.add(5, [split], self.undo([(50, "m2")]))
+        a = self.tx([(self.mined[1], 0, "m1")], [(25, "thief")])
+        b = self.tx([(bitcoin.sha256d(split), 0, "change")], [(20, "shop")])
+        coins = ([(50, "m1")], [(30, "change")])
+        loser = self.block(self.prev, 6, "loser", [a, b])[0]
+        lost = (loser, self.undo(*coins))
+        self.add(6, [b, a], self.undo(*coins[::-1]), "winner")
+        self.add(7)
+        yaml = self.case_of(self.mined[1])
+        want = self.trace(yaml, self.fill("alone", REGTEST_MAGIC, [(self.chain, self.undos)]))
+        blocks = self.chain[:5] + [loser] + self.chain[5:]
+        undos = self.undos[:5] + [lost] + self.undos[5:]
+        folder = self.fill("both", REGTEST_MAGIC, [(blocks, undos)])
+        self.assertEqual(self.trace(yaml, folder), want)
+        self.assertEqual(self.done("movements", folder, "--quiet"),
+                         self.done("movements", self.path("alone"), "--quiet"))
+
+    def test_a_missing_file_that_does_not_show_as_a_gap_is_refused(self):
+        """The first file has block 5 of a branch that lost, the missing one the real block 5."""
+        stale = self.block(self.prev, 5, "stale")[0]
+        self.add(5)
+        self.add(6)
+        folder = self.fill("folder", REGTEST_MAGIC,
+                           [(self.chain[:4] + [stale], self.undos[:4]),
+                            (self.chain[5:], self.undos[5:])])
+        self.refused("trace", self.case_of(self.mined[1]), folder, "--quiet",
+                     says=["block 6 in blk00001.dat follows a block that is in none of the files",
+                           "block 5 in blk00000.dat is another one: a file is missing"])
+
+    def test_an_undo_file_that_lacks_a_record_is_told(self):
+        for height in range(5, 30):
+            self.add(height)
+        undos = self.undos[:9] + self.undos[12:]
+        folder = self.fill("folder", REGTEST_MAGIC, [(self.chain, undos)])
+        self.refused("trace", self.case_of(self.mined[1]), folder, "--quiet",
+                     says=["rev00000.dat", "lacks the undo data of block 10", "another copy"])
+
+    def test_missing_undo_files_at_the_end_are_made_up_for(self):
+        spend = self.tx([(self.mined[1], 0, "m1"), (self.mined[2], 0, "m2")], [(90, "thief")])
+        self.add(5, [spend], self.undo([(50, "m1"), (50, "m2")]))
+        for height in range(6, 30):
+            self.add(height)
+        yaml = self.case_of(self.mined[1])
+        want = self.trace(yaml, self.fill("whole", REGTEST_MAGIC, [(self.chain, self.undos)]))
+        folder = self.fill("folder", REGTEST_MAGIC,
+                           [(self.chain[:3], self.undos[:3]), (self.chain[3:], [])])
+        self.assertEqual(self.trace(yaml, folder), want)
+        os.remove(os.path.join(folder, "rev00001.dat"))
+        self.assertEqual(self.trace(yaml, folder), want)
 
 
 class Mainnet(Folder):

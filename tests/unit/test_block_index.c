@@ -166,20 +166,130 @@ static void pieces_that_do_not_connect_stand_by_height(void **state)
 	dp_block_index_done(&x);
 }
 
-static void of_pieces_with_the_same_heights_one_is_stale(void **state)
+static const char *name_of(void *context, uint32_t file)
+{
+	(void)context;
+	static const char *const names[] = {"blk00000.dat", "blk00001.dat"};
+	return names[file];
+}
+
+// Adds a block of a file with a number.
+static void add_in(dp_block_index *x, uint8_t hash, uint8_t prev, uint32_t file)
+{
+	dp_bitcoin_header h = {.hash = {hash}, .prev = {prev}, .bits = 0x1d00ffff};
+	bool is_new;
+	assert_int_equal(put(x, &is_new, &h, file, 1000u * hash), DP_OK);
+}
+
+// Their work counts from different blocks and cannot be compared: whichever was followed might be
+// the one that lost.
+static void pieces_that_touch_or_overlap_are_refused(void **state)
+{
+	(void)state;
+	// a is block 100, and c its second; the other piece begins with p.
+	static const struct {
+		int64_t p;
+		const char *text;
+	} c[] = {
+	    {100, "block 100 in blk00001.dat and another block 100 in blk00000.dat follow blocks"},
+	    {101, "block 101 in blk00001.dat follows a block that is in none of the files, where "
+	          "block 100 in blk00000.dat is another one: a file is missing"},
+	    {102, "block 102 in blk00001.dat follows a block that is in none of the files, where "
+	          "block 101 in blk00000.dat is another one"},
+	    {103, "block 103 in blk00001.dat follows a block that is in none of the files, where "
+	          "block 102 in blk00000.dat is another one"},
+	};
+	heights h = none_known();
+	dp_fault fault;
+	for (size_t i = 0; i < 4; i++) {
+		dp_block_index x = {0};
+		dp_block_height_of of = {.ask = ask, .file_name = name_of, .context = &h};
+		h.of['a'] = 100;
+		h.of['p'] = c[i].p;
+		add_in(&x, 'a', '9', 0);
+		add_in(&x, 'b', 'a', 0);
+		add_in(&x, 'c', 'b', 0);
+		add_in(&x, 'p', 'o', 1);
+		assert_int_equal(dp_block_index_order(&x, &of, &fault), DP_BAD_BYTES);
+		if (strstr(fault.text, c[i].text) == NULL) fail_msg("%s", fault.text);
+		dp_block_index_done(&x);
+	}
+	// The piece that begins lower reaches up to the other.
+	dp_block_index x = {0};
+	h.of['p'] = 99;
+	h.of['a'] = 101;
+	add(&x, 'a', '9', 0x1d00ffff);
+	add(&x, 'p', 'o', 0x1d00ffff);
+	add(&x, 'q', 'p', 0x1d00ffff);
+	assert_int_equal(order(&x, &h, &fault), DP_BAD_BYTES);
+	dp_block_index_done(&x);
+}
+
+// The parent need not be here to know that it is the same.
+static void first_blocks_of_one_parent_are_branches(void **state)
+{
+	(void)state;
+	static const char *const arrivals[] = {"spqa", "apqs", "qpas"};
+	heights h = none_known();
+	for (size_t i = 0; i < 3; i++) {
+		dp_block_index x = {0};
+		h.of['s'] = h.of['p'] = h.of['a'] = 100;
+		for (const char *c = arrivals[i]; *c != 0; c++)
+			add(&x, (uint8_t)*c, *c == 'q' ? 'p' : '9', 0x1d00ffff);
+		assert_int_equal(order(&x, &h, NULL), DP_OK);
+		assert_order(&x, "pq");
+		assert_int_equal(x.stale_count, 2);
+		assert_int_equal(dp_block_index_siblings(&x, x.order[0]), 3);
+		assert_int_equal(dp_block_index_siblings(&x, x.order[1]), 1);
+		dp_block_index_done(&x);
+	}
+}
+
+// Miners of 2012 wrote what they liked where the height stands today.
+static void a_height_that_nobody_demanded_is_only_a_hint(void **state)
 {
 	(void)state;
 	heights h = none_known();
+	dp_fault fault;
 	dp_block_index x = {0};
-	h.of['a'] = 100;
-	h.of['s'] = 101; // a lost branch of one block whose parent we do not have
-	add(&x, 's', 'r', 0x1d00ffff);
-	add(&x, 'a', '9', 0x1d00ffff);
+	dp_block_height_of of = {.ask = ask, .context = &h, .chain = dp_chain_find("bitcoin", 7)};
+	h.of['b'] = 100000; // BIP 34 begins at 227931
+	add(&x, 'b', 'a', 0x1d00ffff);
+	assert_int_equal(dp_block_index_order(&x, &of, &fault), DP_BAD_CASE);
+	assert_non_null(strstr(fault.text, "--start-height"));
+	dp_block_index_done(&x);
+	// A child that states one more bears it out.
 	add(&x, 'b', 'a', 0x1d00ffff);
 	add(&x, 'c', 'b', 0x1d00ffff);
-	assert_int_equal(order(&x, &h, NULL), DP_OK);
-	assert_order(&x, "abc");
-	assert_int_equal(x.stale_count, 1);
+	h.of['c'] = 100001;
+	assert_int_equal(dp_block_index_order(&x, &of, NULL), DP_OK);
+	assert_int_equal(x.place[x.order[1]].height, 100001);
+	dp_block_index_done(&x);
+	// The user knows better: below what any rule demands, and above it where that is the same.
+	static const struct {
+		int64_t stated;
+		uint64_t said;
+		dp_code code;
+	} c[] = {{100000, 203000, DP_OK},          {486604799, 203000, DP_OK},
+	         {300000, 300000, DP_OK},          {300000, 300001, DP_BAD_CASE},
+	         {486604799, 300000, DP_BAD_CASE}, {NO_HEIGHT, 300000, DP_OK}};
+	of.has_height_start = true;
+	for (size_t i = 0; i < sizeof c / sizeof c[0]; i++) {
+		h = none_known();
+		h.of['b'] = c[i].stated;
+		of.height_start = c[i].said;
+		add(&x, 'b', 'a', 0x1d00ffff);
+		assert_int_equal(dp_block_index_order(&x, &of, &fault), c[i].code);
+		if (c[i].code == DP_OK)
+			assert_int_equal(x.place[x.order[0]].height, c[i].said);
+		else
+			assert_non_null(strstr(fault.text, "not of --start-height"));
+		dp_block_index_done(&x);
+	}
+	// The first block of all has its height from nobody.
+	of.height_start = 5;
+	add(&x, 'b', 0, 0x1d00ffff);
+	assert_int_equal(dp_block_index_order(&x, &of, &fault), DP_BAD_CASE);
 	dp_block_index_done(&x);
 }
 
@@ -296,7 +406,9 @@ int main(void)
 	    cmocka_unit_test(a_block_given_twice_counts_once),
 	    cmocka_unit_test(blocks_that_loop_are_refused),
 	    cmocka_unit_test(pieces_that_do_not_connect_stand_by_height),
-	    cmocka_unit_test(of_pieces_with_the_same_heights_one_is_stale),
+	    cmocka_unit_test(pieces_that_touch_or_overlap_are_refused),
+	    cmocka_unit_test(first_blocks_of_one_parent_are_branches),
+	    cmocka_unit_test(a_height_that_nobody_demanded_is_only_a_hint),
 	    cmocka_unit_test(a_height_nobody_states_must_be_given),
 	    cmocka_unit_test(impossible_heights_are_refused),
 	    cmocka_unit_test(the_parent_named_by_the_chain_makes_height_one),

@@ -9,10 +9,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "bitcoin_maker.h"
+#include "codec/hex.h"
 #include "source/blockfile.h"
 #include "source/source.h"
 #include "source/source_kinds.h"
@@ -310,8 +312,10 @@ static void bare_blocks_come_in_any_order(void **state)
 	assert_int_equal(r->code, DP_END);
 	for (size_t i = 0; i < 3; i++) assert_int_equal(r->height[i], 100 + i);
 	assert_false(r->opening_known_zero);
-	// With a gap between them.
-	r = read_with(paths, 2, (dp_source_options){0});
+	// With a gap between them, on a chain whose blocks have to state their heights. Two of 2009
+	// could stand anywhere.
+	assert_fault(read_with(paths, 2, (dp_source_options){0}), DP_BAD_BYTES, "do not connect");
+	r = read_with(paths, 2, (dp_source_options){.chain = dp_chain_find("regtest", 7)});
 	assert_int_equal(r->code, DP_END);
 	assert_int_equal(r->count, 2);
 	assert_int_equal(r->height[1], 102);
@@ -354,6 +358,31 @@ static void only_the_last_file_may_be_cut_off(void **state)
 		mk_save(in_folder("blk00001.dat"), more, frame_all(more, &made, 2, 1));
 		assert_fault(read_one(folder), DP_BAD_BYTES, "in the middle of a block");
 	}
+}
+
+// Each folder has a node of its own, which may have been writing it.
+static void each_folders_last_file_may_be_cut_off(void **state)
+{
+	(void)state;
+	char path[2][512], name[2048];
+	make_chain(&made, 0, 5, 0);
+	for (size_t k = 0; k < 2; k++) {
+		snprintf(path[k], sizeof path[k], "%s/%zu", folder, k);
+		assert_int_equal(mkdir(path[k], 0700), 0);
+		snprintf(name, sizeof name, "%s/blk00000.dat", path[k]);
+		size_t n = k == 0 ? frame_all(bytes, &made, 0, 3) : frame_all(bytes, &made, 2, 3);
+		mk_save(name, bytes, n - (k == 0 ? 7 : 0));
+	}
+	const char *paths[] = {path[0], path[1]};
+	reading r = *read_with(paths, 2, (dp_source_options){0});
+	for (size_t k = 0; k < 2; k++) {
+		snprintf(name, sizeof name, "%s/blk00000.dat", path[k]);
+		unlink(name);
+		rmdir(path[k]);
+	}
+	assert_int_equal(r.code, DP_END);
+	assert_int_equal(r.count, 5);
+	assert_int_equal(r.stats.records_cut, 1);
 }
 
 static void damaged_frames_are_refused(void **state)
@@ -491,6 +520,35 @@ static void a_stated_height_must_fit_the_place(void **state)
 	reading *r = read_one(folder);
 	assert_fault(r, DP_BAD_BYTES, "block 300001: does not state this height");
 	assert_non_null(strstr(r->fault.file, "b.blk"));
+}
+
+// Bitcoin Cash has Bitcoin's mark and its first 478558 blocks: the header of the next is real here,
+// what follows it is not.
+static void bitcoin_cash_is_told_by_its_first_block(void **state)
+{
+	(void)state;
+	static const char header[] =
+	    "00000020432d350741fbf28f2e1486eabe2c4e143bfe2241af65180100000000"
+	    "00000000abaa4bd8a48c1c6bc08ee39b66065e5e9484304cab8b56d5eed3e40b"
+	    "1ac996c899c480593547011822ca4ae8";
+	static mk_block b;
+	mk_bytes m;
+	uint8_t hash[32];
+	dp_source_options bitcoin = {.chain = dp_chain_find("bitcoin", 7)};
+	dp_source_options cash = {.chain = dp_chain_find("bitcoin-cash", 12)};
+	memset(&b, 0, sizeof b);
+	b.prev[0] = 0xee;
+	mk_coinbase(&b, 478559, 0, &fifty, 1);
+	mk_finish(&m, hash, &b);
+	mk_save(in_folder("blk00000.dat"), bytes, frame(bytes, &m, MAGIC));
+	const char *path = folder;
+	reading *r = read_with(&path, 1, cash);
+	assert_fault(r, DP_BAD_CASE, "no blocks of Bitcoin Cash");
+	assert_non_null(strstr(r->fault.file, "blk00000.dat"));
+	assert_true(dp_hex_decode(m.b, 80, header));
+	mk_save(in_folder("blk00000.dat"), bytes, frame(bytes, &m, MAGIC));
+	assert_fault(read_with(&path, 1, bitcoin), DP_BAD_CASE, "Name the chain bitcoin-cash");
+	assert_fault(read_with(&path, 1, cash), DP_BAD_BYTES, "merkle");
 }
 
 //- values ----------------------------------------------------------------------------------------
@@ -639,7 +697,9 @@ static reading *read_with_companion(const char *json, uint64_t paid)
 	mk_finish(&m, hash, &b);
 	mk_save(in_folder("n.blk"), m.b, m.n);
 	mk_save(in_folder("n.spent.json"), json, strlen(json));
-	return read_one(in_folder("n.blk"));
+	const char *path = in_folder("n.blk");
+	return read_with(&path, 1,
+	                 (dp_source_options){.has_height_start = true, .height_start = 500});
 }
 
 #define OURS "00141111111111111111111111111111111111111111"
@@ -740,6 +800,8 @@ int main(void)
 	    TEST(bare_blocks_come_in_any_order),
 	    TEST(the_end_of_a_file_may_be_zeros_and_nothing_else),
 	    TEST(only_the_last_file_may_be_cut_off),
+	    TEST(each_folders_last_file_may_be_cut_off),
+	    TEST(bitcoin_cash_is_told_by_its_first_block),
 	    TEST(damaged_frames_are_refused),
 	    TEST(networks_are_not_mixed),
 	    TEST(files_under_an_xor_are_read),

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -103,9 +104,28 @@ static void binary_cut_anywhere_but_between_is_refused(void **state)
 	dp_spent_done(&s);
 }
 
+// On Bitcoin Cash tokens stand before the script; they are no part of who holds the coin.
+static void tokens_before_a_script_are_stepped_over(void **state)
+{
+	(void)state;
+	static const char script[] = "76a914111111111111111111111111111111111111111188ac";
+	char json[512], zeros[65];
+	memset(zeros, '0', 64);
+	zeros[64] = 0;
+	snprintf(json, sizeof json,
+	         "[{\"value\": 5, \"script_pubkey\": \"ef%s1001%s\"}, "
+	         "{\"value\": 5, \"script_pubkey\": \"%s\"}]",
+	         zeros, script, script);
+	dp_spent s = {.chain = dp_chain_find("bitcoin-cash", 12)};
+	assert_int_equal(dp_spent_parse_json(&s, json, strlen(json), NULL), DP_OK);
+	assert_true(dp_addr_eq(&s.coin[0].from, &s.coin[1].from));
+	dp_spent_done(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(tokens_before_a_script_are_stepped_over),
 	    cmocka_unit_test(both_forms_say_the_same),
 	    cmocka_unit_test(wrong_json_is_told_with_its_entry),
 	    cmocka_unit_test(binary_cut_anywhere_but_between_is_refused),
