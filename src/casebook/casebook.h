@@ -82,7 +82,7 @@ typedef struct dp_run_facts {
 	// Of the source's blocks that were followed and stand; noise: nothing genuine. Counted by
 	// dp_casebook_record, not stored by dp_casebook_facts.
 	uint64_t movements, noise;
-	uint64_t gaps;             // DP_GAP_* of chain/gap.h: what the sources could not give
+	uint64_t gaps; // DP_GAP_* of chain/gap.h: what the sources could not give
 } dp_run_facts;
 DP_MUST dp_code dp_casebook_facts(dp_casebook *cb, const dp_run_facts *facts, dp_fault *fault);
 // Of any run; false when none were stored.

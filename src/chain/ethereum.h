@@ -78,11 +78,11 @@ typedef struct dp_evm_tx {
 	dp_u256 mint;      // OP stack deposits: made from nothing for `from`
 	dp_u256 blob_gas_price;
 	uint64_t gas_used, blob_gas_used;
-	bool has_to;  // false: creates a contract whose address is not known
-	bool creates; // `to` is the contract made
-	bool has_fee; // gas_used and gas_price are known
+	bool has_to;          // false: creates a contract whose address is not known
+	bool creates;         // `to` is the contract made
+	bool has_fee;         // gas_used and gas_price are known
 	bool has_unknown_fee; // something is paid beyond what is said here: DP_GAP_FEES
-	bool no_sender; // only its transfers are known (exports): no row of its own
+	bool no_sender;       // only its transfers are known (exports): no row of its own
 	uint8_t status;
 	bool has_frames; // frame_count frames are all there were, the first the transaction itself
 	uint32_t frame_first, frame_count;

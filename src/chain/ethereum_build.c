@@ -100,7 +100,7 @@ typedef struct building {
 
 #define BAD_TX(s, format, ...)                                                                     \
 	dp_fail((s)->fault, DP_BAD_BYTES, "block %" PRIu64 ", transaction %u: " format,            \
-	        (s)->b->height, (uint32_t)((s)->tx - (s)->b->tx) __VA_OPT__(, ) __VA_ARGS__)
+	        (s)->b->height, (uint32_t)((s)->tx - (s)->b->tx), ##__VA_ARGS__)
 
 static const rules *rules_of(const dp_chain *chain)
 {

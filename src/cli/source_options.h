@@ -9,8 +9,8 @@
 #include "source/source.h"
 
 typedef struct dp_cli_source {
-	const char *map, *start_height, *memory, *from, *until, *login, *cookie, *in_flight,
-	    *tries, *threads;
+	const char *map, *start_height, *memory, *from, *until, *login, *cookie, *in_flight, *tries,
+	    *threads;
 	bool is_from_given;
 	uint64_t height_max; // from --until; UINT64_MAX = all
 	int64_t time_max;

@@ -128,9 +128,9 @@ struct dp_engine {
 	dp_parcels *slot_out; // UTXO: one list a slot
 	dp_u256 *slot;
 	uint64_t slot_cap;
-	dp_u256 *ahead; // rank.c: one a movement of the transaction
+	dp_u256 *ahead;               // rank.c: one a movement of the transaction
 	const dp_seed_state *placing; // the seed that is being placed; what a pool held includes it
-	bool ranked;    // for the transaction being applied
+	bool ranked;                  // for the transaction being applied
 	uint64_t ahead_cap;
 };
 

@@ -767,7 +767,7 @@ static void finish_log(dp_etl_parser *p, dp_etl_row *row)
 		return;
 	row->flags |= DP_ETLF_TRANSFER;
 	row->amount[0] = t.amount;
-	memcpy(row->addr[DP_ETL_FROM - DP_ETL_FROM], t.from, 20);
+	memcpy(row->addr[0], t.from, 20);
 	memcpy(row->addr[DP_ETL_TO - DP_ETL_FROM], t.to, 20);
 	row->has |= 1U << DP_ETL_AMOUNT | 1U << DP_ETL_FROM | 1U << DP_ETL_TO;
 }

@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/check.h"
 #include "base/fault.h"
 #include "base/u256.h"
 #include "chain/chain.h"
@@ -125,6 +126,7 @@ static inline uint64_t dp_etl_number(const dp_etl_row *row, dp_etl_value value)
 }
 static inline dp_u256 dp_etl_amount(const dp_etl_row *row, dp_etl_value value)
 {
+	DP_CHECK(row != NULL);
 	return row->amount[value - DP_ETL_AMOUNT];
 }
 static inline const uint8_t *dp_etl_hash(const dp_etl_row *row, dp_etl_value value)

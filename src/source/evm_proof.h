@@ -42,7 +42,7 @@
 
 // Buffers, reused block by block. Zero-initialise.
 typedef struct dp_evm_proof {
-	bool is_strict; // set by the caller: every form that this chain has is known
+	bool is_strict;                // set by the caller: every form that this chain has is known
 	char doubt[DP_FAULT_TEXT_MAX]; // why the last block or receipts were not proven
 	dp_rlp item, node;
 	struct dp_evm_trie_item *list;

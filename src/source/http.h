@@ -45,15 +45,15 @@
 typedef struct dp_http dp_http;
 
 typedef struct dp_http_options {
-	uint32_t in_flight;   // requests at a time, 1 to 64; 0 = 8
-	uint32_t tries_max;   // 0 = 8
-	uint64_t answer_max;  // bytes; 0 = 256 MiB
-	uint32_t timeout_s;   // without a single byte; 0 = 120 (to connect: at most 30)
+	uint32_t in_flight;  // requests at a time, 1 to 64; 0 = 8
+	uint32_t tries_max;  // 0 = 8
+	uint64_t answer_max; // bytes; 0 = 256 MiB
+	uint32_t timeout_s;  // without a single byte; 0 = 120 (to connect: at most 30)
 	// Of the delays before a request is sent again: the first, the longest of our own, and the
 	// longest that an endpoint may ask for; 0 = 250, 30,000 and 300,000.
 	uint32_t delay_first_ms, delay_max_ms, delay_told_max_ms;
 	bool bodies_of_errors; // see dp_http_wait
-	const char *login;    // "user:password" or NULL (then the URL's own, if any); copied
+	const char *login;     // "user:password" or NULL (then the URL's own, if any); copied
 	dp_source_watch watch;
 } dp_http_options;
 

@@ -51,7 +51,7 @@ struct dp_http_request {
 	uint64_t ticket;
 	char *body; // what is sent
 	size_t body_size;
-	char *url; // where a redirect led; NULL: the endpoint's own
+	char *url;                              // where a redirect led; NULL: the endpoint's own
 	uint32_t tries, worth, redirects, slot; // worth: of its failures, see send_again
 	dp_http_state state;
 	// The answer so far, and then the answer.
@@ -65,7 +65,7 @@ struct dp_http_request {
 	// How fast it comes: since when and how much in all, and of that since `paced_ms`.
 	int64_t begun_ms, paced_ms;
 	uint64_t received, paced, took_s; // took_s: of the transfer that ended
-	bool is_noticed; // as slow
+	bool is_noticed;                  // as slow
 };
 
 typedef struct dp_http_slot {
@@ -91,7 +91,7 @@ struct dp_http {
 	int64_t pause_until_ms, noticed_until_ms, asked_ms;
 	int64_t slow_until_ms; // until then nobody is called slow again
 	int64_t turned_ms;     // when bytes were last moved
-	uint64_t chance; // state of the generator that makes delays differ
+	uint64_t chance;       // state of the generator that makes delays differ
 	bool was_answered, is_global;
 	bool is_dead; // a request was given up, and nothing was answered since: no more waiting
 	uint32_t status_failed;

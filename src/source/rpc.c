@@ -117,6 +117,7 @@ dp_code dp_rpc_open(dp_rpc **ret_rpc, const char *url, const dp_rpc_options *opt
 void dp_rpc_close(dp_rpc *r)
 {
 	if (r == NULL) return;
+	DP_CHECK(r->queue != NULL || r->queued == 0);
 	// Dropped calls are in no table any more, only in the queue or in their batch.
 	for (uint32_t i = 0; i < r->queued; i++)
 		if (r->queue[i]->is_dropped) dp_rpc_free_call(r->queue[i]);

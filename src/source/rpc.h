@@ -31,17 +31,17 @@ typedef struct dp_rpc_answer {
 	const dp_json *result; // NULL: an error. JSON null is a result
 	int64_t error_code;    // of the node: -32601 no such method, -32602 bad arguments, ...
 	char error[DP_RPC_TEXT_MAX + 4];
-	uint64_t size;      // bytes of JSON it came in, its share of a batch
-	void *shared;       // private: the document that several answers may share
+	uint64_t size; // bytes of JSON it came in, its share of a batch
+	void *shared;  // private: the document that several answers may share
 } dp_rpc_answer;
 
 typedef struct dp_rpc_options {
-	const char *login;  // "user:password" or NULL
+	const char *login; // "user:password" or NULL
 	// Path of a file that holds one, read again when it is refused (a node writes another at
 	// each start); or NULL. It counts where `login` is NULL, before a login in the URL.
 	const char *cookie;
-	uint32_t in_flight; // HTTP requests at a time; 0 = 8
-	uint32_t batch_max; // calls in a request; 0 = 100, 1 = never batch
+	uint32_t in_flight;  // HTTP requests at a time; 0 = 8
+	uint32_t batch_max;  // calls in a request; 0 = 100, 1 = never batch
 	uint64_t answer_max; // bytes of one HTTP answer; 0 = 256 MiB
 	// As in dp_http_options; 0 = its defaults.
 	uint32_t tries_max, timeout_s, delay_first_ms, delay_max_ms, delay_told_max_ms;
@@ -50,7 +50,7 @@ typedef struct dp_rpc_options {
 
 DP_MUST dp_code dp_rpc_open(dp_rpc **ret_rpc, const char *url, const dp_rpc_options *options,
                             dp_fault *fault);
-void dp_rpc_close(dp_rpc *r); // NULL is fine
+void dp_rpc_close(dp_rpc *r);             // NULL is fine
 const char *dp_rpc_name(const dp_rpc *r); // "host:port"
 
 // Queues a call; `params` is the JSON text of its arguments, an array ("[]").
@@ -60,8 +60,7 @@ DP_MUST dp_code dp_rpc_start(dp_rpc *r, uint64_t *ret_ticket, const char *method
 DP_MUST dp_code dp_rpc_flush(dp_rpc *r, dp_fault *fault);
 // Waits for one answer. Release it with dp_rpc_answer_done; it stays valid until then whatever
 // else is called. Faults name the endpoint (as their `file`) and the method.
-DP_MUST dp_code dp_rpc_wait(dp_rpc *r, uint64_t ticket, dp_rpc_answer *ret_answer,
-                            dp_fault *fault);
+DP_MUST dp_code dp_rpc_wait(dp_rpc *r, uint64_t ticket, dp_rpc_answer *ret_answer, dp_fault *fault);
 void dp_rpc_drop(dp_rpc *r, uint64_t ticket);
 void dp_rpc_answer_done(dp_rpc_answer *answer);
 DP_MUST dp_code dp_rpc_run(dp_rpc *r, dp_fault *fault); // see dp_http_run

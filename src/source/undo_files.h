@@ -52,7 +52,7 @@ typedef struct dp_undo_dir {
 	uint32_t next; // where the next block's record is expected
 	bool is_made, is_last, is_checked;
 	bool is_empty; // not one record: as good as none
-	dp_code code; // of making it; its blocks get this fault
+	dp_code code;  // of making it; its blocks get this fault
 	dp_fault fault;
 } dp_undo_dir;
 

@@ -53,7 +53,7 @@ static void decodes_any_length_and_sees_a_wrong_digit_anywhere(void **state)
 	(void)state;
 	enum { MOST = 13 };
 	for (size_t n = 0; n <= MOST; n++) {
-		uint8_t bytes[MOST], got[MOST + 1];
+		uint8_t bytes[MOST] = {0}, got[MOST + 1];
 		char text[2 * MOST + 1];
 		for (size_t i = 0; i < n; i++) bytes[i] = (uint8_t)(37 * i + 201 * n);
 		dp_hex_encode(text, bytes, n);
