@@ -39,13 +39,17 @@ static void print_party(const dp_addr *a, const dp_chain *chain)
 	(void)fputs(text, stdout);
 }
 
-// A claimed symbol is whatever its author liked: quotes and line breaks do not get out of the cell.
+// A claimed symbol is whatever its author liked: quotes and line breaks do not get out of the cell,
+// and no spreadsheet takes it for a formula.
 static void print_symbol(const char *symbol)
 {
 	if (symbol[0] == 0) return;
 	(void)putchar('"');
 	for (const char *p = symbol; *p != 0; p++)
-		(void)putchar((unsigned char)*p < ' ' || *p == '"' ? '?' : *p);
+		(void)putchar((unsigned char)*p < ' ' || *p == '"' ||
+		                      (p == symbol && strchr("=+-@", *p) != NULL)
+		                  ? '?'
+		                  : *p);
 	(void)putchar('"');
 }
 

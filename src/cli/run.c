@@ -215,7 +215,6 @@ static dp_code step_back(dp_run *r, const dp_block *b, dp_fault *fault)
 {
 	static const uint8_t none[32];
 	uint64_t from = dp_engine_height(r->engine);
-	DP_CHECK((r->source->kind->can & DP_CAN_REORGANISE) != 0);
 	while (dp_engine_blocks(r->engine) > 0 && dp_engine_height(r->engine) >= b->height) {
 		dp_code code = dp_engine_rollback(r->engine, fault);
 		if (code == DP_NOT_FOUND) return too_deep(r, b, fault);
@@ -320,7 +319,8 @@ static dp_code follow_block(dp_run *r, const dp_block *source_block, dp_fault *f
 	if (memcmp(b.hash, none, 32) == 0) dp_block_digest(b.hash, source_block);
 	if (!r->first_seen) note_first(r, &b);
 	bool behind = dp_engine_blocks(r->engine) > 0 && b.height <= dp_engine_height(r->engine);
-	if (behind && r->is_live) {
+	bool steps_back = (r->source->kind->can & DP_CAN_REORGANISE) != 0;
+	if (behind && r->is_live && steps_back) {
 		DP_TRY(step_back(r, &b, fault));
 	} else if (behind && r->resumed) {
 		bool skip;

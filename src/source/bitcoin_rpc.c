@@ -1,9 +1,9 @@
 // Blocks from a Bitcoin node over JSON-RPC: Bitcoin Core, btcd, and what descends from them.
 //
-//   heights ──> hashes (batches of getblockhash) ──> a window of getblock in flight ──> one block
-//                                                                                        │
-//        what it proves of itself, its height, its parent <── decode <── its bytes <─────┘
-//        what its inputs are worth <── prevouts, or coins seen before, or getrawtransaction
+//   heights --> hashes (batches of getblockhash) --> a window of getblock in flight --> one block
+//                                                                                           |
+//        what it proves of itself, its height, its parent <-- decode <-- its bytes <--------+
+//        what its inputs are worth <-- prevouts, or coins seen before, or getrawtransaction
 //
 // A block is asked for in one of three ways, the best that the node knows; which one is found out
 // by asking, because version numbers of the many programs say little:

@@ -53,6 +53,10 @@ class Movements(dye.Case):
         row, = csv.DictReader(io.StringIO(self.movements("--chain", "ethereum", source)))
         self.assertEqual((row["asset"], row["contract"], row["amount_base"]),
                          ("US?DT", contract, "7"))
+        with open(source, encoding="utf-8") as file:
+            formula = self.write("formula.csv", file.read().replace("US\"\"DT", "=1+1"))
+        row, = csv.DictReader(io.StringIO(self.movements("--chain", "ethereum", formula)))
+        self.assertEqual(row["asset"], "?1+1")
 
     def test_misuse_is_told(self):
         for args, words in (([], "no source"), (["--chain", "bitcon", BLOCKS], "unknown chain"),
