@@ -20,7 +20,7 @@
 #include "chain/bitcoin.h"
 #include "codec/hash.h"
 #include "source/blockfile.h"
-#include "source/spent.h"
+#include "source/companion.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -119,14 +119,14 @@ static void read_with_undo(const uint8_t *data, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	int64_t live = dp_mem_live();
-	dp_spent spent = {0};
+	dp_companion spent = {0};
 	dp_fault fault;
 	if (size == 0) return 0;
 	dp_code code = DP_OK;
 	if (data[0] == '[' || data[0] == '{')
-		code = dp_spent_parse_json(&spent, (const char *)data, size, &fault);
+		code = dp_companion_parse_json(&spent, (const char *)data, size, &fault);
 	else if (data[0] == 'u')
-		code = dp_spent_parse_bcoin(&spent, data + 1, size - 1, &fault);
+		code = dp_companion_parse_bcoin(&spent, data + 1, size - 1, &fault);
 	else if (data[0] == 'm')
 		read_mended(data + 1, size - 1, size - 1);
 	else if (data[0] == 'v')
@@ -134,7 +134,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	else
 		read_blocks(data, size, NULL, 0);
 	DP_CHECK(code == DP_OK || fault.text[0] != 0);
-	dp_spent_done(&spent);
+	dp_companion_done(&spent);
 	DP_CHECK(dp_mem_live() == live);
 	return 0;
 }

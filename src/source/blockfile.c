@@ -7,7 +7,7 @@
 //   decode    and verify what it proves of itself     chain/bitcoin.c         |
 //   height    the one it states against its place     BIP 34                  | ahead, by any
 //   beside    what it spends, by undo data or by      source/undo_files.c     | thread
-//             its companion                           source/spent.c          |
+//             its companion                           source/companion.c      |
 //   finish    key columns                             chain/block.c           |
 //   settle    what each input is worth; sums          source/settle.c
 //
@@ -33,7 +33,7 @@
 #include "source/block_index.h"
 #include "source/settle.h"
 #include "source/source_kinds.h"
-#include "source/spent.h"
+#include "source/companion.h"
 #include "source/undo_files.h"
 
 enum {
@@ -63,7 +63,7 @@ typedef struct slot {
 	dp_bitcoin_info info;
 	const dp_block *block; // finished
 	dp_undo_found undo;
-	dp_spent spent;
+	dp_companion spent;
 	uint8_t *bytes;
 	uint64_t bytes_cap;
 } slot;
@@ -152,7 +152,7 @@ static dp_code read_beside(const blockfile *f, slot *s, const dp_block_place *p,
 		                          &wanted, fault);
 	}
 	if (file->is_framed || file->path == NULL) return DP_OK;
-	return dp_spent_load(&s->spent, &s->has_companion, file->path, fault);
+	return dp_companion_load(&s->spent, &s->has_companion, file->path, fault);
 }
 
 // Touches nothing but its slot and what is not changed while there are threads.
@@ -306,7 +306,7 @@ static void slot_done(slot *s)
 	dp_bitcoin_decoder_done(&s->decoder);
 	dp_builder_done(&s->builder);
 	dp_undo_found_done(&s->undo);
-	dp_spent_done(&s->spent);
+	dp_companion_done(&s->spent);
 	dp_free(s->bytes);
 }
 

@@ -6,7 +6,7 @@
 //   revNNNNN.dat   beside it, of the same number: what its blocks spent (source/undo_files.h)
 //   xor.dat        8 bytes with which a node since Bitcoin Core 28 XORs both; undone here
 //   NAME.blk       one block and nothing else; companions beside it say what its inputs spend
-//                  (source/spent.h)
+//                  (source/companion.h)
 //
 // Opening reads every header, some 100 bytes of each block, and chooses the chain
 // (source/block_index.h); then blocks are read, checked and given out one at a time in order of

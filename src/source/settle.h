@@ -17,7 +17,7 @@
 #include "base/fault.h"
 #include "chain/bitcoin.h"
 #include "source/coin_map.h"
-#include "source/spent.h"
+#include "source/companion.h"
 
 // Set `coins.seed` and `coins.bytes_max`, zero the rest.
 typedef struct dp_settler {

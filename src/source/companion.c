@@ -3,7 +3,7 @@
 // The JSON form is what Floresta's tests ship beside their blocks, the binary one what bcoin's
 // tests do. Neither states a count or a checksum; what protects from a wrong companion is that its
 // number of entries must fit the block and that every transaction must come out even.
-#include "source/spent.h"
+#include "source/companion.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -19,7 +19,7 @@
 enum { SCRIPT_SIZE_MAX = 1 << 20, PATH_SIZE_MAX = 4096 };
 #define VALUE_MAX ((uint64_t)INT64_MAX) // amounts are serialised as signed numbers
 
-static dp_code add(dp_spent *spent, uint64_t value, const uint8_t *script, size_t script_size,
+static dp_code add(dp_companion *spent, uint64_t value, const uint8_t *script, size_t script_size,
                    dp_fault *fault)
 {
 	DP_CHECK(spent->count <= spent->cap);
@@ -28,7 +28,7 @@ static dp_code add(dp_spent *spent, uint64_t value, const uint8_t *script, size_
 		return dp_fail(fault, DP_BAD_BYTES, "entry %llu: is worth more than there can be",
 		               (unsigned long long)spent->count);
 	DP_TRY(dp_grow((void **)&spent->coin, &spent->cap, sizeof *spent->coin, spent->count + 1,
-	               DP_SPENT_COUNT_MAX, fault));
+	               DP_COMPANION_COUNT_MAX, fault));
 	spent->coin[spent->count++] = (dp_spent_coin){
 	    .value = value,
 	    .from = spent->chain == NULL ? dp_addr_from_script(script, script_size)
@@ -37,7 +37,8 @@ static dp_code add(dp_spent *spent, uint64_t value, const uint8_t *script, size_
 	return DP_OK;
 }
 
-dp_code dp_spent_parse_bcoin(dp_spent *spent, const uint8_t *bytes, size_t n, dp_fault *fault)
+dp_code dp_companion_parse_bcoin(dp_companion *spent, const uint8_t *bytes, size_t n,
+                                 dp_fault *fault)
 {
 	DP_CHECK(spent != NULL && (bytes != NULL || n == 0));
 	spent->count = 0;
@@ -57,7 +58,8 @@ dp_code dp_spent_parse_bcoin(dp_spent *spent, const uint8_t *bytes, size_t n, dp
 }
 
 // One entry; the script goes through `buffer` of SCRIPT_SIZE_MAX bytes.
-static dp_code parse_entry(dp_spent *spent, const dp_json *entry, uint8_t *buffer, dp_fault *fault)
+static dp_code parse_entry(dp_companion *spent, const dp_json *entry, uint8_t *buffer,
+                           dp_fault *fault)
 {
 	const dp_json *out = dp_json_get(entry, "txout");
 	if (out == NULL) out = entry;
@@ -76,7 +78,7 @@ static dp_code parse_entry(dp_spent *spent, const dp_json *entry, uint8_t *buffe
 	return add(spent, value, buffer, n / 2, fault);
 }
 
-dp_code dp_spent_parse_json(dp_spent *spent, const char *text, size_t n, dp_fault *fault)
+dp_code dp_companion_parse_json(dp_companion *spent, const char *text, size_t n, dp_fault *fault)
 {
 	DP_CHECK(spent != NULL && (text != NULL || n == 0));
 	spent->count = 0;
@@ -109,23 +111,23 @@ static const struct companion {
     {".undo.bcoin", false},
 };
 
-static dp_code load_from(dp_spent *spent, const char *path, bool is_json, dp_fault *fault)
+static dp_code load_from(dp_companion *spent, const char *path, bool is_json, dp_fault *fault)
 {
 	dp_input *in;
 	uint8_t *bytes = NULL;
 	size_t size = 0;
 	DP_TRY(dp_input_open(&in, path, fault));
-	dp_code code = dp_input_read_all(in, &bytes, &size, DP_SPENT_BYTES_MAX, fault);
+	dp_code code = dp_input_read_all(in, &bytes, &size, DP_COMPANION_BYTES_MAX, fault);
 	dp_input_close(in);
 	if (code != DP_OK) return code;
-	code = is_json ? dp_spent_parse_json(spent, (const char *)bytes, size, fault)
-	               : dp_spent_parse_bcoin(spent, bytes, size, fault);
+	code = is_json ? dp_companion_parse_json(spent, (const char *)bytes, size, fault)
+	               : dp_companion_parse_bcoin(spent, bytes, size, fault);
 	dp_free(bytes);
 	if (code != DP_OK && fault != NULL) dp_fault_file(fault, path);
 	return code;
 }
 
-dp_code dp_spent_load(dp_spent *spent, bool *ret_found, const char *path, dp_fault *fault)
+dp_code dp_companion_load(dp_companion *spent, bool *ret_found, const char *path, dp_fault *fault)
 {
 	DP_CHECK(spent != NULL && ret_found != NULL && path != NULL);
 	const char *slash = strrchr(path, '/'), *dot = strrchr(path, '.');
@@ -150,9 +152,9 @@ dp_code dp_spent_load(dp_spent *spent, bool *ret_found, const char *path, dp_fau
 	return DP_OK;
 }
 
-void dp_spent_done(dp_spent *spent)
+void dp_companion_done(dp_companion *spent)
 {
 	DP_CHECK(spent != NULL);
 	dp_free(spent->coin);
-	*spent = (dp_spent){0};
+	*spent = (dp_companion){0};
 }

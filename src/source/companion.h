@@ -9,8 +9,8 @@
 // Both list one output for each input of the block, coinbase apart, in order; writers that keep
 // only what earlier blocks made leave out those which the block itself made. Who reads the list
 // checks which of the two it is, and that the sums fit.
-#ifndef DP_SOURCE_SPENT_H
-#define DP_SOURCE_SPENT_H
+#ifndef DP_SOURCE_COMPANION_H
+#define DP_SOURCE_COMPANION_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,25 +20,27 @@
 #include "chain/undo.h"
 
 enum {
-	DP_SPENT_COUNT_MAX = DP_CHAIN_BLOCK_SIZE_MAX / 41, // no block has so many inputs
-	DP_SPENT_BYTES_MAX = 32 << 20,                     // of a companion, unpacked
+	DP_COMPANION_COUNT_MAX = DP_CHAIN_BLOCK_SIZE_MAX / 41, // no block has so many inputs
+	DP_COMPANION_BYTES_MAX = 32 << 20,                     // of a companion, unpacked
 };
 
 // Zero-initialise; `chain` may be set: Bitcoin Cash has tokens before an output's script.
-typedef struct dp_spent {
+typedef struct dp_companion {
 	const dp_chain *chain;
 	dp_spent_coin *coin;
 	uint64_t count, cap;
 	char path[DP_FAULT_FILE_MAX]; // of the companion, for messages
-} dp_spent;
+} dp_companion;
 
 // Looks for a companion of the block file at `path` and reads it. *ret_found false when there is
 // none. `spent` is reused: what it held is gone.
-DP_MUST dp_code dp_spent_load(dp_spent *spent, bool *ret_found, const char *path, dp_fault *fault);
+DP_MUST dp_code dp_companion_load(dp_companion *spent, bool *ret_found, const char *path,
+                                  dp_fault *fault);
 
-DP_MUST dp_code dp_spent_parse_json(dp_spent *spent, const char *text, size_t n, dp_fault *fault);
-DP_MUST dp_code dp_spent_parse_bcoin(dp_spent *spent, const uint8_t *bytes, size_t n,
-                                     dp_fault *fault);
-void dp_spent_done(dp_spent *spent);
+DP_MUST dp_code dp_companion_parse_json(dp_companion *spent, const char *text, size_t n,
+                                        dp_fault *fault);
+DP_MUST dp_code dp_companion_parse_bcoin(dp_companion *spent, const uint8_t *bytes, size_t n,
+                                         dp_fault *fault);
+void dp_companion_done(dp_companion *spent);
 
 #endif
