@@ -24,6 +24,8 @@ void dp_builder_start(dp_block_builder *b, const dp_chain *chain, uint64_t heigh
 	memset(k->prev, 0, sizeof k->prev);
 	k->tx_count = 0;
 	k->mv_count = 0;
+	k->is_partial = false;
+	k->tx_total = k->mv_total = k->noise_total = 0;
 }
 
 dp_code dp_builder_tx(dp_block_builder *b, dp_tx **ret_tx, dp_fault *fault)
@@ -37,9 +39,10 @@ dp_code dp_builder_tx(dp_block_builder *b, dp_tx **ret_tx, dp_fault *fault)
 		               DP_BLOCK_TX_MAX, fault));
 		k->tx = items;
 	}
-	dp_tx *tx = &k->tx[k->tx_count++];
+	dp_tx *tx = &k->tx[k->tx_count];
 	memset(tx, 0, sizeof *tx);
-	tx->mv_first = k->mv_count;
+	tx->mv_first = tx->mv_no = k->mv_count;
+	tx->no = k->tx_count++;
 	*ret_tx = tx;
 	return DP_OK;
 }
@@ -118,6 +121,18 @@ static void finish_account_tx(dp_block *k, const dp_tx *tx)
 		k->src_key[i] = dp_addr_key_inline(&mv->from);
 		k->dst_key[i] = dp_addr_key_inline(&mv->to);
 	}
+}
+
+dp_code dp_builder_finish_tx(dp_block_builder *b, dp_fault *fault)
+{
+	DP_CHECK(b != NULL && b->block.tx_count > 0);
+	dp_block *k = &b->block;
+	DP_TRY(grow_keys(b, fault));
+	if (k->chain->kind == DP_CHAIN_UTXO)
+		finish_utxo_tx(k, &k->tx[k->tx_count - 1]);
+	else
+		finish_account_tx(k, &k->tx[k->tx_count - 1]);
+	return DP_OK;
 }
 
 dp_code dp_builder_finish(dp_block_builder *b, const dp_block **ret_block, dp_fault *fault)

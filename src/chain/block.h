@@ -67,6 +67,7 @@ typedef struct dp_tx {
 	uint8_t id[32]; // in the order people print it on account chains; UTXO: as hashed
 	uint32_t mv_first, mv_count;
 	uint32_t flags;
+	uint32_t no, mv_no; // place in the whole block: its own, and that of its first movement
 } dp_tx;
 
 typedef struct dp_block {
@@ -77,8 +78,19 @@ typedef struct dp_block {
 	uint32_t tx_count, mv_count;
 	dp_tx *tx;
 	dp_movement *mv;
-	uint64_t *src_key, *dst_key; // mv_count each, filled by dp_block_keys
+	uint64_t *src_key, *dst_key; // mv_count each, filled by dp_builder_finish
+	// A ledger can be asked for the transactions that matter and no others. Such a block is
+	// partial: its transactions say where they stand in the whole one (no, mv_no), and these
+	// say how much that holds. In a whole block they are not set.
+	bool is_partial;
+	uint32_t tx_total, mv_total, noise_total;
 } dp_block;
+
+// The place of movement `mv` of transaction `tx` (indices in this block) in the whole block.
+static inline uint32_t dp_block_mv_no(const dp_block *b, uint32_t tx, uint32_t mv)
+{
+	return b->tx[tx].mv_no + (mv - b->tx[tx].mv_first);
+}
 
 // Builds a block by appending. The arrays live in the builder and are reused block by block:
 // a finished dp_block stays valid until the next dp_builder_start. Zero-initialise.
@@ -93,6 +105,9 @@ void dp_builder_start(dp_block_builder *b, const dp_chain *chain, uint64_t heigh
 // The new row is zeroed; the pointer is valid until the next append.
 DP_MUST dp_code dp_builder_tx(dp_block_builder *b, dp_tx **ret_tx, dp_fault *fault);
 DP_MUST dp_code dp_builder_movement(dp_block_builder *b, dp_movement **ret_mv, dp_fault *fault);
+// Fills the keys of the transaction appended last, for blocks that are followed while they are
+// built; the block as it is so far is b->block.
+DP_MUST dp_code dp_builder_finish_tx(dp_block_builder *b, dp_fault *fault);
 // Fills the key columns and checks that the rows are well-formed (aborts if not: our mistake).
 DP_MUST dp_code dp_builder_finish(dp_block_builder *b, const dp_block **ret_block, dp_fault *fault);
 void dp_builder_done(dp_block_builder *b);
