@@ -1,8 +1,10 @@
 // The 64-bit keys of address.h as inline functions, for the loops that make millions of them.
 //
 // XXH3 comes whole into the translation unit (XXH_INLINE_ALL): its inputs here are 2 to 36 bytes,
-// where a call through the library costs as much as the hash. Keys are for membership tests only
-// and live no longer than a run, so they are neither stored nor compared between machines.
+// where a call through the library costs as much as the hash. Keys are for membership tests only.
+// Those of addresses are part of the ledger's format (the order of its dictionaries,
+// docs/FORMAT.md), so what they are computed from must not change; those of outpoints live no
+// longer than a run.
 #ifndef DP_CHAIN_KEY_H
 #define DP_CHAIN_KEY_H
 
