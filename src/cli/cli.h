@@ -37,7 +37,7 @@ bool dp_cli_options(int argc, char **argv, const dp_option *options, const char 
 int dp_cli_fault(const dp_fault *fault);
 int dp_cli_misuse(const char *command, const char *format, ...) DP_PRINTF(2, 3);
 
-// A dp_writer / path writer on stdout: `context` is a FILE.
+// A dp_sink / path writer on stdout: `context` is a FILE.
 DP_MUST dp_code dp_cli_write(void *context, const char *text, size_t n, dp_fault *fault);
 // Flushes stdout; a full disk must not pass for success. Returns the exit code.
 int dp_cli_finish(int exit_code);
@@ -50,6 +50,8 @@ DP_MUST dp_code dp_cli_read_file(const char *path, uint8_t **ret_bytes, size_t *
 bool dp_cli_number(const char *text, uint64_t *ret_value);
 
 int dp_cmd_trace(int argc, char **argv);
+int dp_cmd_import(int argc, char **argv);
+int dp_cmd_ledger(int argc, char **argv);
 int dp_cmd_movements(int argc, char **argv);
 int dp_cmd_path(int argc, char **argv);
 int dp_cmd_rollback(int argc, char **argv);

@@ -13,7 +13,7 @@ static const char usage[] =
     "the theft on, each with the part of it that ended there. HOLDER is an address (all its pools\n"
     "and coins) or, on UTXO chains, one coin as txid:vout.\n";
 
-typedef dp_code (*writer_of)(const dp_path *path, const dp_writer *w, dp_fault *fault);
+typedef dp_code (*writer_of)(const dp_path *path, const dp_sink *w, dp_fault *fault);
 
 // What to print in, by name; NULL after saying what is wrong.
 static writer_of find_format(const char *name)
@@ -40,7 +40,7 @@ static dp_code print_path(char **argv, writer_of write, dp_fault *fault)
 		dp_fault_file(fault, argv[1]);
 		return code;
 	}
-	const dp_writer w = {dp_cli_write, stdout};
+	const dp_sink w = {dp_cli_write, stdout};
 	code = write(path, &w, fault);
 	dp_path_free(path);
 	return code;

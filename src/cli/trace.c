@@ -286,7 +286,7 @@ static dp_code open_all(struct trace *t, dp_source_options *o, dp_fault *fault)
 
 static dp_code print_each(struct trace *t, dp_result *const *results, dp_fault *fault)
 {
-	dp_writer w = {dp_cli_write, stdout};
+	dp_sink w = {dp_cli_write, stdout};
 	if (strcmp(t->format, "json") == 0)
 		return dp_report_json((const dp_result *const *)results, t->case_count, &w, fault);
 	for (uint32_t i = 0; i < t->case_count; i++) {

@@ -44,7 +44,7 @@ static void when(dp_out *o, int64_t t)
 	field(o, text, false);
 }
 
-dp_code dp_report_csv(const dp_result *r, const dp_writer *w, bool header, dp_fault *fault)
+dp_code dp_report_csv(const dp_result *r, const dp_sink *w, bool header, dp_fault *fault)
 {
 	dp_out o = {.w = w, .fault = fault};
 	char caip[DP_ASSET_TEXT_MAX];

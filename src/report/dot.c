@@ -279,7 +279,7 @@ static dp_code draw(struct drawing *d, dp_fault *fault)
 	return d->o.code;
 }
 
-dp_code dp_report_dot(const dp_result *r, const dp_writer *w, dp_fault *fault)
+dp_code dp_report_dot(const dp_result *r, const dp_sink *w, dp_fault *fault)
 {
 	DP_CHECK(r != NULL && w != NULL);
 	struct drawing d = {.r = r, .o = {.w = w, .fault = fault}};

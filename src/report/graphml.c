@@ -96,7 +96,7 @@ static void nodes(dp_out *o, const dp_result *r)
 	}
 }
 
-dp_code dp_report_graphml(const dp_result *r, const dp_writer *w, dp_fault *fault)
+dp_code dp_report_graphml(const dp_result *r, const dp_sink *w, dp_fault *fault)
 {
 	dp_out o = {.w = w, .fault = fault};
 	head(&o);

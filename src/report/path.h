@@ -102,8 +102,8 @@ DP_MUST dp_code dp_path_find(dp_path **ret_path, dp_casebook *cb, const char *in
                              const char *holder, dp_fault *fault);
 void dp_path_free(dp_path *path); // NULL is fine
 
-DP_MUST dp_code dp_path_text(const dp_path *path, const dp_writer *w, dp_fault *fault);
-DP_MUST dp_code dp_path_json(const dp_path *path, const dp_writer *w, dp_fault *fault);
-DP_MUST dp_code dp_path_csv(const dp_path *path, const dp_writer *w, dp_fault *fault);
+DP_MUST dp_code dp_path_text(const dp_path *path, const dp_sink *w, dp_fault *fault);
+DP_MUST dp_code dp_path_json(const dp_path *path, const dp_sink *w, dp_fault *fault);
+DP_MUST dp_code dp_path_csv(const dp_path *path, const dp_sink *w, dp_fault *fault);
 
 #endif

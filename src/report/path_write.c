@@ -179,7 +179,7 @@ static void text_stolen(dp_out *o, const dp_path *p, const dp_path_stolen *st)
 	for (uint32_t i = 0; i < st->step_count; i++) text_step(o, p, st, i);
 }
 
-dp_code dp_path_text(const dp_path *p, const dp_writer *w, dp_fault *fault)
+dp_code dp_path_text(const dp_path *p, const dp_sink *w, dp_fault *fault)
 {
 	DP_CHECK(p != NULL && p->stolen_count > 0);
 	dp_out o = {.w = w, .fault = fault};
@@ -317,7 +317,7 @@ static void json_stolen(dp_json_out *o, const dp_path *p, const dp_path_stolen *
 	dp_json_object_end(o);
 }
 
-dp_code dp_path_json(const dp_path *p, const dp_writer *w, dp_fault *fault)
+dp_code dp_path_json(const dp_path *p, const dp_sink *w, dp_fault *fault)
 {
 	DP_CHECK(p != NULL && p->stolen_count > 0);
 	dp_json_out o = {.write = w->write, .context = w->context, .fault = fault};
@@ -405,7 +405,7 @@ static void csv_step(dp_out *o, const dp_path *p, const dp_path_stolen *st, uint
 	dp_out_text(o, "\n");
 }
 
-dp_code dp_path_csv(const dp_path *p, const dp_writer *w, dp_fault *fault)
+dp_code dp_path_csv(const dp_path *p, const dp_sink *w, dp_fault *fault)
 {
 	DP_CHECK(p != NULL && p->stolen_count > 0);
 	dp_out o = {.w = w, .fault = fault};

@@ -43,7 +43,7 @@ DP_MUST dp_code dp_result_assumptions(struct dp_loader *l, dp_fault *fault);
 
 // A sticking printer: the first error is kept, later calls do nothing.
 typedef struct dp_out {
-	const dp_writer *w;
+	const dp_sink *w;
 	dp_fault *fault;
 	dp_code code;
 } dp_out;

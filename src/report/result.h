@@ -140,19 +140,19 @@ DP_MUST dp_code dp_result_load(dp_result **ret_result, dp_casebook *cb, const ch
 void dp_result_free(dp_result *r); // NULL is fine
 
 // Where reports go. Errors of the writer stick and come back from the report.
-typedef struct dp_writer {
+typedef struct dp_sink {
 	dp_code (*write)(void *context, const char *text, size_t n, dp_fault *fault);
 	void *context;
-} dp_writer;
+} dp_sink;
 
-DP_MUST dp_code dp_report_text(const dp_result *r, const dp_writer *w, dp_fault *fault);
+DP_MUST dp_code dp_report_text(const dp_result *r, const dp_sink *w, dp_fault *fault);
 // One object for one case; for several {"cases": [...]}.
-DP_MUST dp_code dp_report_json(const dp_result *const *r, uint32_t count, const dp_writer *w,
+DP_MUST dp_code dp_report_json(const dp_result *const *r, uint32_t count, const dp_sink *w,
                                dp_fault *fault);
-DP_MUST dp_code dp_report_csv(const dp_result *r, const dp_writer *w, bool header, dp_fault *fault);
+DP_MUST dp_code dp_report_csv(const dp_result *r, const dp_sink *w, bool header, dp_fault *fault);
 // The graph a person can read: leaves of one parent are drawn together.
-DP_MUST dp_code dp_report_dot(const dp_result *r, const dp_writer *w, dp_fault *fault);
+DP_MUST dp_code dp_report_dot(const dp_result *r, const dp_sink *w, dp_fault *fault);
 // The whole graph, for programs.
-DP_MUST dp_code dp_report_graphml(const dp_result *r, const dp_writer *w, dp_fault *fault);
+DP_MUST dp_code dp_report_graphml(const dp_result *r, const dp_sink *w, dp_fault *fault);
 
 #endif

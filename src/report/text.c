@@ -325,7 +325,7 @@ static void assumptions(dp_out *o, const dp_result *r)
 	}
 }
 
-dp_code dp_report_text(const dp_result *r, const dp_writer *w, dp_fault *fault)
+dp_code dp_report_text(const dp_result *r, const dp_sink *w, dp_fault *fault)
 {
 	DP_CHECK(r != NULL && w != NULL);
 	dp_out o = {.w = w, .fault = fault};

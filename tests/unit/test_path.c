@@ -729,11 +729,11 @@ static dp_code page_read(void *context, void *buffer, size_t size, size_t *ret_s
 
 static struct page page;
 
-static dp_writer fresh_page(size_t size_max)
+static dp_sink fresh_page(size_t size_max)
 {
 	memset(&page, 0, sizeof page);
 	page.size_max = size_max;
-	return (dp_writer){page_write, &page};
+	return (dp_sink){page_write, &page};
 }
 
 static dp_path *linked_path(struct world *w)
@@ -760,7 +760,7 @@ static void text_fits_a_hundred_columns_and_says_all(void **state)
 	(void)state;
 	struct world w;
 	dp_path *p = linked_path(&w);
-	dp_writer out = fresh_page(sizeof page.text - 1);
+	dp_sink out = fresh_page(sizeof page.text - 1);
 	assert_int_equal(dp_path_text(p, &out, NULL), DP_OK);
 	size_t lines = 0;
 	for (const char *line = page.text; *line != 0; line = strchr(line, '\n') + 1) {
@@ -787,7 +787,7 @@ static void json_is_complete(void **state)
 	(void)state;
 	struct world w;
 	dp_path *p = linked_path(&w);
-	dp_writer out = fresh_page(sizeof page.text - 1);
+	dp_sink out = fresh_page(sizeof page.text - 1);
 	assert_int_equal(dp_path_json(p, &out, NULL), DP_OK);
 	dp_json *doc;
 	assert_int_equal(dp_json_parse(&doc, page.text, page.size, NULL), DP_OK);
@@ -813,7 +813,7 @@ static void csv_reads_back(void **state)
 	(void)state;
 	struct world w;
 	dp_path *p = linked_path(&w);
-	dp_writer out = fresh_page(sizeof page.text - 1);
+	dp_sink out = fresh_page(sizeof page.text - 1);
 	assert_int_equal(dp_path_csv(p, &out, NULL), DP_OK);
 	static dp_csv csv;
 	csv = (dp_csv){.read = page_read, .context = &page};
@@ -836,7 +836,7 @@ static void a_full_disk_is_not_success(void **state)
 	struct world w;
 	dp_path *p = linked_path(&w);
 	dp_fault fault = {0};
-	dp_writer out = fresh_page(40);
+	dp_sink out = fresh_page(40);
 	assert_int_equal(dp_path_text(p, &out, &fault), DP_IO);
 	out = fresh_page(40);
 	assert_int_equal(dp_path_json(p, &out, &fault), DP_IO);

@@ -232,7 +232,7 @@ static dp_code collect(void *context, const char *text, size_t n, dp_fault *faul
 	return DP_OK;
 }
 
-static dp_code print(const dp_result *r, int format, const dp_writer *w, dp_fault *fault)
+static dp_code print(const dp_result *r, int format, const dp_sink *w, dp_fault *fault)
 {
 	switch (format) {
 	case 0: return dp_report_text(r, w, fault);
@@ -246,7 +246,7 @@ static dp_code print(const dp_result *r, int format, const dp_writer *w, dp_faul
 static char *printed(const dp_result *r, int format)
 {
 	struct sink s = {0};
-	dp_writer w = {collect, &s};
+	dp_sink w = {collect, &s};
 	dp_fault fault = {0};
 	if (print(r, format, &w, &fault) != DP_OK) fail_msg("%s", fault.text);
 	return s.text;
@@ -335,7 +335,7 @@ static void a_full_disk_is_an_error_at_any_byte(void **state)
 		free(whole);
 		for (size_t at = 1; at < size; at += size / 23 + 1) {
 			struct sink s = {.fail_at = at};
-			dp_writer w = {collect, &s};
+			dp_sink w = {collect, &s};
 			dp_fault fault = {0};
 			assert_int_equal(print(r, format, &w, &fault), DP_IO);
 			free(s.text);
