@@ -16,6 +16,7 @@
 
 // Postings for which the columns are asked ahead: of the rows' place, and of the rows.
 enum { AHEAD_FAR = 16, AHEAD_NEAR = 8 };
+enum { FILTERS_AHEAD = 64 };
 #define TXROW_MASK (((uint32_t)1 << DP_TXROW_BITS) - 1)
 
 //- the point -------------------------------------------------------------------------------------
@@ -272,6 +273,9 @@ dp_code dp_ledger_balance(dp_ledger *l, dp_balance_at *ret_balance, const dp_add
 	}
 	uint64_t key = dp_addr_key(addr);
 	dp_balance_at b = {.seen = false};
+	// Most segments do not know the address: their filters are asked for all at once.
+	for (uint32_t i = 0; i < l->count && i < FILTERS_AHEAD && l->tx_first[i] <= p.tx_no; i++)
+		dp_segment_prefetch_addr(l->segment[i], key);
 	for (uint32_t i = 0; i < l->count && l->tx_first[i] <= p.tx_no; i++)
 		DP_TRY(account_segment(l, &b, i, addr, key, asset, &p, fault));
 	*ret_balance = b;

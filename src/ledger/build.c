@@ -148,7 +148,7 @@ static dp_code reserve_block(dp_build *b, const dp_record_head *head, dp_fault *
 		DP_TRY(build_reserve(&b->src, 4, b->rows + rows, max, fault));
 		DP_TRY(build_reserve(&b->dst, 4, b->rows + rows, max, fault));
 		DP_TRY(build_reserve(&b->amount, 8, b->rows + rows, max, fault));
-		return build_reserve(&b->class, 2, b->rows + rows, max, fault);
+		return build_reserve(&b->class, b->wide_class ? 2 : 1, b->rows + rows, max, fault);
 	}
 	DP_TRY(build_reserve(&b->txin, 4, tx_end, max, fault));
 	DP_TRY(build_reserve(&b->txout, 4, tx_end, max, fault));

@@ -4,8 +4,8 @@
 //   dp_build_new -- dp_build_unit (1, 8 or 64 times, in order) -- dp_build_join -- dp_build_write
 //                                                                        or -- dp_build_image
 //
-// Units are taken in as they come and their records may be freed then; what is kept is about 55
-// bytes a movement (accounts; 62 while it is sorted) or 30 to 40 (coins). One build is used by one
+// Units are taken in as they come and their records may be freed then; what is kept is 40 to 47
+// bytes a movement (accounts; 44 to 54 while sorted) or 30 to 40 (coins). One build is used by one
 // thread at a time; several may run side by side. After a failure a build may only be freed.
 //
 // Joining (UTXO): inputs that spend an output of the segment itself are resolved within; for the

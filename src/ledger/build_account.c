@@ -68,6 +68,31 @@ static dp_code note_noise(dp_build *b, const dp_record_row *row, dp_fault *fault
 	return DP_OK;
 }
 
+// Nearly every segment has few enough classes for a byte each. When the 257th comes, all that are
+// there get a second one, once.
+static dp_code widen_classes(dp_build *b, dp_fault *fault)
+{
+	build_column fresh = {0};
+	DP_CHECK(!b->wide_class && b->rows < b->class.cap);
+	DP_TRY(build_reserve(&fresh, 2, b->class.cap, BUILD_ROWS_MAX + 1, fault));
+	for (uint64_t i = 0; i < b->rows; i++) fresh.u16[i] = b->class.u8[i];
+	dp_free(b->class.any);
+	b->class = fresh;
+	b->wide_class = true;
+	return DP_OK;
+}
+
+static dp_code put_class(dp_build *b, uint64_t at, uint16_t class, dp_fault *fault)
+{
+	if (__builtin_expect(class > UINT8_MAX && !b->wide_class, 0))
+		DP_TRY(widen_classes(b, fault));
+	if (b->wide_class)
+		b->class.u16[at] = class;
+	else
+		b->class.u8[at] = (uint8_t) class;
+	return DP_OK;
+}
+
 static dp_code enter_row(dp_build *b, const waiting *w, dp_fault *fault)
 {
 	const dp_record_row *row = &w->row;
@@ -81,7 +106,9 @@ static dp_code enter_row(dp_build *b, const waiting *w, dp_fault *fault)
 	b->src.u32[at] = from;
 	b->dst.u32[at] = to;
 	DP_TRY(build_amount_word(b, &b->amount.u64[at], row->amount, fault));
-	DP_TRY(class_of(b, &b->class.u16[at], row, fault));
+	uint16_t class;
+	DP_TRY(class_of(b, &class, row, fault));
+	DP_TRY(put_class(b, at, class, fault));
 	if (row->asset == DP_LEDGER_ASSET_NONE) DP_TRY(note_noise(b, row, fault));
 	b->rows++;
 	return DP_OK;
@@ -148,7 +175,12 @@ dp_code build_account_sort(dp_build *b, dp_fault *fault)
 	DP_CHECK(b != NULL && !b->utxo);
 	uint32_t *fresh;
 	DP_TRY(build_names_sort(&b->classes, &fresh, fault));
-	for (uint64_t i = 0; i < b->rows; i++) b->class.u16[i] = (uint16_t)fresh[b->class.u16[i]];
+	for (uint64_t i = 0; i < b->rows; i++) {
+		if (b->wide_class)
+			b->class.u16[i] = (uint16_t)fresh[b->class.u16[i]];
+		else
+			b->class.u8[i] = (uint8_t)fresh[b->class.u8[i]];
+	}
 	dp_free(fresh);
 	DP_TRY(build_names_sort(&b->names, &fresh, fault));
 	for (uint64_t i = 0; i < b->noises; i++) {

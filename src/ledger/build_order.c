@@ -215,7 +215,7 @@ static void fill_tx_filter(dp_build *b)
 dp_code build_order_txs(dp_build *b, dp_fault *fault)
 {
 	DP_CHECK(b != NULL && b->txsort == NULL);
-	b->tx_bits = build_bits_for(b->txs, 2);
+	b->tx_bits = build_bits_for(b->txs, b->utxo ? BUILD_BUCKET_COIN_TX : BUILD_BUCKET_TX);
 	uint64_t buckets = (uint64_t)1 << b->tx_bits;
 	b->txbucket = build_array(sizeof *b->txbucket, buckets + 1);
 	b->txfilter_blocks = dp_filter_blocks(b->txs);

@@ -116,6 +116,7 @@ struct dp_build {
 	build_column txrow, src, dst, amount, class, noise;
 	build_names classes, names;
 	build_recent class_recent[64]; // by a few of a class' bits
+	bool wide_class; // more than 256 classes: the column has two bytes a row, not one
 	uint64_t noises;
 	// UTXO chains
 	build_column txin, txout, outtx, spent, outaddr, value, foreign;
@@ -233,6 +234,11 @@ DP_MUST dp_code build_order_addresses(dp_build *b, dp_fault *fault);
 DP_MUST dp_code build_order_txs(dp_build *b, dp_fault *fault);
 // Is there a transaction with this id in the segment? The last one's local number. After sorting.
 bool build_find_tx(const dp_build *b, uint32_t *ret_tx, const uint8_t id[32]);
+// Buckets: what a look-up reads there against four bytes a bucket. An address' bucket is read from
+// end to end, and eight of 20 bytes are three lines in a row. Transactions are looked up by
+// halving, each step a line anywhere: the joins of coins look up every input, so theirs are short;
+// on account chains only people and incidents name transactions.
+enum { BUILD_BUCKET_ADDR = 8, BUILD_BUCKET_TX = 8, BUILD_BUCKET_COIN_TX = 2 };
 uint32_t build_bits_for(uint64_t count, uint64_t per_bucket);
 
 //- build_settle.c --------------------------------------------------------------------------------

@@ -2,9 +2,17 @@
 //
 // Postings are made by a counting sort: how many each address has was counted while rows came in;
 // so where its postings begin is known, and one pass over the transactions in order puts each where
-// it belongs, rising by itself. The pass goes all over memory (a number, a cursor and a posting for
-// each address of each row), so it is made in groups: one step for all of a group, then the next,
-// so that the waits of a group overlap.
+// it belongs, rising by itself. The cursors are POSTFIRST itself, one place on: entry id + 1 holds
+// where the postings of id begin, moves on with each of them, and ends where those of id + 1 begin,
+// which is what it is to hold.
+//
+//   POSTFIRST[id + 1]   before   where the postings of id begin
+//                       while    where its next one goes; the top bit: it has one, just before that
+//                       after    where those of id + 1 begin
+//
+// The pass goes all over memory (a number, a cursor and a posting for each address of each row), so
+// it is made in groups: one step for all of a group, then the next, so that the waits of a group
+// overlap.
 #include "ledger/build_private.h"
 
 enum { GROUP_ROWS = 128 };
@@ -15,14 +23,11 @@ typedef struct touch {
 	uint32_t tx;
 } touch;
 
-typedef struct cursor {
-	uint32_t next;    // where in POST the address' next posting goes
-	uint32_t last_tx; // its last one, plus 1
-} cursor;
+#define HAS_ONE ((uint32_t)1 << 31)
 
 typedef struct filling {
 	dp_build *b;
-	cursor *cursors; // by final number
+	uint64_t posts; // written
 	uint32_t count;
 	touch list[GROUP_ROWS];
 } filling;
@@ -82,7 +87,7 @@ static dp_code lay_out(dp_build *b, dp_fault *fault)
 		g->id_first = (uint32_t)b->addresses + 1;
 		g->offset = b->address_bytes;
 		g->bucket_first = (uint32_t)b->addrbuckets;
-		g->bits = build_bits_for(here, 4);
+		g->bits = build_bits_for(here, BUILD_BUCKET_ADDR);
 		b->addresses += here;
 		b->address_bytes += (uint64_t)here * k->width;
 		b->addrbuckets += ((uint64_t)1 << g->bits) + 1;
@@ -119,8 +124,9 @@ static dp_code number_group(dp_build *b, const dp_ledger_group *g, dp_fault *fau
 		dp_filter_add(b->addrfilter, b->addrfilter_blocks, key);
 		bucket[(g->bits == 0 ? 0 : key >> (64 - g->bits)) + 1]++;
 		k->rank[index] = id;
-		b->posts += posts;
+		DP_CHECK(b->posts < HAS_ONE && posts <= HAS_ONE - b->posts);
 		b->postfirst[id + 1] = (uint32_t)b->posts;
+		b->posts += posts;
 		id++;
 	}
 	DP_CHECK(id == g->id_first + g->count);
@@ -141,17 +147,22 @@ static void fill_group(filling *f)
 		uint32_t number = *f->list[i].number;
 		uint32_t id = b->kind[number >> BUILD_INDEX_BITS].rank[index_of(number)];
 		*f->list[i].number = id;
-		__builtin_prefetch(&f->cursors[id], 1);
+		__builtin_prefetch(&b->postfirst[id + 1], 1);
 	}
-	for (uint32_t i = 0; i < f->count; i++)
-		__builtin_prefetch(&b->post[f->cursors[*f->list[i].number].next], 1);
+	for (uint32_t i = 0; i < f->count; i++) {
+		uint32_t next = b->postfirst[*f->list[i].number + 1] & ~HAS_ONE;
+		__builtin_prefetch(&b->post[next], 1);
+	}
 	for (uint32_t i = 0; i < f->count; i++) {
 		uint32_t id = *f->list[i].number, tx = f->list[i].tx;
-		cursor *c = &f->cursors[id];
 		DP_CHECK(id != 0);
-		if (c->last_tx == tx + 1) continue;
-		c->last_tx = tx + 1;
-		b->post[c->next++] = tx;
+		uint32_t *cursor = &b->postfirst[id + 1], next = *cursor & ~HAS_ONE;
+		if ((*cursor & HAS_ONE) != 0 && b->post[next - 1] == tx) continue;
+		// Where the count was wrong a place would be written twice.
+		DP_CHECK(next < b->posts && b->post[next] == 0);
+		b->post[next] = tx;
+		*cursor = (next + 1) | HAS_ONE;
+		f->posts++;
 	}
 	f->count = 0;
 }
@@ -194,13 +205,17 @@ static void fill_utxo(filling *f)
 	fill_group(f);
 }
 
-// Where each address began is where the one before ended: nothing may be left open.
-static void check_filled(const filling *f)
+// Nothing may be left open: as many postings as there are places, each address with one at least.
+static void end_cursors(const filling *f)
 {
-	const dp_build *b = f->b;
-	for (uint64_t id = 1; id <= b->addresses; id++)
-		DP_CHECK(f->cursors[id].next == b->postfirst[id + 1]);
-	DP_CHECK(b->postfirst[b->addresses + 1] == b->posts);
+	dp_build *b = f->b;
+	for (uint64_t id = 1; id <= b->addresses; id++) {
+		uint32_t *cursor = &b->postfirst[id + 1];
+		DP_CHECK((*cursor & HAS_ONE) != 0);
+		*cursor &= ~HAS_ONE;
+		DP_CHECK(*cursor > b->postfirst[id]);
+	}
+	DP_CHECK(b->postfirst[b->addresses + 1] == b->posts && f->posts == b->posts);
 }
 
 dp_code build_settle(dp_build *b, dp_fault *fault)
@@ -210,18 +225,13 @@ dp_code build_settle(dp_build *b, dp_fault *fault)
 	DP_TRY(lay_out(b, fault));
 	for (uint32_t g = 0; g < b->groups; g++) DP_TRY(number_group(b, &b->group[g], fault));
 	b->post = build_array(4, b->posts);
-	filling f = {.b = b, .cursors = build_array(sizeof(cursor), b->addresses + 1)};
-	if (b->post == NULL || f.cursors == NULL) {
-		dp_free(f.cursors);
-		return build_no_memory(fault);
-	}
-	for (uint64_t id = 1; id <= b->addresses; id++) f.cursors[id].next = b->postfirst[id];
+	filling f = {.b = b};
+	if (b->post == NULL) return build_no_memory(fault);
 	if (b->utxo)
 		fill_utxo(&f);
 	else
 		fill_account(&f);
-	check_filled(&f);
-	dp_free(f.cursors);
+	end_cursors(&f);
 	for (uint32_t kind = 0; kind < BUILD_KINDS; kind++) {
 		dp_free(b->kind[kind].rank);
 		b->kind[kind].rank = NULL;

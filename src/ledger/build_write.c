@@ -4,8 +4,8 @@
 // Sizes are known before the first byte is written, so the layout is made first and the sections
 // follow as one stream. Columns go to the file from where they are; the stream cuts them into
 // chunks and sums each up while its bytes are still in the cache. What is not there as it is
-// written (the addresses in order, classes as single bytes) passes through a small buffer. The
-// header goes last: a file without it is no segment.
+// written (the addresses in order) passes through a small buffer. The header goes last: a file
+// without it is no segment.
 #include "ledger/build_private.h"
 
 #include "ledger/chunk.h"
@@ -37,12 +37,12 @@ static void place(dp_segment_header *h, uint64_t *io_end, dp_section_id id, uint
 
 static void place_account(const dp_build *b, dp_segment_header *h, uint64_t *io_end)
 {
-	uint32_t class_width = b->classes.count <= 256 ? 1 : 2;
+	DP_CHECK(b->wide_class == (b->classes.count > 256));
 	place(h, io_end, DP_SEC_TXROW, b->txs + 1, 4);
 	place(h, io_end, DP_SEC_SRC, b->rows, 4);
 	place(h, io_end, DP_SEC_DST, b->rows, 4);
 	place(h, io_end, DP_SEC_AMOUNT, b->rows, 8);
-	place(h, io_end, DP_SEC_CLASS, b->rows, class_width);
+	place(h, io_end, DP_SEC_CLASS, b->rows, b->wide_class ? 2 : 1);
 	place(h, io_end, DP_SEC_CLASSES, b->classes.count, sizeof(dp_ledger_class));
 	place(h, io_end, DP_SEC_NOISE, b->noises, sizeof(dp_ledger_noise));
 	place(h, io_end, DP_SEC_NOISENAME, b->names.count, sizeof(dp_ledger_noise_name));
@@ -205,24 +205,6 @@ static dp_code put_addresses(stream *s, const dp_build *b, const dp_segment_head
 	return DP_OK;
 }
 
-static dp_code put_classes(stream *s, const dp_build *b, const dp_segment_header *h,
-                           dp_fault *fault)
-{
-	enum { BUFFER = 8192 };
-	const dp_section_entry *e = &h->section[DP_SEC_CLASS];
-	if (e->width == 2) return put_section(s, h, DP_SEC_CLASS, b->class.any, fault);
-	DP_CHECK(e->width == 1);
-	uint8_t buffer[BUFFER];
-	DP_TRY(pad_to(s, e->offset, fault));
-	for (uint64_t i = 0; i < b->rows;) {
-		uint64_t n = b->rows - i < BUFFER ? b->rows - i : BUFFER;
-		for (uint64_t j = 0; j < n; j++) buffer[j] = (uint8_t)b->class.u16[i + j];
-		DP_TRY(put(s, buffer, n, fault));
-		i += n;
-	}
-	return DP_OK;
-}
-
 static dp_code put_account(stream *s, const dp_build *b, const dp_segment_header *h,
                            dp_fault *fault)
 {
@@ -230,7 +212,7 @@ static dp_code put_account(stream *s, const dp_build *b, const dp_segment_header
 	DP_TRY(put_section(s, h, DP_SEC_SRC, b->src.any, fault));
 	DP_TRY(put_section(s, h, DP_SEC_DST, b->dst.any, fault));
 	DP_TRY(put_section(s, h, DP_SEC_AMOUNT, b->amount.any, fault));
-	DP_TRY(put_classes(s, b, h, fault));
+	DP_TRY(put_section(s, h, DP_SEC_CLASS, b->class.any, fault));
 	DP_TRY(put_section(s, h, DP_SEC_CLASSES, b->classes.items.any, fault));
 	DP_TRY(put_section(s, h, DP_SEC_NOISE, b->noise.any, fault));
 	return put_section(s, h, DP_SEC_NOISENAME, b->names.items.any, fault);

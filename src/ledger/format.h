@@ -146,7 +146,7 @@ typedef struct dp_section_entry {
 	uint64_t stored; // bytes in the file
 	uint64_t count;  // items
 	uint32_t width;  // bytes of an item; ADDR: 1
-	uint32_t codec;  // 0 as it is; 1 zstd, one frame (BLOCK, GROUP and the filters are always 0)
+	uint32_t codec;  // 0 as it is; 1 zstd, one frame (never BLOCK, GROUP and filters)
 } dp_section_entry;
 
 typedef struct dp_segment_header {
@@ -195,7 +195,7 @@ enum {
 
 typedef struct dp_ledger_group {
 	uint32_t kind;       // dp_addr_kind
-	uint32_t width;      // bytes of an address: those it has, or 33 (length, then 32) if they vary
+	uint32_t width;      // bytes of an address: its own, or 33 (length, then 32) if they vary
 	uint32_t id_first;   // local id of its first
 	uint32_t count;
 	uint64_t offset;     // in ADDR, of its first

@@ -211,5 +211,11 @@ void dp_segment_prefetch(const dp_segment *s, dp_section_id id, uint64_t index)
 {
 	const uint8_t *base = atomic_load_explicit(&s->sec[id].base, memory_order_relaxed);
 	if (base == NULL || index >= s->head.section[id].count) return;
-	__builtin_prefetch(base + index * s->head.section[id].width);
+	uint64_t chunk = (s->sec[id].offset + index * s->head.section[id].width) / DP_CHUNK;
+	// What was not read since the ledger was opened may have to come from the disk: it is asked
+	// for, and what is asked for together comes together.
+	if (!s->sec[id].packed && !dp_segment_chunk_checked(s, chunk))
+		fetch_chunks(s, chunk, chunk);
+	else
+		__builtin_prefetch(base + index * s->head.section[id].width);
 }

@@ -153,6 +153,10 @@ DP_MUST dp_code dp_segment_amount(dp_segment *s, dp_u256 *ret_amount, uint64_t w
 
 // Fetches what reading a transaction's rows touches first: its id, and where its rows begin.
 void dp_segment_prefetch_tx(const dp_segment *s, uint32_t tx);
+// The second and third step on account chains, each some time after the one before: the rows, and
+// the addresses that they name with the beginnings of their postings.
+void dp_segment_prefetch_rows(dp_segment *s, uint32_t tx);
+void dp_segment_prefetch_names(dp_segment *s, uint32_t tx);
 // Appends an account chain's transaction to a block that is being built: its rows as the source
 // gave them, `no` and `mv_no` counted in its block (block.h). Keys are left to the caller
 // (dp_builder_finish_tx or dp_builder_finish).

@@ -121,6 +121,8 @@ static dp_code find_in_group(dp_segment *s, uint32_t *ret_id, const dp_ledger_gr
 		if (lo < hi) hi = lo + 1;
 	}
 	if (lo == hi) return DP_OK;
+	// Who finds an address reads its postings next.
+	dp_segment_prefetch(s, DP_SEC_POSTFIRST, g->id_first + lo);
 	uint64_t offset = g->offset + (uint64_t)lo * g->width;
 	const uint8_t *at = dp_segment_span(s, DP_SEC_ADDR, offset, (uint64_t)(hi - lo) * g->width);
 	if (at == NULL) return dp_segment_fault(s, DP_SEC_ADDR, offset, fault);

@@ -151,6 +151,8 @@ typedef struct columns {
 static dp_code columns_of(dp_segment *s, columns *ret, uint32_t first, uint32_t count,
                           dp_fault *fault)
 {
+	for (dp_section_id id = DP_SEC_SRC; id <= DP_SEC_CLASS; id++)
+		dp_segment_prefetch(s, id, first);
 	ret->src = dp_segment_span(s, DP_SEC_SRC, first, count);
 	if (ret->src == NULL) return dp_segment_fault(s, DP_SEC_SRC, first, fault);
 	ret->dst = dp_segment_span(s, DP_SEC_DST, first, count);
@@ -205,6 +207,35 @@ void dp_segment_prefetch_tx(const dp_segment *s, uint32_t tx)
 	}
 }
 
+void dp_segment_prefetch_rows(dp_segment *s, uint32_t tx)
+{
+	uint32_t row;
+	if (s->utxo || !dp_segment_u32(s, DP_SEC_TXROW, tx, &row)) return;
+	row &= FIRST_MASK;
+	dp_segment_prefetch(s, DP_SEC_SRC, row);
+	dp_segment_prefetch(s, DP_SEC_DST, row);
+	dp_segment_prefetch(s, DP_SEC_AMOUNT, row);
+	dp_segment_prefetch(s, DP_SEC_CLASS, row);
+}
+
+void dp_segment_prefetch_names(dp_segment *s, uint32_t tx)
+{
+	uint32_t row, end, src, dst;
+	if (s->utxo || !dp_segment_u32(s, DP_SEC_TXROW, tx, &row) ||
+	    !dp_segment_u32(s, DP_SEC_TXROW, (uint64_t)tx + 1, &end))
+		return;
+	row &= FIRST_MASK;
+	end &= FIRST_MASK;
+	for (uint32_t n = 0; row < end && n < PREFETCH_ROWS; row++, n++) {
+		if (!dp_segment_u32(s, DP_SEC_SRC, row, &src) ||
+		    !dp_segment_u32(s, DP_SEC_DST, row, &dst))
+			return;
+		prefetch_addr(s, src);
+		prefetch_addr(s, dst);
+		dp_segment_prefetch(s, DP_SEC_POSTFIRST, dst);
+	}
+}
+
 // The transaction's place in its block, checked: it lies in the block, and so do its rows.
 static dp_code place_in_block(dp_segment *s, dp_tx *io_tx, const dp_tx_rows *rows, uint32_t tx,
                               uint32_t block, dp_fault *fault)
@@ -233,12 +264,8 @@ dp_code dp_segment_append_account_tx(dp_segment *s, dp_block_builder *b, uint32_
 	dp_tx_rows rows;
 	DP_TRY(dp_segment_tx_rows(s, &rows, tx, fault));
 	columns c = {0};
-	if (rows.row_count > 0) {
+	if (rows.row_count > 0)
 		DP_TRY(columns_of(s, &c, rows.row_first, rows.row_count, fault));
-		__builtin_prefetch(c.dst);
-		__builtin_prefetch(c.amount);
-		__builtin_prefetch(c.class);
-	}
 	for (uint32_t i = 0; i < rows.row_count && i < PREFETCH_ROWS; i++) {
 		prefetch_addr(s, dp_load32(c.src, i));
 		prefetch_addr(s, dp_load32(c.dst, i));

@@ -1,7 +1,8 @@
-// The slow twin of backward following. It never goes backward: it goes through a test's ledger from
-// its beginning and sticks to every unit a note that says where it came from; whoever is asked about
-// holds notes in the end, and these are the answer. For haircut, where units have no identity, it
-// goes back through all rows one by one, without an index, and divides by the stated rule.
+// The slow twin of backward following. It never goes backward: it goes through a test's ledger
+// from its beginning and sticks to every unit a note that says where it came from; whoever is asked
+// about holds notes in the end, and these are the answer. For haircut, where units have no
+// identity, it goes back through all rows one by one, without an index, and divides by the stated
+// rule.
 #ifndef T_ORIGINS_H
 #define T_ORIGINS_H
 
@@ -25,8 +26,8 @@ void t_origins_done(t_origins *o);
 void t_origins_merge(t_origins *o);
 uint64_t t_origins_sum(const t_origins *o);
 
-// Notes of all holders after the first `txs` transactions. `stop`: the number of an address at which
-// following stops, or T_NOBODY. Amounts must fit 64 bits.
+// Notes of all holders after the first `txs` transactions. `stop`: the number of an address at
+// which following stops, or T_NOBODY. Amounts must fit 64 bits.
 typedef struct t_notes {
 	t_origins *coin; // UTXO: by row of the ledger: an output's, while it is unspent
 	t_origins pool[64][3]; // account: by address and asset

@@ -516,12 +516,15 @@ static void check_addresses(const image *m)
 static void check_class(const image *m, uint32_t row)
 {
 	const uint8_t *narrow = section(m, DP_SEC_CLASS);
-	assert_int_equal(m->head->section[DP_SEC_CLASS].width, 1);
+	const uint16_t *wide = section(m, DP_SEC_CLASS);
+	bool is_wide = count_of(m, DP_SEC_CLASSES) > 256;
+	uint32_t class = is_wide ? wide[row] : narrow[row];
+	assert_int_equal(m->head->section[DP_SEC_CLASS].width, is_wide ? 2 : 1);
 	const dp_ledger_class *c = section(m, DP_SEC_CLASSES);
 	for (uint64_t i = 1; i < count_of(m, DP_SEC_CLASSES); i++)
 		assert_true(memcmp(&c[i - 1], &c[i], sizeof *c) < 0);
-	assert_true(narrow[row] < count_of(m, DP_SEC_CLASSES));
-	c += narrow[row];
+	assert_true(class < count_of(m, DP_SEC_CLASSES));
+	c += class;
 	dp_ledger_class want = {.kind = w.row[row].kind, .flags = w.row[row].flags};
 	dp_ledger_asset_of(w.row[row].asset, &want);
 	assert_memory_equal(c, &want, sizeof want);
@@ -763,6 +766,36 @@ static void addresses_ground_to_one_key_are_sorted_by_their_bytes(void **state)
 	end_world();
 }
 
+// The first 256 classes have a byte a row, and all rows two once there is another one.
+static void many_classes_take_two_bytes(void **state)
+{
+	(void)state;
+	for (uint32_t most = 255; most <= 259; most++) {
+		begin_world("ethereum", 1);
+		uint32_t made = 0, assets = dp_asset_count();
+		for (uint32_t block = 0; block < 2; block++) {
+			begin_block();
+			add_tx(block, 0);
+			for (uint32_t i = 0; made < (block + 1) * most && i < assets * 40; i++) {
+				dp_asset asset = {(uint16_t)(1 + i / 40)};
+				if (dp_asset_info_of(asset)->chain != w.chain) continue;
+				dp_movement *mv = add_row(DP_MV_NATIVE + i % 5, 1);
+				mv->asset = asset;
+				mv->flags = (uint8_t)(i / 5 % 8);
+				mv->to = person(1);
+				made++;
+			}
+			end_block();
+		}
+		assert_int_equal(made, 2 * most);
+		image m = make_image(1, NULL);
+		assert_int_equal(count_of(&m, DP_SEC_CLASSES), most);
+		check_account(&m);
+		dp_free(m.bytes);
+		end_world();
+	}
+}
+
 //- small chains ----------------------------------------------------------------------------------
 
 static void add_output(uint32_t to, uint64_t amount)
@@ -998,6 +1031,7 @@ int main(void)
 	    cmocka_unit_test(how_blocks_are_cut_into_units_changes_nothing),
 	    cmocka_unit_test(a_file_is_the_image_with_its_units),
 	    cmocka_unit_test(addresses_ground_to_one_key_are_sorted_by_their_bytes),
+	    cmocka_unit_test(many_classes_take_two_bytes),
 	    cmocka_unit_test(false_spends_are_refused),
 	    cmocka_unit_test(in_any_order_holds_within_a_block_of_chains_that_sort),
 	    cmocka_unit_test(a_found_output_is_spent_once),
