@@ -16,6 +16,7 @@ static const char schema[] =
     "create table meta(version integer not null);"
     "create table run(id integer primary key, policy text not null, chain text not null,"
     " books blob, height integer, time integer, hash blob, height_first integer,"
+    " height_seen integer,"
     " continued_without integer not null default 0, assume_clean integer not null default 0,"
     " gaps integer not null default 0);"
     "create table cases(run integer not null, position integer not null, incident text not null"
@@ -553,8 +554,9 @@ static dp_code record_flow(dp_casebook *cb, const dp_block *block, const dp_even
 	dp_sql_u64(s, 2, block->height);
 	dp_sql_i64(s, 3, block->time);
 	dp_sql_text(s, 4, tx_text(cb, block, ev->tx));
-	dp_sql_i64(s, 5, ev->tx == DP_NO_INDEX ? -1 : (int64_t)ev->tx);
-	dp_sql_i64(s, 6, ev->mv == DP_NO_INDEX ? -1 : (int64_t)ev->mv);
+	bool has_mv = ev->tx != DP_NO_INDEX && ev->mv != DP_NO_INDEX;
+	dp_sql_i64(s, 5, ev->tx == DP_NO_INDEX ? -1 : (int64_t)block->tx[ev->tx].no);
+	dp_sql_i64(s, 6, has_mv ? (int64_t)dp_block_mv_no(block, ev->tx, ev->mv) : -1);
 	dp_sql_i64(s, 7, ev->src);
 	dp_sql_i64(s, 8, ev->dst);
 	dp_sql_text(s, 9, from[0] != 0 ? from : NULL);
@@ -648,9 +650,29 @@ static dp_code record_gap(dp_casebook *cb, const dp_block *block, dp_fault *faul
 static uint64_t count_noise(const dp_block *b)
 {
 	uint64_t noise = 0;
+	if (b->is_partial) return b->noise_total;
 	if (b->chain->kind != DP_CHAIN_ACCOUNT) return 0;
 	for (uint32_t i = 0; i < b->mv_count; i++) noise += b->mv[i].asset.v == 0;
 	return noise;
+}
+
+// A block of the source was gone through, with whatever it brought.
+static dp_code count_block(dp_casebook *cb, const dp_block *block, dp_fault *fault)
+{
+	DP_TRY(record_gap(cb, block, fault));
+	cb->has_last = true;
+	cb->height_last = block->height;
+	dp_casebook_chain(cb->chain, block->height, block->hash);
+	cb->movements += block->is_partial ? block->mv_total : block->mv_count;
+	cb->noise += count_noise(block);
+	return DP_OK;
+}
+
+dp_code dp_casebook_pass(dp_casebook *cb, const dp_block *header, dp_fault *fault)
+{
+	DP_CHECK(cb->run != 0 && header->is_partial);
+	cb->txid_of = DP_NO_INDEX;
+	return count_block(cb, header, fault);
 }
 
 dp_code dp_casebook_record(dp_casebook *cb, const dp_engine *e, const dp_block *block,
@@ -660,9 +682,8 @@ dp_code dp_casebook_record(dp_casebook *cb, const dp_engine *e, const dp_block *
 	uint32_t count;
 	const dp_event *ev = dp_engine_events(e, &count);
 	cb->txid_of = DP_NO_INDEX;
-	DP_TRY(record_gap(cb, block, fault));
-	cb->has_last = true;
-	cb->height_last = block->height;
+	DP_CHECK(memcmp(dp_engine_hash(e), block->hash, 32) == 0);
+	DP_TRY(count_block(cb, block, fault));
 	for (uint32_t i = 0; i < count; i++) {
 		if (ev[i].kind == DP_EV_HOLDER)
 			DP_TRY(record_holder(cb, e, block, &ev[i], fault));
@@ -674,10 +695,7 @@ dp_code dp_casebook_record(dp_casebook *cb, const dp_engine *e, const dp_block *
 	dp_sql_i64(cb->add_hash, 1, cb->run);
 	dp_sql_u64(cb->add_hash, 2, block->height);
 	dp_sql_blob(cb->add_hash, 3, dp_engine_hash(e), 32);
-	dp_casebook_chain(cb->chain, block->height, dp_engine_hash(e));
 	dp_sql_blob(cb->add_hash, 4, cb->chain, 32);
-	cb->movements += block->mv_count;
-	cb->noise += count_noise(block);
 	dp_sql_u64(cb->add_hash, 5, cb->movements);
 	dp_sql_u64(cb->add_hash, 6, cb->noise);
 	DP_TRY(dp_sql_done(cb->db, cb->add_hash, fault));
@@ -822,13 +840,14 @@ dp_code dp_casebook_facts(dp_casebook *cb, const dp_run_facts *facts, dp_fault *
 	sqlite3_stmt *stmt;
 	DP_TRY(dp_sql_prepare(cb->db, &stmt,
 	                      "update run set height_first=?, continued_without=?, assume_clean=?, "
-	                      "gaps=? where id=?",
+	                      "gaps=?, height_seen=? where id=?",
 	                      fault));
 	dp_sql_u64(stmt, 1, facts->height_first);
 	dp_sql_i64(stmt, 2, facts->continued_without);
 	dp_sql_i64(stmt, 3, facts->assume_clean);
 	dp_sql_u64(stmt, 4, facts->gaps);
-	dp_sql_i64(stmt, 5, cb->run);
+	dp_sql_u64(stmt, 5, facts->height_seen);
+	dp_sql_i64(stmt, 6, cb->run);
 	dp_code code = dp_sql_done(cb->db, stmt, fault);
 	(void)sqlite3_finalize(stmt);
 	return code;
@@ -837,10 +856,11 @@ dp_code dp_casebook_facts(dp_casebook *cb, const dp_run_facts *facts, dp_fault *
 bool dp_casebook_facts_get(dp_casebook *cb, int64_t run, dp_run_facts *ret_facts)
 {
 	sqlite3_stmt *stmt;
-	if (dp_sql_prepare(cb->db, &stmt,
-	                   "select height_first, continued_without, assume_clean, gaps from run "
-	                   "where id=? and height_first is not null",
-	                   NULL) != DP_OK)
+	if (dp_sql_prepare(
+	        cb->db, &stmt,
+	        "select height_first, continued_without, assume_clean, gaps, height_seen "
+	        "from run where id=? and height_first is not null",
+	        NULL) != DP_OK)
 		return false;
 	dp_sql_i64(stmt, 1, run);
 	bool found = dp_sql_row(cb->db, stmt, NULL) == DP_OK;
@@ -849,6 +869,7 @@ bool dp_casebook_facts_get(dp_casebook *cb, int64_t run, dp_run_facts *ret_facts
 		ret_facts->continued_without = sqlite3_column_int(stmt, 1) != 0;
 		ret_facts->assume_clean = sqlite3_column_int(stmt, 2) != 0;
 		ret_facts->gaps = (uint64_t)sqlite3_column_int64(stmt, 3);
+		ret_facts->height_seen = (uint64_t)sqlite3_column_int64(stmt, 4);
 	}
 	(void)sqlite3_finalize(stmt);
 	ret_facts->movements = ret_facts->noise = 0;

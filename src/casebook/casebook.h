@@ -23,7 +23,7 @@
 
 typedef struct dp_casebook dp_casebook;
 
-enum { DP_CASEBOOK_VERSION = 2, DP_CASEBOOK_UNDO_BLOCKS = 128 };
+enum { DP_CASEBOOK_VERSION = 3, DP_CASEBOOK_UNDO_BLOCKS = 128 };
 
 // ":memory:" for one that is not kept. `create` false: the file must be there and be a casebook.
 // How far a casebook has followed an incident, without opening it for good; false where it has not,
@@ -55,6 +55,9 @@ int64_t dp_casebook_run(const dp_casebook *cb); // the run begun; 0 = none
 // Writes down the events of the block just applied.
 DP_MUST dp_code dp_casebook_record(dp_casebook *cb, const dp_engine *e, const dp_block *block,
                                    dp_fault *fault);
+// Counts a block that was passed over (dp_engine_pass), of which `header` holds no transactions.
+// The journal gets no row for it: commit only behind a block that was recorded.
+DP_MUST dp_code dp_casebook_pass(dp_casebook *cb, const dp_block *header, dp_fault *fault);
 // After dp_engine_rollback: forgets what was recorded above the engine's height.
 DP_MUST dp_code dp_casebook_forget(dp_casebook *cb, const dp_engine *e, dp_fault *fault);
 
@@ -76,7 +79,8 @@ uint64_t dp_casebook_rows_waiting(const dp_casebook *cb); // recorded since the 
 
 // What a run's source was like, kept for the report's assumptions.
 typedef struct dp_run_facts {
-	uint64_t height_first;  // of the source's first block
+	uint64_t height_first;  // of the first block followed
+	uint64_t height_seen;   // of the first block whose rows tell of balances: a ledger's first
 	bool continued_without; // a later source did not begin at the run's beginning
 	bool assume_clean;
 	// Of the source's blocks that were followed and stand; noise: nothing genuine. Counted by

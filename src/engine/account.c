@@ -74,6 +74,43 @@ static dp_code ask_opening(dp_engine *e, bool *ret_known, dp_u256 *ret_balance,
 	return DP_OK;
 }
 
+// Where a pool's opening is asked for: behind which rows of the block.
+static void place_in_block(const dp_engine *e, uint32_t mv, uint32_t *ret_tx_no,
+                           uint32_t *ret_mv_no)
+{
+	*ret_tx_no = *ret_mv_no = 0;
+	if (e->tx_index == DP_NO_INDEX) return; // a seed, before the block
+	const dp_tx *tx = &e->block->tx[e->tx_index];
+	// A link delivers behind its transaction.
+	*ret_tx_no = mv == DP_NO_INDEX ? tx->no + 1 : tx->no;
+	if (mv != DP_NO_INDEX) *ret_mv_no = dp_block_mv_no(e->block, e->tx_index, mv);
+}
+
+// What earlier rows, of this run or of a ledger, have shown of a pool's balance.
+static dp_code seen_opening(const dp_engine *e, dp_u256 *ret_balance, const dp_addr *addr,
+                            dp_asset asset, uint32_t mv, dp_fault *fault)
+{
+	*ret_balance = DP_U256_ZERO;
+	if (e->options.seen == NULL) {
+		(void)dp_balance_get(e, ret_balance, addr, asset);
+		return DP_OK;
+	}
+	uint32_t tx_no, mv_no;
+	dp_u256 balance;
+	place_in_block(e, mv, &tx_no, &mv_no);
+	DP_TRY(e->options.seen(e->options.seen_context, &balance, addr, asset, e->block->height,
+	                       tx_no, mv_no, fault));
+	if (!dp_units_fit(balance))
+		return dp_fail(fault, DP_BAD_BYTES,
+		               "the ledger shows a balance of 2^222 base units or more");
+	// A transfer to itself has left before it arrives.
+	const dp_movement *row = mv == DP_NO_INDEX ? NULL : &e->block->mv[mv];
+	if (row != NULL && row->asset.v == asset.v && dp_addr_eq(&row->from, addr))
+		balance = dp_u256_sub(balance, dp_u256_min(balance, row->amount));
+	*ret_balance = balance;
+	return DP_OK;
+}
+
 // A seed placed by time says that its units lie in the pool, so what a node says lies there
 // includes them: only the rest is clean.
 static dp_code leave_out_seed(const dp_engine *e, const dp_seed_state *placing, dp_u256 *io_balance,
@@ -86,7 +123,7 @@ static dp_code leave_out_seed(const dp_engine *e, const dp_seed_state *placing, 
 		dp_u256_format(have, *io_balance, a->decimals);
 		dp_u256_format(want, seed->amount, a->decimals);
 		return dp_fail_seed(e, placing, fault,
-		                    "the seed names %s %s, and of what the node says lay there "
+		                    "the seed names %s %s, and of what is known to have lain there "
 		                    "before block %llu only %s can be it: name the transaction "
 		                    "that brought them (tx), or another time",
 		                    want, a->symbol, (unsigned long long)e->block->height, have);
@@ -103,7 +140,8 @@ dp_code dp_pool_make_room(dp_engine *e, uint32_t index, const dp_seed_state *pla
 	const dp_seed *seed = placing->seed;
 	DP_TRY(ask_opening(e, &asked, &balance, &lacking, &seed->addr, seed->asset, DP_NO_INDEX,
 	                   fault));
-	if (!asked || (e->holders.record[index].flags & DP_HOLDER_HUB) != 0) return DP_OK;
+	bool is_part = asked || e->options.seen_is_all;
+	if (!is_part || (e->holders.record[index].flags & DP_HOLDER_HUB) != 0) return DP_OK;
 	DP_TRY(dp_touch(e, index, fault));
 	dp_parcels *list;
 	DP_TRY(dp_holders_load(&e->holders, &list, index, &e->scratch_a, fault));
@@ -130,8 +168,11 @@ static dp_code open_pool(dp_engine *e, uint32_t index, const dp_addr *addr, dp_a
 	} else if (stated != NULL) {
 		balance = stated->amount;
 		how = DP_OPENING_STATED;
-	} else if (dp_balance_get(e, &balance, addr, asset)) {
-		how = DP_OPENING_SEEN;
+	} else {
+		DP_TRY(seen_opening(e, &balance, addr, asset, mv, fault));
+		if (!dp_u256_is_zero(balance)) how = DP_OPENING_SEEN;
+		if (placing != NULL && e->options.seen_is_all)
+			DP_TRY(leave_out_seed(e, placing, &balance, fault));
 	}
 	dp_event *ev;
 	DP_TRY(dp_emit(e, &ev, DP_EV_OPENING, mv, fault));
@@ -508,16 +549,20 @@ static bool names_a_seed(const dp_engine *e, const dp_tx *tx)
 	return false;
 }
 
-// Is this address followed in any asset? The filter's word is not enough: it remembers keys that
+// Is this address followed in any asset? Not at a hub: nothing there is followed any more, so that
+// its rows need not be looked at at all. The filter's word is not enough: it remembers keys that
 // were rolled back, and then two runs over the same blocks would tell different things (I-1).
 static bool is_followed(const dp_engine *e, uint64_t key, const dp_addr *addr)
 {
 	if (key == 0 || !dp_holders_maybe(&e->holders, key)) return false;
 	uint8_t id[36];
 	dp_holder_id_of_addr(id, addr);
-	for (uint16_t a = 1; a <= dp_asset_count(); a++)
-		if (dp_holders_find(&e->holders, key, id, (dp_asset){a}) != DP_HOLDER_NONE)
+	for (uint16_t a = 1; a <= dp_asset_count(); a++) {
+		uint32_t index = dp_holders_find(&e->holders, key, id, (dp_asset){a});
+		if (index != DP_HOLDER_NONE &&
+		    (e->holders.record[index].flags & DP_HOLDER_HUB) == 0)
 			return true;
+	}
 	return false;
 }
 

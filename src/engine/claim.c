@@ -218,12 +218,12 @@ dp_code dp_links_after_tx(dp_engine *e, const dp_tx *tx, dp_fault *fault)
 			l->done = true;
 			DP_TRY(deliver(e, l, c->amount, fault));
 		} else if (l->inside.count > 0) {
-			DP_TRY(dp_touch_books(e, fault));
 			uint32_t digits = decimals_max(c) - dp_asset_info_of(c->asset)->decimals;
 			dp_u256 units = scale_down(dp_policy_total(e->policy, &l->inside), digits);
 			dp_u256 left = dp_u256_sub(c->amount, l->delivered);
 			units = dp_u256_min(units, left);
 			if (dp_u256_is_zero(units)) continue;
+			DP_TRY(dp_touch_books(e, fault));
 			DP_TRY(deliver(e, l, units, fault));
 			l->done = dp_u256_eq(l->delivered, c->amount);
 		}

@@ -425,36 +425,10 @@ static bool links_wait(const dp_engine *e)
 	return false;
 }
 
-static dp_code apply_block(dp_engine *e, const dp_block *block, dp_fault *fault)
+// A refused block leaves no trace.
+static dp_code refuse(dp_engine *e, dp_code code, const dp_fault *first, dp_fault *fault)
 {
-	e->tx_index = DP_NO_INDEX;
-	if (!e->utxo) DP_TRY(place_seeds(e, block, fault));
-	bool each = e->seeds_waiting > 0 || e->options.track_openings || links_wait(e);
-	DP_TRY(each ? apply_each(e, block, fault) : apply_hits(e, block, fault));
-	e->height = block->height;
-	e->time = block->time;
-	memcpy(e->hash, block->hash, 32);
-	e->blocks++;
-	return DP_OK;
-}
-
-dp_code dp_engine_apply(dp_engine *e, const dp_block *block, dp_fault *fault)
-{
-	DP_CHECK(e != NULL && block != NULL);
-	if (block->chain != e->options.chain)
-		return dp_fail(fault, DP_BAD_CASE, "the source is of %s but the case is of %s",
-		               block->chain->name, e->options.chain->name);
-	if (e->blocks > 0 && block->height <= e->height)
-		return dp_fail(fault, DP_BAD_BYTES, "block %llu comes after block %llu",
-		               (unsigned long long)block->height, (unsigned long long)e->height);
-	e->event_count = 0;
-	DP_TRY(dp_undo_begin(e, fault));
-	e->block = block;
-	dp_fault first = {0};
-	dp_code code = apply_block(e, block, &first);
 	e->block = NULL;
-	if (code == DP_OK) return dp_undo_commit(e, block, fault);
-	// A refused block leaves no trace.
 	memset(e->in_tx, 0, ((size_t)e->colour_count + 1) * sizeof *e->in_tx);
 	memset(e->sum_units, 0, ((size_t)e->colour_count + 1) * sizeof *e->sum_units);
 	memset(e->sum_origin, 0, ((size_t)e->colour_count + 1) * sizeof *e->sum_origin);
@@ -463,8 +437,69 @@ dp_code dp_engine_apply(dp_engine *e, const dp_block *block, dp_fault *fault)
 	e->event_count = 0;
 	dp_fault second;
 	dp_code undone = dp_undo_apply(e, &e->now.bytes, &e->now.balance_log, &second);
-	if (fault != NULL) *fault = undone == DP_OK ? first : second;
+	if (fault != NULL) *fault = undone == DP_OK ? *first : second;
 	return undone == DP_OK ? code : undone;
+}
+
+dp_code dp_engine_begin(dp_engine *e, const dp_block *block, dp_fault *fault)
+{
+	DP_CHECK(e != NULL && block != NULL && e->block == NULL);
+	if (block->chain != e->options.chain)
+		return dp_fail(fault, DP_BAD_CASE, "the source is of %s but the case is of %s",
+		               block->chain->name, e->options.chain->name);
+	if (e->at.blocks > 0 && block->height <= e->at.height)
+		return dp_fail(fault, DP_BAD_BYTES, "block %llu comes after block %llu",
+		               (unsigned long long)block->height, (unsigned long long)e->at.height);
+	e->event_count = 0;
+	DP_TRY(dp_undo_begin(e, fault));
+	e->block = block;
+	e->tx_index = DP_NO_INDEX;
+	dp_fault first = {0};
+	dp_code code = e->utxo ? DP_OK : place_seeds(e, block, &first);
+	return code == DP_OK ? DP_OK : refuse(e, code, &first, fault);
+}
+
+dp_code dp_engine_transaction(dp_engine *e, uint32_t tx, dp_fault *fault)
+{
+	DP_CHECK(e->block != NULL && tx < e->block->tx_count);
+	DP_CHECK(e->tx_index == DP_NO_INDEX || tx > e->tx_index);
+	dp_fault first = {0};
+	dp_code code = apply_tx(e, tx, &first);
+	return code == DP_OK ? DP_OK : refuse(e, code, &first, fault);
+}
+
+dp_code dp_engine_end(dp_engine *e, dp_fault *fault)
+{
+	const dp_block *block = e->block;
+	DP_CHECK(block != NULL);
+	e->block = NULL;
+	e->at.height = block->height;
+	e->at.time = block->time;
+	memcpy(e->at.hash, block->hash, 32);
+	e->at.blocks++;
+	e->has_passed = false;
+	return dp_undo_commit(e, block, fault);
+}
+
+dp_code dp_engine_apply(dp_engine *e, const dp_block *block, dp_fault *fault)
+{
+	DP_TRY(dp_engine_begin(e, block, fault));
+	bool each = e->seeds_waiting > 0 || e->options.track_openings || links_wait(e);
+	dp_fault first = {0};
+	dp_code code = each ? apply_each(e, block, &first) : apply_hits(e, block, &first);
+	return code == DP_OK ? dp_engine_end(e, fault) : refuse(e, code, &first, fault);
+}
+
+void dp_engine_pass(dp_engine *e, const dp_block *last, uint64_t count)
+{
+	DP_CHECK(e->block == NULL && last->chain == e->options.chain);
+	DP_CHECK(count > 0 && (e->at.blocks == 0 || last->height >= e->at.height + count));
+	if (!e->has_passed) e->applied = e->at;
+	e->has_passed = true;
+	e->at.height = last->height;
+	e->at.time = last->time;
+	memcpy(e->at.hash, last->hash, 32);
+	e->at.blocks += count;
 }
 
 dp_code dp_engine_skip(dp_engine *e, const dp_block *block, dp_fault *fault)
@@ -500,7 +535,7 @@ dp_code dp_engine_rollback(dp_engine *e, dp_fault *fault)
 	if (e->undo_count == 0)
 		return dp_fail(fault, DP_NOT_FOUND,
 		               "block %llu is older than what can be rolled back",
-		               (unsigned long long)e->height);
+		               (unsigned long long)e->at.height);
 	uint32_t at = (e->undo_first + e->undo_count - 1) % e->options.undo_blocks;
 	e->event_count = 0;
 	e->epoch++;
@@ -551,22 +586,22 @@ bool dp_engine_conserves(const dp_engine *e)
 
 uint64_t dp_engine_height(const dp_engine *e)
 {
-	return e->height;
+	return e->at.height;
 }
 
 int64_t dp_engine_time(const dp_engine *e)
 {
-	return e->time;
+	return e->at.time;
 }
 
 const uint8_t *dp_engine_hash(const dp_engine *e)
 {
-	return e->hash;
+	return e->at.hash;
 }
 
 uint64_t dp_engine_blocks(const dp_engine *e)
 {
-	return e->blocks;
+	return e->at.blocks;
 }
 
 uint32_t dp_engine_undo_depth(const dp_engine *e)

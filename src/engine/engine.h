@@ -42,6 +42,16 @@ typedef struct dp_engine_options {
 	dp_code (*opening)(void *context, bool *ret_known, dp_u256 *ret_amount, const dp_addr *addr,
 	                   dp_asset asset, uint64_t height, dp_fault *fault);
 	void *opening_context;
+	// Account chains: a ledger that has the rows before the case's first block tells what a
+	// pool held right before movement `mv_no` of transaction `tx_no` of block `height` (places
+	// in the whole block, block.h), by those rows: what track_openings would have seen. Not
+	// asked where the case states a balance. Instead of track_openings.
+	dp_code (*seen)(void *context, dp_u256 *ret_amount, const dp_addr *addr, dp_asset asset,
+	                uint64_t height, uint32_t tx_no, uint32_t mv_no, dp_fault *fault);
+	void *seen_context;
+	// What was seen is all there was: the rows begin with the chain. A seed that is placed by
+	// time is then part of what was seen, as it is of what a node says.
+	bool seen_is_all;
 } dp_engine_options;
 
 // Who a flow goes from or to. Positive: a holder's number.
@@ -106,6 +116,18 @@ void dp_engine_free(dp_engine *e); // NULL is fine
 // seed has its line in the case file, and the incident's name for a file: the engine does not know
 // whence cases were read.
 DP_MUST dp_code dp_engine_apply(dp_engine *e, const dp_block *block, dp_fault *fault);
+// The same in steps, for who finds the transactions of a block one by one (engine/seek.h): begin,
+// then each transaction that may matter, by its index and in order, then end. The block may grow
+// between the steps (dp_builder_tx, dp_builder_finish_tx) but stays where it is. State and events
+// are those of applying the whole block if what is left out touches no holder, and no seed or link
+// that waits. A step that fails has refused the block, as dp_engine_apply does.
+DP_MUST dp_code dp_engine_begin(dp_engine *e, const dp_block *block, dp_fault *fault);
+DP_MUST dp_code dp_engine_transaction(dp_engine *e, uint32_t tx, dp_fault *fault);
+DP_MUST dp_code dp_engine_end(dp_engine *e, dp_fault *fault);
+// Passes over `count` blocks, up to and with `last` (only its header is read), of which it is known
+// that nothing in them matters. They cannot be rolled back to: undoing the block behind them leads
+// to the one that was applied before them.
+void dp_engine_pass(dp_engine *e, const dp_block *last, uint64_t count);
 // Only notes balances (track_openings): for the blocks up to the checkpoint of a resumed run, in
 // order. Load the undo records first: those of blocks skipped then take the balances back as well.
 DP_MUST dp_code dp_engine_skip(dp_engine *e, const dp_block *block, dp_fault *fault);

@@ -75,6 +75,13 @@ typedef struct dp_undo {
 	dp_buffer balance_log; // only for rolling back in the same process
 } dp_undo;
 
+// A block, as far as the engine knows where it is.
+typedef struct dp_position {
+	uint64_t height, blocks; // blocks: gone through so far, with this one
+	int64_t time;
+	uint8_t hash[32];
+} dp_position;
+
 struct dp_engine {
 	dp_engine_options options;
 	const dp_policy *policy;
@@ -104,9 +111,11 @@ struct dp_engine {
 	uint32_t hub_limit; // the smallest of the cases'; 0 = off
 
 	uint64_t asset_fingerprint;
-	uint64_t height, blocks;
-	int64_t time;
-	uint8_t hash[32];
+	dp_position at;
+	// Where the last block was that was applied, when others were passed over since: undoing
+	// the next one leads back to it, for nothing is known of those between.
+	dp_position applied;
+	bool has_passed;
 
 	const dp_block *block; // being applied
 	uint32_t tx_index;     // being applied

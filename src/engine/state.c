@@ -274,10 +274,10 @@ dp_code dp_books_write(const dp_engine *e, dp_buffer *b, dp_fault *fault)
 	DP_TRY(dp_buffer_u32(b, BOOKS_MAGIC, fault));
 	DP_TRY(dp_buffer_u64(b, e->asset_fingerprint, fault));
 	DP_TRY(dp_buffer_u32(b, e->last_no, fault));
-	DP_TRY(dp_buffer_u64(b, e->height, fault));
-	DP_TRY(dp_buffer_u64(b, e->blocks, fault));
-	DP_TRY(dp_buffer_u64(b, (uint64_t)e->time, fault));
-	DP_TRY(dp_buffer_put(b, e->hash, 32, fault));
+	DP_TRY(dp_buffer_u64(b, e->at.height, fault));
+	DP_TRY(dp_buffer_u64(b, e->at.blocks, fault));
+	DP_TRY(dp_buffer_u64(b, (uint64_t)e->at.time, fault));
+	DP_TRY(dp_buffer_put(b, e->at.hash, 32, fault));
 	DP_TRY(dp_buffer_u32(b, e->colour_count, fault));
 	for (uint32_t i = 1; i <= e->colour_count; i++) {
 		DP_TRY(dp_buffer_u256(b, e->colour[i].stolen, fault));
@@ -310,11 +310,11 @@ static dp_code books_head(dp_engine *e, dp_bytes *r, dp_fault *fault)
 		               "the casebook was made by a dyepack with another list of assets: "
 		               "trace again into a new casebook");
 	e->last_no = dp_bytes_u32le(r);
-	e->height = dp_bytes_u64le(r);
-	e->blocks = dp_bytes_u64le(r);
-	e->time = (int64_t)dp_bytes_u64le(r);
+	e->at.height = dp_bytes_u64le(r);
+	e->at.blocks = dp_bytes_u64le(r);
+	e->at.time = (int64_t)dp_bytes_u64le(r);
 	const uint8_t *hash = dp_bytes_take(r, 32);
-	if (hash != NULL) memcpy(e->hash, hash, 32);
+	if (hash != NULL) memcpy(e->at.hash, hash, 32);
 	return DP_OK;
 }
 
@@ -385,7 +385,7 @@ dp_code dp_engine_books_save(const dp_engine *e, uint8_t **ret_bytes, size_t *re
 
 dp_code dp_engine_books_load(dp_engine *e, const uint8_t *bytes, size_t size, dp_fault *fault)
 {
-	DP_CHECK(e->blocks == 0);
+	DP_CHECK(e->at.blocks == 0);
 	return dp_books_read(e, bytes, size, fault);
 }
 

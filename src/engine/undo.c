@@ -87,10 +87,11 @@ dp_code dp_undo_begin(dp_engine *e, dp_fault *fault)
 	e->now.balance_log.size = 0;
 	dp_buffer *b = &e->now.bytes;
 	DP_TRY(dp_buffer_u8(b, 'P', fault));
-	DP_TRY(dp_buffer_u64(b, e->height, fault));
-	DP_TRY(dp_buffer_u64(b, e->blocks, fault));
-	DP_TRY(dp_buffer_u64(b, (uint64_t)e->time, fault));
-	return dp_buffer_put(b, e->hash, 32, fault);
+	const dp_position *at = e->has_passed ? &e->applied : &e->at;
+	DP_TRY(dp_buffer_u64(b, at->height, fault));
+	DP_TRY(dp_buffer_u64(b, at->blocks, fault));
+	DP_TRY(dp_buffer_u64(b, (uint64_t)at->time, fault));
+	return dp_buffer_put(b, at->hash, 32, fault);
 }
 
 dp_code dp_touch_books(dp_engine *e, dp_fault *fault)
@@ -212,10 +213,11 @@ static dp_code remove_new(dp_engine *e, const uint8_t *p, dp_fault *fault)
 static void restore_position(dp_engine *e, const uint8_t *p)
 {
 	dp_bytes r = dp_bytes_of(p, POSITION_SIZE - 1);
-	e->height = dp_bytes_u64le(&r);
-	e->blocks = dp_bytes_u64le(&r);
-	e->time = (int64_t)dp_bytes_u64le(&r);
-	memcpy(e->hash, dp_bytes_take(&r, 32), 32);
+	e->at.height = dp_bytes_u64le(&r);
+	e->at.blocks = dp_bytes_u64le(&r);
+	e->at.time = (int64_t)dp_bytes_u64le(&r);
+	memcpy(e->at.hash, dp_bytes_take(&r, 32), 32);
+	e->has_passed = false;
 }
 
 // Entries are undone from the last to the first; they can only be read forwards, so their places

@@ -405,7 +405,7 @@ dp_code dp_result_assumptions(struct dp_loader *l, dp_fault *fault)
 		              "opening balance of %" PRIu64
 		              " holder%s known from earlier rows of the "
 		              "source only, from block %" PRIu64 " on",
-		              n, n == 1 ? "" : "s", r->height_first));
+		              n, n == 1 ? "" : "s", r->height_seen));
 	DP_TRY(count_notes(l, "opening-asked", &n, fault));
 	if (n > 0)
 		DP_TRY(assume(r, &cap, fault,

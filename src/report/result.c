@@ -59,7 +59,7 @@ static dp_code load_run(struct dp_loader *l, const char *incident, dp_fault *fau
 {
 	sqlite3_stmt *s;
 	DP_TRY(dp_sql_prepare(l->db, &s,
-	                      "select c.run, c.yaml, r.policy, r.height, r.time, r.height_first "
+	                      "select c.run, c.yaml, r.policy, r.height, r.time, r.height_seen "
 	                      "from cases c join run r on r.id = c.run where c.incident = ?",
 	                      fault));
 	dp_sql_text(s, 1, incident);
@@ -70,7 +70,7 @@ static dp_code load_run(struct dp_loader *l, const char *incident, dp_fault *fau
 		l->r->started = sqlite3_column_type(s, 3) != SQLITE_NULL;
 		l->r->height = (uint64_t)sqlite3_column_int64(s, 3);
 		l->r->time = sqlite3_column_int64(s, 4);
-		l->r->height_first = (uint64_t)sqlite3_column_int64(s, 5);
+		l->r->height_seen = (uint64_t)sqlite3_column_int64(s, 5);
 		code = dp_case_parse(&l->r->c, sqlite3_column_blob(s, 1),
 		                     (size_t)sqlite3_column_bytes(s, 1), fault);
 	}

@@ -114,7 +114,7 @@ typedef struct dp_result {
 	dp_case c; // as it was traced
 	const dp_policy *policy;
 	bool started; // at least one block was applied
-	uint64_t height, height_first;
+	uint64_t height, height_seen;
 	int64_t time;
 	dp_result_stolen *stolen;
 	dp_result_holder *holder;   // origin descending, then address, outpoint, asset
