@@ -4,6 +4,7 @@
 #include "base/nearest.h"
 #include "chain/asset.h"
 #include "cli/cli.h"
+#include "cli/ledger_source.h"
 #include "source/source.h"
 #include "taint/policy.h"
 
@@ -26,23 +27,26 @@ static void print_wrapped(const char *head, const char *text)
 	(void)putchar('\n');
 }
 
+static void print_source(const dp_source_kind *k)
+{
+	char can[200] = "";
+	size_t n = 0;
+	for (uint32_t bit = 0; bit < 32 && n < sizeof can; bit++) {
+		if ((k->can >> bit & 1) == 0) continue;
+		int wrote = snprintf(can + n, sizeof can - n, "%s%s", n == 0 ? "" : ", ",
+		                     dp_source_can_text((uint32_t)1 << bit));
+		n += wrote > 0 ? (size_t)wrote : 0;
+	}
+	(void)printf("%-*s%s\n", INDENT, k->name, k->summary);
+	print_wrapped("recognised:", k->looks_like);
+	print_wrapped("gives:", k->gives);
+	print_wrapped("can:", n == 0 ? "nothing beyond its rows" : can);
+}
+
 static void list_sources(void)
 {
-	for (int i = 0; dp_source_kinds[i] != NULL; i++) {
-		const dp_source_kind *k = dp_source_kinds[i];
-		char can[200] = "";
-		size_t n = 0;
-		for (uint32_t bit = 0; bit < 32 && n < sizeof can; bit++) {
-			if ((k->can >> bit & 1) == 0) continue;
-			int wrote = snprintf(can + n, sizeof can - n, "%s%s", n == 0 ? "" : ", ",
-			                     dp_source_can_text((uint32_t)1 << bit));
-			n += wrote > 0 ? (size_t)wrote : 0;
-		}
-		(void)printf("%-*s%s\n", INDENT, k->name, k->summary);
-		print_wrapped("recognised:", k->looks_like);
-		print_wrapped("gives:", k->gives);
-		print_wrapped("can:", n == 0 ? "nothing beyond its rows" : can);
-	}
+	for (int i = 0; dp_source_kinds[i] != NULL; i++) print_source(dp_source_kinds[i]);
+	print_source(&dp_cli_ledger_kind);
 }
 
 static void list_policies(void)

@@ -7,6 +7,8 @@
 
 static const dp_command commands[] = {
     {"trace", "follow stolen money through blocks and say where it is", dp_cmd_trace},
+    {"import", "keep what a source says in a ledger, for fast and repeated use", dp_cmd_import},
+    {"ledger", "ask a ledger: balances, histories, blocks; verify and pack it", dp_cmd_ledger},
     {"movements", "print what a source says, as CSV", dp_cmd_movements},
     {"path", "how did the money get to this holder: the transactions", dp_cmd_path},
     {"rollback", "undo the last blocks of a case in a casebook", dp_cmd_rollback},

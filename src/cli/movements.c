@@ -11,6 +11,7 @@
 #include "base/check.h"
 #include "base/nearest.h"
 #include "cli/cli.h"
+#include "cli/ledger_source.h"
 #include "cli/run.h"
 #include "cli/source_options.h"
 #include "codec/hex.h"
@@ -155,8 +156,8 @@ static int run(struct job *j, int count, char **argv)
 	o.watch = dp_run_watch(j->quiet);
 	j->options = o;
 	dp_run_watch_signals();
-	dp_code code =
-	    dp_source_open(&source, (const char *const *)(argv + 1), (uint32_t)count, &o, &fault);
+	dp_code code = dp_cli_source_open(&source, (const char *const *)(argv + 1), (uint32_t)count,
+	                                  &o, &fault);
 	if (code == DP_OK) code = print_all(j, source, &fault);
 	dp_source_close(source);
 	return code == DP_OK ? DP_EXIT_DONE : dp_cli_fault(&fault);

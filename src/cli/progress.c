@@ -32,16 +32,34 @@ static const char *rate_text(char out[32], double rate)
 	return out;
 }
 
+// Is it time to show something? Then *ret_seconds since the beginning.
+static bool is_due(dp_progress *p, double *ret_seconds)
+{
+	if (p->quiet) return false;
+	int64_t now = dp_progress_now_ns();
+	if (now - p->last_ns < (p->terminal ? 200000000 : 5000000000)) return false;
+	p->last_ns = now;
+	p->shown = true;
+	*ret_seconds = (double)(now - p->started_ns) / 1e9;
+	return true;
+}
+
+void dp_progress_show_bytes(dp_progress *p, uint64_t done, uint64_t total)
+{
+	double seconds;
+	if (total == 0 || done == 0 || !is_due(p, &seconds)) return;
+	double share = (double)done / (double)total;
+	(void)fprintf(stderr, "%s%.0f MB/s, %3.0f %%, %.0f s left%s", p->terminal ? "\r\033[K" : "",
+	              (double)done / seconds / 1e6, share * 100, seconds / share - seconds,
+	              p->terminal ? "" : "\n");
+}
+
 void dp_progress_show(dp_progress *p, uint64_t done, uint64_t total, uint64_t movements,
                       uint64_t height)
 {
-	if (p->quiet) return;
-	int64_t now = dp_progress_now_ns();
-	if (now - p->last_ns < (p->terminal ? 200000000 : 5000000000)) return;
-	p->last_ns = now;
-	p->shown = true;
-	double seconds = (double)(now - p->started_ns) / 1e9;
+	double seconds;
 	char rate[32];
+	if (!is_due(p, &seconds)) return;
 	rate_text(rate, (double)movements / seconds);
 	char left[64] = "";
 	char bar[24] = "";

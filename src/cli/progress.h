@@ -15,6 +15,8 @@ void dp_progress_start(dp_progress *p, bool quiet);
 // `done` of `total` bytes or blocks (total 0: not known); movements and the height reached so far.
 void dp_progress_show(dp_progress *p, uint64_t done, uint64_t total, uint64_t movements,
                       uint64_t height);
+// Where bytes are looked at and nothing is read out of them.
+void dp_progress_show_bytes(dp_progress *p, uint64_t done, uint64_t total);
 // `done`: "followed", "read".
 void dp_progress_end(dp_progress *p, const char *done, uint64_t blocks, uint64_t movements);
 int64_t dp_progress_now_ns(void); // monotonic

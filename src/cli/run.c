@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "chain/digest.h"
 #include "cli/cli.h"
+#include "cli/ledger_source.h"
 #include "codec/time.h"
 
 enum { COMMIT_ROWS = 500000 };
@@ -71,13 +72,21 @@ static uint64_t commit_rows(void)
 static void note_first(dp_run *r, const dp_block *b)
 {
 	r->first_seen = true;
-	r->facts = (dp_run_facts){.height_first = b->height, .assume_clean = r->assume_clean};
+	r->facts = (dp_run_facts){
+	    .height_first = b->height, .height_seen = b->height, .assume_clean = r->assume_clean};
+	if (r->ledger != NULL) {
+		// It knows what its rows before the case show of a wallet.
+		dp_ledger_totals totals;
+		dp_ledger_totals_get(r->ledger, &totals);
+		r->facts.height_seen = totals.height_first;
+	}
 	if (!r->resumed || !dp_casebook_facts_get(r->book, dp_casebook_run(r->book), &r->facts))
 		return;
 	r->before_gaps = r->facts.gaps;
-	bool elsewhere = b->height != r->facts.height_first;
+	bool elsewhere = b->height != r->facts.height_seen;
 	// A source that answers for balances misses nothing by not reading the same blocks again.
-	if (elsewhere && b->chain->kind == DP_CHAIN_ACCOUNT && r->source->opening == NULL)
+	if (elsewhere && b->chain->kind == DP_CHAIN_ACCOUNT && r->source->opening == NULL &&
+	    r->ledger == NULL)
 		r->facts.continued_without = true;
 }
 
@@ -188,6 +197,12 @@ static dp_code undo_differing(dp_run *r, const dp_block *b, dp_fault *fault)
 static dp_code known_block(dp_run *r, const dp_block *b, bool *ret_skip, dp_fault *fault)
 {
 	if (!r->comparing) begin_compare(r, b);
+	if (b->height == r->facts.height_first) {
+		// A run out of a ledger began behind the table's first block: its chain begins
+		// here.
+		memset(r->chain, 0, sizeof r->chain);
+		r->chain_known = true;
+	}
 	if (r->chain_known) dp_casebook_chain(r->chain, b->height, b->hash);
 	dp_casebook_block known;
 	bool reached = dp_casebook_block_at(r->book, b->height, &known);
@@ -229,6 +244,68 @@ static dp_code step_back(dp_run *r, const dp_block *b, dp_fault *fault)
 	return dp_casebook_forget(r->book, r->engine, fault);
 }
 
+static dp_code no_common(dp_fault *fault)
+{
+	return dp_fail(fault, DP_BAD_CASE,
+	               "has other blocks than the casebook followed, as far back as can be undone "
+	               "(%d blocks): is it another ledger? If not, trace into a new casebook",
+	               DP_CASEBOOK_UNDO_BLOCKS);
+}
+
+// The newest block of the casebook up to which a ledger says the same as was followed, where blocks
+// have digests only: each speaks of its own rows, so all from the first followed are compared, by
+// the chain that the journal keeps of them.
+static dp_code find_common_by_chain(dp_run *r, uint64_t *ret_height, dp_fault *fault)
+{
+	dp_casebook_block oldest, known;
+	dp_ledger_totals totals;
+	dp_run_facts facts;
+	uint64_t at;
+	uint8_t chain[32] = {0};
+	bool found = false;
+	dp_ledger_totals_get(r->ledger, &totals);
+	if (!dp_casebook_facts_get(r->book, dp_casebook_run(r->book), &facts) ||
+	    !dp_casebook_block_oldest(r->book, &oldest))
+		return dp_fail(fault, DP_BAD_BYTES, "the casebook does not say where it began");
+	DP_TRY(dp_ledger_block_at_height(r->ledger, &at, facts.height_first, fault));
+	for (; at < totals.blocks; at++) {
+		dp_ledger_block_row row;
+		DP_TRY(dp_ledger_block_row_at(r->ledger, &row, at, fault));
+		if (row.height > dp_engine_height(r->engine)) break;
+		dp_block b = {.height = row.height};
+		memcpy(b.hash, row.hash, sizeof b.hash);
+		dp_casebook_chain(chain, row.height, row.hash);
+		if (row.height < oldest.height ||
+		    !dp_casebook_block_at(r->book, row.height, &known) ||
+		    known.height != row.height)
+			continue;
+		DP_TRY(check_kind(r, &b, known.hash, fault));
+		if (memcmp(chain, known.chain, sizeof chain) != 0) continue;
+		*ret_height = row.height;
+		found = true;
+	}
+	return found ? DP_OK : no_common(fault);
+}
+
+// May a block that a source has none of simply be missing yet? A ledger that goes further will
+// never have it.
+static bool may_come(const dp_run *r, uint64_t height)
+{
+	if (r->ledger == NULL) return true;
+	dp_ledger_totals totals;
+	dp_ledger_totals_get(r->ledger, &totals);
+	return totals.blocks == 0 || totals.height_last < height;
+}
+
+static dp_code not_there_yet(const dp_run *r, uint64_t height, dp_fault *fault)
+{
+	return dp_fail(fault, DP_BUSY, "has no block %llu yet, which the casebook has followed: %s",
+	               (unsigned long long)height,
+	               r->ledger != NULL ? "import more, or take the casebook back with 'dyepack "
+	                                   "rollback'"
+	                                 : "wait until it has caught up, or ask another node");
+}
+
 // The newest block of the casebook that still stands on the source's chain. The source must have as
 // many blocks as the casebook: one that is behind says nothing about those it lacks.
 static dp_code find_common(dp_run *r, uint64_t *ret_height, dp_fault *fault)
@@ -239,26 +316,23 @@ static dp_code find_common(dp_run *r, uint64_t *ret_height, dp_fault *fault)
 		bool known;
 		uint8_t hash[32];
 		if (!dp_casebook_block_at(r->book, height, &followed)) break;
+		bool by_chain = r->ledger != NULL && is_digest(followed.hash);
+		if (by_chain && !may_come(r, followed.height))
+			return find_common_by_chain(r, ret_height, fault);
 		DP_TRY(r->source->hash_at(r->source, &known, hash, followed.height, fault));
-		if (!known)
-			return dp_fail(fault, DP_BUSY,
-			               "has no block %llu yet, which the casebook has followed: "
-			               "wait until it has caught up, or ask another node",
-			               (unsigned long long)followed.height);
+		if (!known && may_come(r, followed.height))
+			return not_there_yet(r, followed.height, fault);
 		dp_block b = {.height = followed.height};
 		memcpy(b.hash, hash, 32);
-		DP_TRY(check_kind(r, &b, followed.hash, fault));
-		if (memcmp(hash, followed.hash, 32) == 0) {
+		if (known) DP_TRY(check_kind(r, &b, followed.hash, fault));
+		if (known && memcmp(hash, followed.hash, 32) == 0) {
 			*ret_height = followed.height;
 			return DP_OK;
 		}
 		if (followed.height == 0) break;
 		height = followed.height - 1;
 	}
-	return dp_fail(fault, DP_BAD_CASE,
-	               "has other blocks than the casebook followed, as far back as can be undone "
-	               "(%d blocks): is it another ledger? If not, trace into a new casebook",
-	               DP_CASEBOOK_UNDO_BLOCKS);
+	return no_common(fault);
 }
 
 // A source that can be asked is begun where the casebook ends, or where the chain parted from what
@@ -312,6 +386,16 @@ static dp_code in_book(const dp_run *r, dp_code code, dp_fault *fault)
 	return code;
 }
 
+static dp_code commit_sometimes(dp_run *r, dp_fault *fault)
+{
+	int64_t now = dp_progress_now_ns();
+	if (dp_casebook_rows_waiting(r->book) < r->commit_rows && now - r->committed_ns < COMMIT_NS)
+		return DP_OK;
+	r->committed_ns = now;
+	DP_TRY(note_facts(r, fault));
+	return in_book(r, dp_casebook_commit(r->book, r->engine, fault), fault);
+}
+
 static dp_code follow_block(dp_run *r, const dp_block *source_block, dp_fault *fault)
 {
 	static const uint8_t none[32];
@@ -333,12 +417,7 @@ static dp_code follow_block(dp_run *r, const dp_block *source_block, dp_fault *f
 	r->is_live = true;
 	r->blocks++;
 	r->movements += b.mv_count;
-	int64_t now = dp_progress_now_ns();
-	if (dp_casebook_rows_waiting(r->book) < r->commit_rows && now - r->committed_ns < COMMIT_NS)
-		return DP_OK;
-	r->committed_ns = now;
-	DP_TRY(note_facts(r, fault));
-	return in_book(r, dp_casebook_commit(r->book, r->engine, fault), fault);
+	return commit_sometimes(r, fault);
 }
 
 // What a seed that was not found is known by, in words.
@@ -406,15 +485,8 @@ static void show_progress(dp_run *r, uint64_t height)
 	dp_progress_show(&r->progress, done, total, r->movements, height);
 }
 
-dp_code dp_run_follow(dp_run *r, dp_fault *fault)
+static dp_code follow_source(dp_run *r, dp_fault *fault)
 {
-	DP_CHECK(r != NULL && r->source != NULL && r->engine != NULL && r->book != NULL);
-	dp_progress_start(&r->progress, r->quiet);
-	r->committed_ns = dp_progress_now_ns();
-	r->commit_rows = commit_rows();
-	bool can_ask = r->source->hash_at != NULL && r->source->seek != NULL;
-	if (r->resumed && can_ask && dp_engine_blocks(r->engine) > 0)
-		DP_TRY(resume_by_asking(r, fault));
 	while (!interrupted) {
 		const dp_block *b;
 		dp_code code = dp_source_next(r->source, &b, fault);
@@ -425,7 +497,96 @@ dp_code dp_run_follow(dp_run *r, dp_fault *fault)
 		DP_TRY(follow_block(r, b, fault));
 		show_progress(r, b->height);
 	}
+	return DP_OK;
+}
+
+//- a ledger --------------------------------------------------------------------------------------
+
+static dp_code pass_block(void *context, const dp_block *header, dp_fault *fault)
+{
+	dp_run *r = context;
+	r->blocks++;
+	r->movements += header->mv_total;
+	return in_book(r, dp_casebook_pass(r->book, header, fault), fault);
+}
+
+// Behind the last block wanted: that is the first above the height or the time asked for, as when
+// blocks are read one by one.
+static dp_code ledger_end(dp_run *r, uint64_t first, uint64_t *ret_end, dp_fault *fault)
+{
+	dp_ledger_totals totals;
+	dp_ledger_totals_get(r->ledger, &totals);
+	uint64_t end = totals.blocks, by_time = totals.blocks;
+	if (r->height_max != UINT64_MAX)
+		DP_TRY(dp_ledger_block_at_height(r->ledger, &end, r->height_max + 1, fault));
+	if (r->time_max != INT64_MAX)
+		DP_TRY(dp_ledger_block_at_time(r->ledger, &by_time, r->time_max + 1, fault));
+	// Times go back a little at times: a block that was followed already does not end it.
+	if (by_time < first) {
+		dp_ledger_block_row row;
+		for (by_time = first; by_time < totals.blocks; by_time++) {
+			DP_TRY(dp_ledger_block_row_at(r->ledger, &row, by_time, fault));
+			if (row.time > r->time_max) break;
+		}
+	}
+	if (by_time < end) end = by_time;
+	*ret_end = end < first ? first : end;
+	return DP_OK;
+}
+
+static dp_code follow_ledger(dp_run *r, dp_fault *fault)
+{
+	dp_seek_options options = {.plan = r->plan,
+	                           .threads = r->threads,
+	                           .block_first = dp_ledger_source_position(r->source),
+	                           .whole_last = DP_CASEBOOK_UNDO_BLOCKS + 2,
+	                           .passed = pass_block,
+	                           .context = r};
+	DP_TRY(ledger_end(r, options.block_first, &options.block_end, fault));
+	dp_seek *seek;
+	DP_TRY(dp_seek_new(&seek, r->ledger, r->engine, &options, fault));
+	dp_code code = DP_OK;
+	while (code == DP_OK && !interrupted) {
+		const dp_block *b;
+		code = dp_seek_next(seek, &b, fault);
+		if (code != DP_OK) break;
+		if (!r->first_seen) note_first(r, b);
+		code = in_book(r, dp_casebook_record(r->book, r->engine, b, fault), fault);
+		r->blocks++;
+		r->movements += b->mv_total;
+		if (code == DP_OK) code = commit_sometimes(r, fault);
+		show_progress(r, b->height);
+	}
+	r->seek = dp_seek_stats_get(seek);
+	dp_seek_free(seek);
+	return code == DP_END ? DP_OK : code;
+}
+
+// How the ledger was read: what `auto` chose.
+static void say_plan(const dp_run *r)
+{
+	const dp_seek_stats *s = &r->seek;
+	if (r->quiet || r->ledger == NULL) return;
+	(void)fprintf(stderr,
+	              "plan: %llu of the ledger's segments by index (seek), %llu by their columns "
+	              "(scan), %llu not touched; %llu transactions read\n",
+	              (unsigned long long)s->segments_sought,
+	              (unsigned long long)s->segments_scanned,
+	              (unsigned long long)s->segments_untouched, (unsigned long long)s->txs);
+}
+
+dp_code dp_run_follow(dp_run *r, dp_fault *fault)
+{
+	DP_CHECK(r != NULL && r->source != NULL && r->engine != NULL && r->book != NULL);
+	dp_progress_start(&r->progress, r->quiet);
+	r->committed_ns = dp_progress_now_ns();
+	r->commit_rows = commit_rows();
+	bool can_ask = r->source->hash_at != NULL && r->source->seek != NULL;
+	if (r->resumed && can_ask && dp_engine_blocks(r->engine) > 0)
+		DP_TRY(resume_by_asking(r, fault));
+	DP_TRY(r->ledger != NULL ? follow_ledger(r, fault) : follow_source(r, fault));
 	dp_progress_end(&r->progress, "followed", r->blocks, r->movements);
+	say_plan(r);
 	note_left_out(r);
 	// Of a chain that grows, what was followed is kept even if a seed was not found: it may be
 	// in a block to come. A file that does not hold it makes the case wrong, and nothing is

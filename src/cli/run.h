@@ -14,6 +14,7 @@
 #include "casebook/casebook.h"
 #include "cli/progress.h"
 #include "engine/engine.h"
+#include "engine/seek.h"
 #include "source/source.h"
 
 typedef struct dp_run {
@@ -29,6 +30,10 @@ typedef struct dp_run {
 	bool quiet, resumed, assume_clean;
 	uint64_t height_max; // the last block to follow
 	int64_t time_max;
+	// A ledger is followed through its index or its columns, not block by block.
+	dp_ledger *ledger; // NULL: the source is none
+	dp_plan plan;
+	uint32_t threads;
 	// of the run
 	uint64_t blocks, movements;
 	dp_progress progress;
@@ -41,6 +46,7 @@ typedef struct dp_run {
 	uint64_t agrees_height, height_begins;
 	dp_run_facts facts;
 	uint64_t before_gaps; // of sources that were read before
+	dp_seek_stats seek;
 } dp_run;
 
 // SIGINT and SIGTERM ask to stop behind the current block; a second one ends the program.

@@ -4,7 +4,9 @@
 #include "base/mem.h"
 #include "base/nearest.h"
 #include "casebook/casebook.h"
+#include "cli/backward.h"
 #include "cli/cli.h"
+#include "cli/ledger_source.h"
 #include "cli/run.h"
 #include "cli/source_options.h"
 #include "report/result.h"
@@ -21,11 +23,13 @@ static const char usage[] =
     "export\n"
     "of bitcoin-etl, ethereum-etl or Etherscan, a movements CSV (or - for standard input), or "
     "bare\n"
-    "block files; 'dyepack list sources' tells what is recognised and what each can give.\n";
+    "block files; 'dyepack list sources' tells what is recognised and what each can give.\n"
+    "The other way round, where money came from: 'dyepack trace --backward --help'.\n";
 
 struct trace {
 	// options
-	const char *policy, *casebook, *format;
+	const char *policy, *casebook, *format, *plan_name;
+	dp_plan plan;
 	bool quiet, assume_clean;
 	dp_cli_source from;
 	// input
@@ -83,6 +87,13 @@ static int check_words(struct trace *t)
 	if (!known) {
 		const char *near = dp_nearest(t->format, strlen(t->format), formats);
 		return dp_cli_misuse("trace", "unknown format '%s'%s%s%s", t->format,
+		                     near != NULL ? ": did you mean '" : "",
+		                     near != NULL ? near : "", near != NULL ? "'?" : "");
+	}
+	static const char *const plans[] = {"auto", "scan", "seek", NULL};
+	if (t->plan_name != NULL && !dp_plan_find(t->plan_name, &t->plan)) {
+		const char *near = dp_nearest(t->plan_name, strlen(t->plan_name), plans);
+		return dp_cli_misuse("trace", "unknown plan '%s'%s%s%s", t->plan_name,
 		                     near != NULL ? ": did you mean '" : "",
 		                     near != NULL ? near : "", near != NULL ? "'?" : "");
 	}
@@ -150,7 +161,11 @@ static dp_code begin_with_cases(struct trace *t, dp_source_begin *ret_begin, dp_
 	uint64_t seeds = 0;
 	bool is_time_missing = false;
 	dp_source_begin b = {0};
-	for (uint32_t i = 0; i < t->case_count; i++) seeds += t->cases[i]->seed_count;
+	for (uint32_t i = 0; i < t->case_count; i++) {
+		seeds += t->cases[i]->seed_count;
+		for (uint32_t k = 0; k < t->cases[i]->link_count; k++)
+			seeds += t->cases[i]->link[k].tx_count;
+	}
 	t->seed_tx = dp_alloc((seeds + 1) * sizeof *t->seed_tx);
 	if (t->seed_tx == NULL) return dp_fail(fault, DP_NO_MEMORY, "out of memory");
 	for (uint32_t i = 0; i < t->case_count; i++) {
@@ -173,6 +188,13 @@ static dp_code begin_with_cases(struct trace *t, dp_source_begin *ret_begin, dp_
 				take_earlier(&b.has_time, &b.time, seed->time);
 			}
 		}
+		// What went into a swap may have gone in before the theft. Where no time is known,
+		// one that cannot be looked up would mean to begin with the chain.
+		for (uint32_t k = 0; k < c->link_count && c->theft_time != INT64_MAX; k++)
+			for (uint32_t n = 0; n < c->link[k].tx_count; n++) {
+				memcpy(t->seed_tx[b.tx_count++], c->link[k].tx[n], 32);
+				take_earlier(&b.has_tx_time, &b.tx_time, c->theft_time);
+			}
 	}
 	// The time of some is not the time of the first.
 	if (is_time_missing) b.has_tx_time = false;
@@ -215,7 +237,7 @@ static dp_code open_source(struct trace *t, dp_source_options *o, dp_fault *faul
 	    t->casebook != NULL &&
 	    dp_casebook_followed(t->casebook, t->cases[0]->incident, &o->begin.followed);
 	dp_url_show(t->source_name, t->source_path[0]);
-	dp_code opened = dp_source_open(&t->source, t->source_path, t->source_count, o, fault);
+	dp_code opened = dp_cli_source_open(&t->source, t->source_path, t->source_count, o, fault);
 	if (opened == DP_BAD_BYTES || opened == DP_BAD_CASE) dp_fault_file(fault, t->source_name);
 	if (opened == DP_OK && t->from.is_from_given &&
 	    (t->source->kind->can & DP_CAN_BEGIN) == 0) {
@@ -247,13 +269,19 @@ static dp_code open_all(struct trace *t, dp_source_options *o, dp_fault *fault)
 	DP_TRY(read_cases(t, fault));
 	DP_TRY(open_source(t, o, fault));
 	bool accounts = o->chain->kind == DP_CHAIN_ACCOUNT;
+	dp_ledger *ledger = dp_ledger_source_ledger(t->source);
+	dp_ledger_totals totals = {0};
+	if (ledger != NULL) dp_ledger_totals_get(ledger, &totals);
 	t->engine_options = (dp_engine_options){
 	    .policy = t->rule,
 	    .chain = o->chain,
 	    // Whoever can be asked need not be watched from the first block on.
-	    .track_openings = accounts && t->source->opening == NULL,
+	    .track_openings = accounts && t->source->opening == NULL && ledger == NULL,
 	    .opening = accounts && t->source->opening != NULL ? ask_source : NULL,
 	    .opening_context = t->source,
+	    .seen = accounts && ledger != NULL ? dp_seek_opening : NULL,
+	    .seen_context = ledger,
+	    .seen_is_all = totals.from_beginning,
 	    .assume_clean = t->assume_clean,
 	    .undo_blocks = DP_CASEBOOK_UNDO_BLOCKS,
 	};
@@ -278,7 +306,10 @@ static dp_code open_all(struct trace *t, dp_source_options *o, dp_fault *fault)
 	                  .resumed = resumed,
 	                  .assume_clean = t->assume_clean,
 	                  .height_max = t->from.height_max,
-	                  .time_max = t->from.time_max};
+	                  .time_max = t->from.time_max,
+	                  .ledger = ledger,
+	                  .plan = t->plan,
+	                  .threads = o->threads};
 	return code == DP_OK ? check_until(t, fault) : code;
 }
 
@@ -368,11 +399,14 @@ static int run(struct trace *t, dp_source_options *o)
 int dp_cmd_trace(int argc, char **argv)
 {
 	static struct trace t;
+	if (dp_cli_is_backward(argc, argv)) return dp_cmd_backward(argc, argv);
 	const dp_option options[] = {
 	    {"policy", "P", "fifo, lifo, haircut, poison, tiho, tilo, seniority", NULL, &t.policy},
 	    {"casebook", "FILE", "keep the state in this file, and go on from it", NULL,
 	     &t.casebook},
 	    {"format", "F", "text, json, csv, dot, graphml", NULL, &t.format},
+	    {"plan", "PLAN", "how a ledger is read: auto, scan (columns), seek (index)", NULL,
+	     &t.plan_name},
 	    {"assume-clean", NULL, "go on where the value of a spent output is unknown",
 	     &t.assume_clean, NULL},
 	    DP_CLI_SOURCE_OPTIONS(&t.from),

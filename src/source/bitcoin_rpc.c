@@ -382,6 +382,10 @@ static dp_code settle(bitcoin_rpc *b, dp_fault *fault)
 	uint32_t count = 0;
 	dp_settle_beside beside = {.kind = DP_BESIDE_LIST,
 	                           .name = "what the node says of earlier outputs"};
+	if (b->settler.keep_no_coins) { // the caller has the outputs that are spent
+		beside.kind = DP_BESIDE_NOTHING;
+		return dp_settle(&b->settler, &b->builder, &b->decoder, &b->info, &beside, fault);
+	}
 	DP_TRY(make_room(b, fault));
 	if (b->answer.has_prevouts) return settle_prevouts(b, &beside, fault);
 	b->is_comparing = false;
@@ -544,6 +548,10 @@ static dp_code prepare(bitcoin_rpc *b, const dp_source_options *options, dp_faul
 	b->settler.height_next = height;
 	// Block 0 makes no coin that can be spent.
 	b->base.opening_known_zero = b->settler.is_complete = height <= 1;
+	if (options->joins_inputs && (height <= 1 || options->has_all_before)) {
+		b->settler.keep_no_coins = true;
+		b->form = FORM_RAW; // the smallest answer
+	}
 	count_traffic(b);
 	return DP_OK;
 }

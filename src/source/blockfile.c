@@ -85,6 +85,7 @@ typedef struct blockfile {
 	uint64_t bytes_ahead; // of blocks that are posted and not released
 	bool is_given;        // the slot taken last is the caller's still
 	bool is_ended_by_fault;
+	bool needs_no_values; // of inputs: the caller has the outputs that they spend
 	uint32_t threads;
 	const uint8_t *undo_bytes; // beside blocks in memory
 	size_t undo_size;
@@ -151,7 +152,7 @@ static dp_code read_beside(const blockfile *f, slot *s, const dp_block_place *p,
 		return dp_undo_files_find(&f->undo, &s->undo, &s->reader, p->file, &s->hint,
 		                          &wanted, fault);
 	}
-	if (file->is_framed || file->path == NULL) return DP_OK;
+	if (file->is_framed || file->path == NULL || f->needs_no_values) return DP_OK;
 	return dp_companion_load(&s->spent, &s->has_companion, file->path, fault);
 }
 
@@ -187,7 +188,8 @@ static void fill_slot(blockfile *f, slot *s, uint32_t number)
 	const dp_block_place *p = &f->index.place[number];
 	s->place = number;
 	// Genesis was never connected: its coinbase can not be spent.
-	s->has_undo_file = p->height != 0 && dp_undo_files_has(&f->undo, p->file);
+	s->has_undo_file =
+	    !f->needs_no_values && p->height != 0 && dp_undo_files_has(&f->undo, p->file);
 	if (!s->has_undo_file) return;
 	f->undo.bytes_max = at_most(f->memory_left, f->settler.coins.bytes);
 	dp_undo_files_expect(&f->undo, &s->hint, p->file);
@@ -439,6 +441,15 @@ static bool is_covered(const blockfile *f)
 	return true;
 }
 
+static bool has_holes(const blockfile *f)
+{
+	const dp_block_index *x = &f->index;
+	if (f->first == f->end) return false;
+	uint64_t low = x->place[x->order[f->first]].height;
+	uint64_t high = x->place[x->order[f->end - 1]].height;
+	return high - low + 1 != f->end - f->first;
+}
+
 // What is to be read, once its beginning is chosen.
 static void measure_range(blockfile *f)
 {
@@ -463,8 +474,16 @@ static dp_code choose_range(blockfile *f, const dp_source_options *options, dp_f
 	while (options->has_height_max && f->end > f->first &&
 	       x->place[x->order[f->end - 1]].height > options->height_max)
 		f->end--;
-	DP_TRY(find_undo_end(f, &f->undo_end, fault));
-	f->settler.keep_no_coins = is_covered(f);
+	// With holes between the blocks a coin may have been made in one of them.
+	bool is_start = x->is_from_start && f->first == 0;
+	f->needs_no_values =
+	    options->joins_inputs && (is_start || options->has_all_before) && !has_holes(f);
+	if (!f->needs_no_values) DP_TRY(find_undo_end(f, &f->undo_end, fault));
+	f->settler.keep_no_coins = f->needs_no_values || is_covered(f);
+	if (!f->settler.keep_no_coins && options->joins_inputs) {
+		f->settler.keep_no_coins = true;
+		f->undo_end = 0; // what undo data there is is used, and none is missed
+	}
 	if (!f->settler.keep_no_coins) {
 		f->first = 0; // values come from the blocks before
 		f->undo_end = 0;

@@ -62,6 +62,10 @@ typedef struct dp_source_options {
 	uint32_t in_flight;  // requests to a node at a time; 0 = default (8)
 	uint32_t tries;      // how often a request to a node is sent; 0 = default (8)
 	uint32_t threads;    // that decode ahead; 0 = as many as there are processors, 1 = none
+	// UTXO: the caller joins inputs to the outputs that they spend (a ledger). Values of coins
+	// need not be looked up in the blocks before, and where no coin can be older than what the
+	// caller has (it has every block before, or the source begins with the chain), not at all.
+	bool joins_inputs, has_all_before;
 	dp_source_watch watch;
 } dp_source_options;
 
