@@ -570,10 +570,18 @@ void dp_event_identity(const dp_engine *e, const dp_block *block, const dp_event
 	} else if (mv->kind == DP_MV_INPUT) {
 		dp_holder_id_of_outpoint(ret_id, &mv->spent);
 	} else {
+		// Outputs stand behind inputs. The first is found by halves: one transaction may have
+		// a million, all of them new holders.
 		const dp_tx *tx = &block->tx[event->tx];
-		dp_outpoint o = {.vout = 0};
-		for (uint32_t i = tx->mv_first; i < event->mv; i++)
-			o.vout += block->mv[i].kind == DP_MV_OUTPUT;
+		uint32_t first = tx->mv_first, end = event->mv;
+		while (first < end) {
+			uint32_t mid = first + (end - first) / 2;
+			if (block->mv[mid].kind == DP_MV_OUTPUT)
+				end = mid;
+			else
+				first = mid + 1;
+		}
+		dp_outpoint o = {.vout = event->mv - first};
 		memcpy(o.txid, tx->id, 32);
 		dp_holder_id_of_outpoint(ret_id, &o);
 	}
