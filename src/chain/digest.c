@@ -20,21 +20,24 @@ static void add_asset(XXH3_state_t *s, dp_asset asset)
 		(void)XXH3_128bits_update(s, info->symbol, strlen(info->symbol));
 }
 
+// What an input spends says all there is to say: whose it was and what it is worth a source may
+// know or not, as much memory as it has, and the block is the same.
 static void add_movement(XXH3_state_t *s, const dp_movement *mv)
 {
-	(void)XXH3_128bits_update(s, &mv->amount, sizeof mv->amount);
-	add_asset(s, mv->asset);
 	(void)XXH3_128bits_update(s, &mv->kind, sizeof mv->kind);
-	(void)XXH3_128bits_update(s, &mv->flags, sizeof mv->flags);
-	(void)XXH3_128bits_update(s, &mv->from, sizeof mv->from);
-	(void)XXH3_128bits_update(s, &mv->to, sizeof mv->to);
 	if (mv->kind == DP_MV_INPUT) {
 		(void)XXH3_128bits_update(s, mv->spent.txid, sizeof mv->spent.txid);
 		(void)XXH3_128bits_update(s, &mv->spent.vout, sizeof mv->spent.vout);
-	} else if (mv->asset.v == 0) {
-		(void)XXH3_128bits_update(s, mv->noise.contract, sizeof mv->noise.contract);
-		(void)XXH3_128bits_update(s, mv->noise.symbol, sizeof mv->noise.symbol);
+		return;
 	}
+	(void)XXH3_128bits_update(s, &mv->amount, sizeof mv->amount);
+	add_asset(s, mv->asset);
+	(void)XXH3_128bits_update(s, &mv->flags, sizeof mv->flags);
+	(void)XXH3_128bits_update(s, &mv->from, sizeof mv->from);
+	(void)XXH3_128bits_update(s, &mv->to, sizeof mv->to);
+	if (mv->asset.v != 0) return;
+	(void)XXH3_128bits_update(s, mv->noise.contract, sizeof mv->noise.contract);
+	(void)XXH3_128bits_update(s, mv->noise.symbol, sizeof mv->noise.symbol);
 }
 
 void dp_block_digest(uint8_t ret_digest[32], const dp_block *block)

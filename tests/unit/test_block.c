@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "chain/block.h"
+#include "chain/digest.h"
 
 static const dp_chain *chain_named(const char *name)
 {
@@ -198,6 +199,44 @@ static void transaction_ids_read_as_people_write_them(void **state)
 	assert_int_equal(dp_txid_parse(id, NULL, 0, chain_named("ethereum"), &fault), DP_BAD_BYTES);
 }
 
+// One transaction that spends one coin. What the coin was worth is told where `knows`.
+static void digest_of_spend(uint8_t ret_digest[32], bool knows, uint32_t vout)
+{
+	dp_block_builder b = {0};
+	dp_fault fault;
+	dp_tx *tx;
+	dp_movement *mv;
+	const dp_block *block;
+	dp_builder_start(&b, chain_named("bitcoin"), 8, 1231006506);
+	assert_int_equal(dp_builder_tx(&b, &tx, &fault), DP_OK);
+	memset(tx->id, 0xd0, 32);
+	assert_int_equal(dp_builder_movement(&b, &mv, &fault), DP_OK);
+	mv->kind = DP_MV_INPUT;
+	memset(mv->spent.txid, 0xc0, 32);
+	mv->spent.vout = vout;
+	mv->flags = knows ? 0 : DP_MVF_VALUE_UNKNOWN;
+	if (knows) mv->amount = dp_u256_of(50);
+	if (knows) mv->from = (dp_addr){.kind = DP_ADDR_P2PKH, .len = 20};
+	assert_int_equal(dp_builder_movement(&b, &mv, &fault), DP_OK);
+	mv->kind = DP_MV_OUTPUT;
+	mv->amount = dp_u256_of(49);
+	assert_int_equal(dp_builder_finish(&b, &block, &fault), DP_OK);
+	dp_block_digest(ret_digest, block);
+	dp_builder_done(&b);
+}
+
+// A source that has forgotten an earlier output tells the same block as one that has not.
+static void a_digest_hangs_on_the_block_and_not_on_the_sources_memory(void **state)
+{
+	(void)state;
+	uint8_t with[32], without[32], other[32];
+	digest_of_spend(with, true, 1);
+	digest_of_spend(without, false, 1);
+	digest_of_spend(other, true, 2);
+	assert_memory_equal(with, without, 32);
+	assert_memory_not_equal(with, other, 32);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -207,6 +246,7 @@ int main(void)
 	    cmocka_unit_test(an_empty_block_is_a_block),
 	    cmocka_unit_test(every_failing_allocation_is_reported_and_nothing_leaks),
 	    cmocka_unit_test(transaction_ids_read_as_people_write_them),
+	    cmocka_unit_test(a_digest_hangs_on_the_block_and_not_on_the_sources_memory),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
