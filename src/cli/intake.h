@@ -29,18 +29,18 @@ typedef struct dp_intake {
 	dp_writer *writer;
 	const char *source_name, *ledger_name; // without secrets; the latter is the ledger's folder
 	bool quiet;
-	bool may_reach_back;   // the source was begun late, and could be begun earlier
-	bool has_first;        // the ledger has blocks, this is the height of its first:
+	bool may_reach_back; // the source was begun late, and could be begun earlier
+	bool has_first;      // the ledger has blocks, this is the height of its first:
 	uint64_t height_first;
 	uint64_t height_min, height_max; // what is wanted of the source
 	int64_t time_min, time_max;
-	uint64_t commit_rows;  // a commit at the latest after so many; 0 = by time alone
+	uint64_t commit_rows; // a commit at the latest after so many; 0 = by time alone
 	// of the intake
-	bool wants_earlier; // begin the source earlier and call again: nothing was changed
+	bool wants_earlier;         // begin the source earlier and call again: nothing was changed
 	uint64_t blocks, movements; // appended
 	uint64_t new_first, new_last; // heights of those
-	uint64_t known, before; // blocks that the ledger had, or that lie before its first
-	uint64_t taken_back;    // height above which blocks were taken back, where has_taken_back
+	uint64_t known, before;       // blocks that the ledger had, or that lie before its first
+	uint64_t taken_back; // height above which blocks were taken back, where has_taken_back
 	bool has_taken_back;
 	bool seen_any, is_live, agrees, writer_failed;
 	uint64_t agrees_height;

@@ -105,7 +105,7 @@ typedef struct dp_backward {
 	const dp_chain *chain;
 	dp_asset asset;
 	bool is_haircut;
-	dp_u256 units; // asked for
+	dp_u256 units;     // asked for
 	dp_origin *origin; // units descending, then address, kind, transaction
 	uint32_t origin_count;
 	dp_u256 sum[DP_ORIGIN_KIND_COUNT]; // by kind; together they are `units`

@@ -570,8 +570,8 @@ void dp_event_identity(const dp_engine *e, const dp_block *block, const dp_event
 	} else if (mv->kind == DP_MV_INPUT) {
 		dp_holder_id_of_outpoint(ret_id, &mv->spent);
 	} else {
-		// Outputs stand behind inputs. The first is found by halves: one transaction may have
-		// a million, all of them new holders.
+		// Outputs stand behind inputs. The first is found by halves: one transaction may
+		// have a million, all of them new holders.
 		const dp_tx *tx = &block->tx[event->tx];
 		uint32_t first = tx->mv_first, end = event->mv;
 		while (first < end) {

@@ -28,10 +28,10 @@ typedef struct dp_build_begin {
 typedef struct dp_wanted {
 	uint8_t txid[32];
 	uint32_t vout;
-	uint32_t input;     // local number, for the builder
-	bool amount_known;  // what the source said the input was worth
+	uint32_t input;    // local number, for the builder
+	bool amount_known; // what the source said the input was worth
 	dp_u256 amount;
-	bool found;         // set by the resolver, with what follows
+	bool found; // set by the resolver, with what follows
 	uint64_t output_no;
 } dp_wanted;
 
@@ -43,8 +43,8 @@ typedef dp_code (*dp_resolve)(void *context, dp_wanted *wanted, uint64_t count, 
 // are buried (format.h, .spent). The builder tells those where both are in its segment; which
 // coinbases the writer has to look up in earlier segments it tells, too.
 typedef struct dp_buried {
-	bool local;             // the earlier one is in this segment, too
-	uint64_t tx_no;         // the later one
+	bool local;     // the earlier one is in this segment, too
+	uint64_t tx_no; // the later one
 	uint64_t earlier_tx_no;
 } dp_buried;
 

@@ -152,14 +152,14 @@ typedef struct dp_section_entry {
 typedef struct dp_segment_header {
 	char magic[8]; // "dyeledg" and a zero
 	uint32_t version;
-	uint32_t chain_kind;    // dp_chain_kind
-	char chain[64];         // CAIP-2, zeros behind it
-	uint64_t unit_first;    // of the units in this segment
-	uint64_t unit_count;    // 1, 8 or 64; an unsealed tail in memory: 0
-	uint64_t block_first;   // numbers of the first of each
+	uint32_t chain_kind;  // dp_chain_kind
+	char chain[64];       // CAIP-2, zeros behind it
+	uint64_t unit_first;  // of the units in this segment
+	uint64_t unit_count;  // 1, 8 or 64; an unsealed tail in memory: 0
+	uint64_t block_first; // numbers of the first of each
 	uint64_t tx_first;
-	uint64_t row_first;     // rows: movements; UTXO: inputs and outputs
-	uint64_t input_first;   // 0 on account chains, as the next three
+	uint64_t row_first;   // rows: movements; UTXO: inputs and outputs
+	uint64_t input_first; // 0 on account chains, as the next three
 	uint64_t output_first;
 	uint64_t block_count;
 	uint64_t tx_count;
@@ -187,21 +187,21 @@ typedef struct dp_ledger_block_row {
 	uint32_t row;     // local number of its first row
 	uint32_t noise;   // rows of no listed asset
 	uint32_t flags;   // DP_LEDGER_BLOCK_*
-} dp_ledger_block_row; // 96 bytes
+} dp_ledger_block_row;    // 96 bytes
 
 enum {
 	DP_LEDGER_BLOCK_BEGINS = 1 // before it nobody had anything: the chain's beginning
 };
 
 typedef struct dp_ledger_group {
-	uint32_t kind;       // dp_addr_kind
-	uint32_t width;      // bytes of an address: its own, or 33 (length, then 32) if they vary
-	uint32_t id_first;   // local id of its first
+	uint32_t kind;     // dp_addr_kind
+	uint32_t width;    // bytes of an address: its own, or 33 (length, then 32) if they vary
+	uint32_t id_first; // local id of its first
 	uint32_t count;
-	uint64_t offset;     // in ADDR, of its first
+	uint64_t offset;       // in ADDR, of its first
 	uint32_t bucket_first; // in ADDRBUCKET
-	uint32_t bits;       // of ADDRBUCKET: 2^bits + 1 entries
-} dp_ledger_group; // 32 bytes
+	uint32_t bits;         // of ADDRBUCKET: 2^bits + 1 entries
+} dp_ledger_group;             // 32 bytes
 
 typedef enum dp_ledger_asset {
 	DP_LEDGER_ASSET_NONE = 0, // noise
@@ -216,7 +216,7 @@ typedef struct dp_ledger_class {
 	uint8_t reserved;
 	uint8_t contract[20];
 	char symbol[24]; // of a valuation, zeros behind it
-} dp_ledger_class; // 48 bytes, sorted as bytes
+} dp_ledger_class;       // 48 bytes, sorted as bytes
 
 typedef struct dp_ledger_noise {
 	uint32_t row, name; // local row, index in NOISENAME
@@ -234,7 +234,7 @@ typedef struct dp_ledger_foreign {
 	uint32_t flags;   // DP_MVF_VALUE_UNKNOWN
 	uint32_t reserved;
 	uint8_t amount[32]; // little-endian
-} dp_ledger_foreign; // 80 bytes
+} dp_ledger_foreign;        // 80 bytes
 
 typedef struct dp_spent_header {
 	char magic[8]; // "dyespnt" and a zero
@@ -243,7 +243,7 @@ typedef struct dp_spent_header {
 	uint64_t output_first, output_count;
 	uint64_t unit_first, unit_count;
 	uint8_t check[16]; // XXH3-128 of the 48 bytes before, canonical
-} dp_spent_header; // 64 bytes
+} dp_spent_header;         // 64 bytes
 
 _Static_assert(sizeof(dp_section_entry) == 32, "format");
 _Static_assert(sizeof(dp_segment_header) <= DP_SEGMENT_HEADER_SIZE, "format");

@@ -46,9 +46,9 @@ DP_MUST dp_code dp_record_head_get(dp_record_head *ret_head, const uint8_t *payl
 // Order: start; head.tx_count times tx, and after each its mv_count times row; end.
 typedef struct dp_record_row {
 	uint8_t kind, flags;
-	uint8_t asset;             // dp_ledger_asset; NONE: contract and symbol are the claim
-	const uint8_t *contract;   // 20 bytes, CONTRACT and NONE
-	const char *symbol;        // not terminated; NONE and SYMBOL
+	uint8_t asset;           // dp_ledger_asset; NONE: contract and symbol are the claim
+	const uint8_t *contract; // 20 bytes, CONTRACT and NONE
+	const char *symbol;      // not terminated; NONE and SYMBOL
 	uint32_t symbol_size;
 	dp_u256 amount;
 	dp_addr from, to;          // as in dp_movement

@@ -22,10 +22,10 @@ typedef struct dp_segment {
 	dp_segment_header head;
 	char path[DP_PATH_MAX]; // for messages; "the tail" for an image
 	dp_map map;
-	uint8_t *image; // owned, instead of a map
-	const uint8_t *data; // the file's or image's bytes from offset 4096
-	const uint64_t *check;           // of chunks; itself checked on opening
-	_Atomic uint64_t *checked;       // a bit a chunk
+	uint8_t *image;            // owned, instead of a map
+	const uint8_t *data;       // the file's or image's bytes from offset 4096
+	const uint64_t *check;     // of chunks; itself checked on opening
+	_Atomic uint64_t *checked; // a bit a chunk
 	struct {
 		const uint8_t *_Atomic base; // NULL: packed, not unpacked yet
 		bool packed;
@@ -43,7 +43,7 @@ typedef struct dp_segment {
 	// Names of noise (first..end-1) whose contract is on the asset list by now.
 	struct dp_segment_listed {
 		uint32_t first, end;
-	} *listed;
+	} * listed;
 	uint32_t listed_count;
 } dp_segment;
 
@@ -71,7 +71,8 @@ dp_code dp_segment_fault(dp_segment *s, dp_section_id id, uint64_t index, dp_fau
 static inline bool dp_segment_chunk_checked(const dp_segment *s, uint64_t chunk)
 {
 	return (atomic_load_explicit(&s->checked[chunk >> 6], memory_order_acquire) >>
-	        (chunk & 63) & 1) != 0;
+	            (chunk & 63) &
+	        1) != 0;
 }
 
 static inline const void *dp_segment_at(dp_segment *s, dp_section_id id, uint64_t index)
@@ -138,7 +139,7 @@ DP_MUST dp_code dp_segment_block_at_height(dp_segment *s, uint64_t *ret_block, u
                                            dp_fault *fault);
 
 typedef struct dp_tx_rows {
-	uint32_t flags; // DP_TXF_*
+	uint32_t flags;                      // DP_TXF_*
 	uint32_t row_first, row_count;       // account: rows; UTXO: inputs and outputs together
 	uint32_t input_first, input_count;   // UTXO
 	uint32_t output_first, output_count; // UTXO

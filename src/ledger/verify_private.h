@@ -58,7 +58,7 @@ typedef struct dp_verifier {
 	dp_spent *spent;      // UTXO; entry NULL: cannot be opened
 	dp_fault *spent_fault;
 	dp_verify_first *first; // by the manifest's counts, and one more: the ends
-	bool *broken;                      // a fault of the segment itself was found
+	bool *broken;           // a fault of the segment itself was found
 	dp_verify_result result;
 	uint64_t bytes_total;
 	void (*found)(void *context, const dp_verify_fault *fault);

@@ -23,10 +23,10 @@
 typedef struct dp_writer dp_writer;
 
 typedef struct dp_writer_options {
-	uint32_t threads;    // builders besides the caller; 0 = by processors and memory_max
-	uint64_t memory_max; // bytes for what waits and what is built; 0 = 3 GiB
-	uint64_t unit_rows;  // 0 = DP_UNIT_ROWS; smaller for tests: a ledger must be written with
-	                     // one value all its life
+	uint32_t threads;      // builders besides the caller; 0 = by processors and memory_max
+	uint64_t memory_max;   // bytes for what waits and what is built; 0 = 3 GiB
+	uint64_t unit_rows;    // 0 = DP_UNIT_ROWS; smaller for tests: a ledger must be written with
+	                       // one value all its life
 	uint32_t final_blocks; // 0 = DP_FINAL_BLOCKS
 } dp_writer_options;
 

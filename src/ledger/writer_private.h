@@ -62,7 +62,7 @@ struct dp_writer {
 	uint64_t sealed_cap;
 	dp_segment **open; // the first open_count of them, as join and spends want them
 	uint64_t open_count, open_cap;
-	dp_build_begin sealed_end; // the numbers behind the last segment
+	dp_build_begin sealed_end;     // the numbers behind the last segment
 	dp_manifest_segment *replaced; // to be removed once the manifest is written
 	uint64_t replaced_count, replaced_cap;
 
@@ -160,8 +160,7 @@ DP_MUST dp_code dp_writer_make_room(dp_writer *w, dp_fault *fault);
 // Removes what an interrupted writer left behind, and what it wrote into .spent files of segments
 // that were never named.
 DP_MUST dp_code dp_writer_clean(dp_writer *w, dp_fault *fault);
-DP_MUST dp_code dp_writer_remove(const dp_writer *w, const dp_manifest_segment *s,
-                                 dp_fault *fault);
+DP_MUST dp_code dp_writer_remove(const dp_writer *w, const dp_manifest_segment *s, dp_fault *fault);
 DP_MUST dp_code dp_writer_path(const dp_writer *w, char out[DP_PATH_MAX], uint64_t unit_first,
                                uint64_t unit_count, const char *ending, dp_fault *fault);
 
@@ -184,8 +183,7 @@ DP_MUST dp_code dp_writer_tail_move(dp_writer *w, dp_writer_tail_old *ret_old, u
                                     uint64_t block, uint64_t skip_bytes, dp_fault *fault);
 DP_MUST dp_code dp_writer_tail_rewrite(dp_writer *w, dp_writer_tail_old *ret_old, uint64_t unit,
                                        uint64_t block, dp_fault *fault);
-DP_MUST dp_code dp_writer_tail_forget(dp_writer *w, const dp_writer_tail_old *old,
-                                      dp_fault *fault);
+DP_MUST dp_code dp_writer_tail_forget(dp_writer *w, const dp_writer_tail_old *old, dp_fault *fault);
 
 //- writer_back.c: segments read back, and taken back --------------------------------------------
 
@@ -194,8 +192,7 @@ DP_MUST dp_code dp_writer_segment(dp_writer *w, dp_segment **ret_segment, uint64
 DP_MUST dp_code dp_writer_spent(dp_writer *w, dp_spent **ret_spent, uint64_t index,
                                 dp_fault *fault);
 // Opens the first `count` segments and, `spents`, their .spent files; w->open is filled so far.
-DP_MUST dp_code dp_writer_open_all(dp_writer *w, uint64_t count, bool spents,
-                                   dp_fault *fault);
+DP_MUST dp_code dp_writer_open_all(dp_writer *w, uint64_t count, bool spents, dp_fault *fault);
 void dp_writer_sealed_close(dp_writer_sealed *s);
 // Calls `take` for each block of a segment, in order, up to a height.
 DP_MUST dp_code dp_writer_read_back(dp_writer *w, uint64_t index, uint64_t height_max,

@@ -8,8 +8,8 @@
 
 // What was asked, and of which ledger.
 typedef struct dp_backward_about {
-	const char *holder; // as a person reads it: an address, or txid:vout
-	const char *in;     // what arrived in this transaction; NULL: what it has
+	const char *holder;  // as a person reads it: an address, or txid:vout
+	const char *in;      // what arrived in this transaction; NULL: what it has
 	const dp_stop *stop; // the stops that were followed with: names of services
 	uint32_t stop_count;
 	uint32_t hub_limit; // 0 = off

@@ -263,8 +263,7 @@ static void one_case(dp_json_out *o, const dp_result *r)
 	dp_json_object_end(o);
 }
 
-dp_code dp_report_json(const dp_result *const *r, uint32_t count, const dp_sink *w,
-                       dp_fault *fault)
+dp_code dp_report_json(const dp_result *const *r, uint32_t count, const dp_sink *w, dp_fault *fault)
 {
 	dp_json_out o = {.write = w->write, .context = w->context, .fault = fault};
 	if (count == 1) {

@@ -29,7 +29,7 @@ uint64_t t_origins_sum(const t_origins *o);
 // Notes of all holders after the first `txs` transactions. `stop`: the number of an address at
 // which following stops, or T_NOBODY. Amounts must fit 64 bits.
 typedef struct t_notes {
-	t_origins *coin; // UTXO: by row of the ledger: an output's, while it is unspent
+	t_origins *coin;       // UTXO: by row of the ledger: an output's, while it is unspent
 	t_origins pool[64][3]; // account: by address and asset
 	uint32_t rows;
 } t_notes;
