@@ -69,7 +69,10 @@ static dp_code look_at_ledger(struct import *m, const dp_chain *chain, dp_fault 
 	dp_fault quiet;
 	m->chain = chain;
 	m->has_blocks = m->from_beginning = false;
-	dp_code code = dp_ledger_open(&l, m->ledger, chain, chain == NULL ? &quiet : fault);
+	// What is to be imported again may be false, so that no ledger with it could be opened.
+	dp_code code =
+	    dp_ledger_open_below(&l, m->ledger, chain, m->has_again ? m->again_height : UINT64_MAX,
+	                         chain == NULL ? &quiet : fault);
 	// Several chains, and none is named: the source will tell.
 	if (code == DP_NOT_FOUND || (code == DP_BAD_CASE && chain == NULL)) return DP_OK;
 	// What is broken is to be mended: the source is read from where the first fault is.
@@ -249,6 +252,16 @@ static dp_code pack(struct import *m, dp_fault *fault)
 	return DP_OK;
 }
 
+// What was imported last is only joined to all before it when somebody reads it: blocks that cannot
+// be right are to be noticed now, not by the next trace.
+static dp_code check_readable(const struct import *m, dp_fault *fault)
+{
+	dp_ledger *l;
+	DP_TRY(dp_ledger_open(&l, m->ledger, m->source->chain, fault));
+	dp_ledger_close(l);
+	return DP_OK;
+}
+
 static dp_code import_all(struct import *m, dp_fault *fault)
 {
 	const dp_chain *named = m->options.chain;
@@ -267,6 +280,7 @@ static dp_code import_all(struct import *m, dp_fault *fault)
 	DP_TRY(check_from(m, fault));
 	DP_TRY(open_writer(m, fault));
 	DP_TRY(import_blocks(m, fault));
+	DP_TRY(check_readable(m, fault));
 	DP_TRY(pack(m, fault));
 	print_end(m);
 	return DP_OK;

@@ -141,9 +141,11 @@ static dp_code fail_input(const dp_build *b, const build_pending *p, const char 
 	dp_outpoint o = {.vout = p->vout};
 	memcpy(o.txid, p->txid, 32);
 	dp_outpoint_format(text, &o);
+	unsigned long long height = height_of(b, p->tx);
 	return dp_fail(fault, DP_BAD_BYTES,
-	               "block %llu spends %s, %s; the source's blocks are wrong",
-	               (unsigned long long)height_of(b, p->tx), text, what);
+	               "block %llu spends %s, %s: the source's blocks cannot be right: give "
+	               "another source, or forget block %llu and those above it with --again %llu",
+	               height, text, what, height, height);
 }
 
 // Does the output have the amount that the source says the input has?
@@ -154,7 +156,7 @@ static dp_code check_amount(const dp_build *b, const build_pending *p, uint64_t 
 	uint64_t stated, word = b->value.u64[output];
 	if (__builtin_expect(dp_amount_encode(&stated, p->amount) && stated == word, 1))
 		return DP_OK;
-	dp_u256 amount = DP_U256_ZERO;
+	dp_u256 amount;
 	if (dp_amount_is_wide(word)) {
 		uint64_t at = dp_amount_wide_index(word);
 		uint32_t items = dp_amount_wide_items(word);

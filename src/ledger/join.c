@@ -79,6 +79,20 @@ static dp_code check_amount(dp_segment *s, const dp_wanted *w, uint32_t output, 
 	               said, text, is);
 }
 
+// A transaction's id is made of its outputs, so a source that has both is false. (Kept as a foreign
+// input it would be money from nowhere.)
+static dp_code fail_vout(const dp_wanted *w, uint32_t outputs, dp_fault *fault)
+{
+	char text[DP_OUTPOINT_TEXT_MAX];
+	dp_outpoint o = {.vout = w->vout};
+	memcpy(o.txid, w->txid, sizeof o.txid);
+	dp_outpoint_format(text, &o);
+	return dp_fail(fault, DP_BAD_BYTES,
+	               "an input spends %s, but that transaction has %u outputs: the source's "
+	               "blocks cannot be right: give another source",
+	               text, outputs);
+}
+
 static dp_code find_outputs(dp_segment *s, maybe *m, dp_fault *fault)
 {
 	fetch_candidates(s, m);
@@ -90,7 +104,8 @@ static dp_code find_outputs(dp_segment *s, maybe *m, dp_fault *fault)
 		if (code != DP_OK) return code;
 		dp_tx_rows rows;
 		DP_TRY(dp_segment_tx_rows(s, &rows, tx, fault));
-		if (m->wanted[i]->vout >= rows.output_count) continue;
+		if (m->wanted[i]->vout >= rows.output_count)
+			return fail_vout(m->wanted[i], rows.output_count, fault);
 		m->here[i] = true;
 		m->output[i] = rows.output_first + m->wanted[i]->vout;
 		if (m->wanted[i]->amount_known) dp_segment_prefetch(s, DP_SEC_VALUE, m->output[i]);
@@ -207,4 +222,66 @@ dp_code dp_join_outputs(const dp_join *j, uint64_t *ret_first, uint64_t *ret_cou
 	*ret_first = s->head.output_first + rows.output_first;
 	*ret_count = rows.output_count;
 	return DP_OK;
+}
+
+//- spent twice -----------------------------------------------------------------------------------
+
+// The id of a transaction, and the height of its block.
+static dp_code look_at_tx(const dp_join *j, uint64_t tx_no, uint8_t ret_id[32],
+                          uint64_t *ret_height, dp_fault *fault)
+{
+	uint32_t at = j->count - 1, block;
+	while (at > 0 && j->segment[at]->head.tx_first > tx_no) at--;
+	dp_segment *s = j->segment[at];
+	DP_CHECK(tx_no - s->head.tx_first < s->head.tx_count);
+	uint32_t tx = (uint32_t)(tx_no - s->head.tx_first);
+	const uint8_t *id = dp_segment_at(s, DP_SEC_TXID, tx);
+	if (id == NULL) return dp_segment_fault(s, DP_SEC_TXID, tx, fault);
+	dp_ledger_block_row row;
+	DP_TRY(dp_segment_block_of_tx(s, &block, tx, fault));
+	DP_TRY(dp_segment_block_row(s, &row, block, fault));
+	memcpy(ret_id, id, 32);
+	*ret_height = row.height;
+	return DP_OK;
+}
+
+static dp_code look_at_output(const dp_join *j, uint64_t output_no, dp_outpoint *ret_outpoint,
+                              dp_fault *fault)
+{
+	uint32_t at = j->count - 1, tx;
+	while (at > 0 && j->segment[at]->head.output_first > output_no) at--;
+	dp_segment *s = j->segment[at];
+	DP_CHECK(output_no - s->head.output_first < s->head.output_count);
+	uint32_t output = (uint32_t)(output_no - s->head.output_first);
+	dp_tx_rows rows;
+	uint64_t height;
+	DP_TRY(dp_segment_tx_of_output(s, &tx, output, fault));
+	DP_TRY(dp_segment_tx_rows(s, &rows, tx, fault));
+	DP_TRY(look_at_tx(j, s->head.tx_first + tx, ret_outpoint->txid, &height, fault));
+	ret_outpoint->vout = output - rows.output_first;
+	return DP_OK;
+}
+
+dp_code dp_join_spent_before(const dp_join *j, uint64_t output_no, dp_spent_kind kind,
+                             uint64_t by_tx_no, uint64_t tx_no, dp_fault *fault)
+{
+	DP_CHECK(j != NULL && j->count > 0);
+	DP_CHECK(kind != DP_UNSPENT);
+	dp_outpoint output, by = {0};
+	uint8_t id[32];
+	uint64_t height, by_height;
+	char spent[DP_OUTPOINT_TEXT_MAX], spender[DP_OUTPOINT_TEXT_MAX];
+	DP_TRY(look_at_output(j, output_no, &output, fault));
+	DP_TRY(look_at_tx(j, by_tx_no, by.txid, &by_height, fault));
+	DP_TRY(look_at_tx(j, tx_no, id, &height, fault));
+	dp_outpoint_format(spent, &output);
+	dp_outpoint_format(spender, &by);
+	*strchr(spender, ':') = 0;
+	return dp_fail(fault, DP_BAD_BYTES,
+	               "block %llu spends %s, which was %s before, in block %llu by %s: the "
+	               "source's blocks cannot be right: give another source, or forget block %llu "
+	               "and those above it with --again %llu",
+	               (unsigned long long)height, spent, kind == DP_SPENT ? "spent" : "replaced",
+	               (unsigned long long)by_height, spender, (unsigned long long)height,
+	               (unsigned long long)height);
 }

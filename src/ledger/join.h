@@ -8,6 +8,7 @@
 
 #include "ledger/build.h"
 #include "ledger/segment.h"
+#include "ledger/spent.h"
 
 typedef struct dp_join {
 	dp_segment *const *segment; // open, in the chain's order; the newest is asked first
@@ -16,7 +17,7 @@ typedef struct dp_join {
 
 // A dp_resolve (build.h); the context is a dp_join. `wanted` should be sorted by txid, as the
 // builder has it: a sorted list walks through the sorted ids of a segment once, from front to back.
-// An outpoint whose transaction is there but has no such output is not found.
+// An outpoint whose transaction is there but has no such output is DP_BAD_BYTES.
 DP_MUST dp_code dp_join_resolve(void *join, dp_wanted *wanted, uint64_t count, dp_fault *fault);
 
 // The last transaction with this id; DP_NOT_FOUND, without a message, when there is none.
@@ -25,5 +26,9 @@ DP_MUST dp_code dp_join_find_tx(const dp_join *j, uint64_t *ret_tx_no, const uin
 // The numbers of the outputs of a transaction in the join's segments: first .. first + count - 1.
 DP_MUST dp_code dp_join_outputs(const dp_join *j, uint64_t *ret_first, uint64_t *ret_count,
                                 uint64_t tx_no, dp_fault *fault);
+// The fault of a transaction that spends an output which another one spent (or buried, `kind`)
+// before; both, and the output, are in the join's segments. DP_BAD_BYTES, whatever happens.
+DP_MUST dp_code dp_join_spent_before(const dp_join *j, uint64_t output_no, dp_spent_kind kind,
+                                     uint64_t by_tx_no, uint64_t tx_no, dp_fault *fault);
 
 #endif

@@ -88,6 +88,24 @@ static dp_code overlay_grow(dp_overlay *o, uint64_t more, dp_fault *fault)
 	return DP_OK;
 }
 
+// A coin is spent once: what the tail spends was not spent by a transaction in a segment, or by
+// another of the tail. An entry that names what is not sealed, for this handle, is an importer's
+// that is at work. What is damaged is told to who asks for it.
+static dp_code check_unspent(const dp_ledger *l, uint64_t output_no, uint64_t tx_no,
+                             dp_fault *fault)
+{
+	uint64_t by;
+	dp_spent_kind kind = dp_overlay_get(&l->overlay, output_no, &by);
+	if (kind == DP_UNSPENT) {
+		const dp_spent *s = &l->spent[dp_ledger_segment_of_output(l, output_no)];
+		uint64_t entry = atomic_load(&s->entry[output_no - s->output_first]);
+		if (!dp_spent_read(entry, output_no, &kind, &by)) return DP_OK;
+		if (kind == DP_UNSPENT || by >= l->sealed_txs) return DP_OK;
+	}
+	dp_join all = {.segment = l->segment, .count = l->count};
+	return dp_join_spent_before(&all, output_no, kind, by, tx_no, fault);
+}
+
 static dp_code mark_spent(dp_ledger *l, uint64_t output_no, dp_spent_kind kind, uint64_t tx_no,
                           dp_fault *fault)
 {
@@ -99,6 +117,7 @@ static dp_code mark_spent(dp_ledger *l, uint64_t output_no, dp_spent_kind kind, 
 		dp_spent_set(tail, output_no, kind, tx_no);
 		return DP_OK;
 	}
+	if (kind == DP_SPENT) DP_TRY(check_unspent(l, output_no, tx_no, fault));
 	DP_TRY(overlay_grow(&l->overlay, 1, fault));
 	overlay_put(&l->overlay, output_no, kind, tx_no);
 	return DP_OK;
@@ -220,6 +239,19 @@ static dp_code check_tail(const dp_ledger *l, const dp_tail *t, const char *path
 	return code;
 }
 
+// A tail whose blocks cannot be right keeps the ledger from opening: its message says how to get
+// rid of them. A file that is damaged is another matter: it is repaired.
+static dp_code name_way_out(dp_fault *fault, uint64_t height)
+{
+	if (fault == NULL || strstr(fault->text, "--again") != NULL) return DP_BAD_BYTES;
+	size_t n = strlen(fault->text);
+	snprintf(fault->text + n, sizeof fault->text - n,
+	         ": \"dyepack import SOURCE --ledger DIR --again %llu\" forgets block %llu and "
+	         "those above it",
+	         (unsigned long long)height, (unsigned long long)height);
+	return DP_BAD_BYTES;
+}
+
 static dp_code open_tail(dp_ledger *l, const dp_build_begin *begin, dp_fault *fault)
 {
 	char name[DP_LEDGER_NAME_MAX], path[DP_PATH_MAX];
@@ -227,10 +259,12 @@ static dp_code open_tail(dp_ledger *l, const dp_build_begin *begin, dp_fault *fa
 	DP_TRY(dp_path_join(path, l->folder, name, fault));
 	dp_tail t;
 	DP_TRY(dp_tail_read(&t, path, l->chain, begin->unit_first, fault));
+	while (t.count > 0 && t.record[t.count - 1].head.height >= l->height_end) t.count--;
 	dp_code code = DP_OK;
 	if (t.count > 0) code = check_tail(l, &t, path, fault);
 	if (code == DP_OK && t.count > 0) {
 		code = join_tail(l, &t, begin, fault);
+		if (code == DP_BAD_BYTES) code = name_way_out(fault, t.record[0].head.height);
 		if (code != DP_OK) dp_fault_file(fault, path);
 	}
 	dp_tail_done(&t);
@@ -346,7 +380,15 @@ static dp_code open_parts(dp_ledger *l, dp_fault *fault)
 	l->sealed_txs = begin.tx;
 	DP_TRY(open_tail(l, &begin, fault));
 	note_numbers(l);
-	if (l->has_tail && l->utxo) DP_TRY(account_for_tail(l, fault));
+	if (l->has_tail && l->utxo) {
+		dp_code code = account_for_tail(l, fault);
+		char name[DP_LEDGER_NAME_MAX], path[DP_PATH_MAX];
+		dp_tail_name(name, begin.unit_first);
+		DP_TRY(dp_path_join(path, l->folder, name, fault));
+		if (code == DP_BAD_BYTES && fault != NULL && fault->file[0] == 0)
+			dp_fault_file(fault, path);
+		DP_TRY(code);
+	}
 	if (l->count == 0) return DP_OK;
 	dp_ledger_block_row first;
 	DP_TRY(dp_segment_block_row(l->segment[0], &first, 0, fault));
@@ -368,9 +410,11 @@ static void close_parts(dp_ledger *l)
 	dp_free(l->overlay.entry);
 	dp_manifest_done(&l->manifest);
 	const dp_chain *chain = l->chain;
+	uint64_t height_end = l->height_end;
 	char folder[DP_PATH_MAX];
 	memcpy(folder, l->folder, sizeof folder);
-	*l = (dp_ledger){.chain = chain, .utxo = chain->kind == DP_CHAIN_UTXO};
+	*l = (dp_ledger){
+	    .chain = chain, .utxo = chain->kind == DP_CHAIN_UTXO, .height_end = height_end};
 	memcpy(l->folder, folder, sizeof folder);
 }
 
@@ -395,6 +439,7 @@ static dp_code read_manifest(dp_ledger *l, dp_fault *fault)
 		               "%s holds no ledger of %s: import its blocks first (dyepack import)",
 		               l->folder, l->chain->name);
 	if (code != DP_OK) return code;
+	DP_CHECK(l->manifest.chain != NULL);
 	if (l->manifest.chain == l->chain) return DP_OK;
 	return dp_fail(fault, DP_BAD_BYTES, "the ledger in %s is of another chain: %s", l->folder,
 	               l->manifest.chain->name);
@@ -464,11 +509,18 @@ static dp_code find_only_chain(const char *folder, const dp_chain **ret_chain, d
 dp_code dp_ledger_open(dp_ledger **ret_ledger, const char *folder, const dp_chain *chain,
                        dp_fault *fault)
 {
+	return dp_ledger_open_below(ret_ledger, folder, chain, UINT64_MAX, fault);
+}
+
+dp_code dp_ledger_open_below(dp_ledger **ret_ledger, const char *folder, const dp_chain *chain,
+                             uint64_t height_end, dp_fault *fault)
+{
 	DP_CHECK(ret_ledger != NULL && folder != NULL);
 	if (chain == NULL) DP_TRY(find_only_chain(folder, &chain, fault));
 	dp_ledger *l = dp_alloc(sizeof *l);
 	if (l == NULL) return dp_fail(fault, DP_NO_MEMORY, "out of memory");
 	l->chain = chain;
+	l->height_end = height_end;
 	l->utxo = chain->kind == DP_CHAIN_UTXO;
 	dp_code code = dp_path_join(l->folder, folder, chain->name, fault);
 	if (code == DP_OK) code = open_patiently(l, fault);

@@ -18,12 +18,16 @@ typedef struct dp_ledger dp_ledger;
 
 // The chains that a ledger folder has, in order of name. `visit` returns false to stop.
 DP_MUST dp_code dp_ledger_chains(const char *folder,
-                                 bool (*visit)(void *context, const dp_chain *chain),
-                                 void *context, dp_fault *fault);
+                                 bool (*visit)(void *context, const dp_chain *chain), void *context,
+                                 dp_fault *fault);
 // `chain` NULL: the only one there is; DP_BAD_CASE names them when there are several. DP_NOT_FOUND
 // when the folder has no ledger (of that chain).
 DP_MUST dp_code dp_ledger_open(dp_ledger **ret_ledger, const char *folder, const dp_chain *chain,
                                dp_fault *fault);
+// The same, but of the tail only the blocks below a height: for who is about to forget the others,
+// which may be false ones that keep the ledger from opening.
+DP_MUST dp_code dp_ledger_open_below(dp_ledger **ret_ledger, const char *folder,
+                                     const dp_chain *chain, uint64_t height_end, dp_fault *fault);
 void dp_ledger_close(dp_ledger *l); // NULL is fine
 
 const dp_chain *dp_ledger_chain(const dp_ledger *l);
@@ -36,8 +40,8 @@ typedef struct dp_ledger_totals {
 	uint64_t tail_blocks, tail_rows;
 	uint64_t height_first, height_last; // when blocks > 0
 	int64_t time_first, time_last;
-	uint64_t gaps;         // DP_GAP_*
-	bool from_beginning;   // its first block is the chain's first: nobody had anything before
+	uint64_t gaps;       // DP_GAP_*
+	bool from_beginning; // its first block is the chain's first: nobody had anything before
 } dp_ledger_totals;
 void dp_ledger_totals_get(const dp_ledger *l, dp_ledger_totals *ret_totals);
 
@@ -99,10 +103,10 @@ typedef struct dp_history {
 	dp_ledger *ledger;
 	dp_addr addr;
 	uint64_t key;
-	uint32_t segment;  // being read
+	uint32_t segment; // being read
 	const uint32_t *tx;
 	uint32_t count, at;
-	uint64_t *merged;  // UTXO: all of them, sorted, made on the first call; owned
+	uint64_t *merged; // UTXO: all of them, sorted, made on the first call; owned
 	uint64_t merged_count, merged_at;
 	bool merged_known;
 	uint64_t tx_no_first, tx_no_end; // only those from .. and below

@@ -31,6 +31,7 @@ struct dp_ledger {
 	const dp_chain *chain;
 	bool utxo, has_tail;
 	char folder[DP_PATH_MAX]; // of the chain
+	uint64_t height_end;      // blocks of the tail from here on are left out
 	dp_manifest manifest;
 	uint32_t count; // segments, the tail among them
 	dp_segment **segment;

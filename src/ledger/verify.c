@@ -124,13 +124,15 @@ static dp_code open_one(dp_verifier *v, uint64_t i, bool *io_all, dp_fault *faul
 	else
 		*io_all = false;
 	if (v->chain->kind != DP_CHAIN_UTXO) return DP_OK;
-	v->bytes_total += m->outputs * sizeof(uint64_t); // whether the file can be read or not
 	dp_segment_name(name, m->unit_first, m->unit_count, "spent");
 	DP_TRY(dp_path_join(path, v->folder, name, fault));
 	code = dp_spent_open(&v->spent[i], path, false, v->first[i].output, m->outputs,
 	                     &v->spent_fault[i]);
 	if (code == DP_NO_MEMORY) return dp_fail(fault, code, "out of memory opening %s", path);
-	if (code != DP_OK) *io_all = false;
+	if (code == DP_OK)
+		v->bytes_total += m->outputs * sizeof(uint64_t);
+	else
+		*io_all = false;
 	return DP_OK;
 }
 
@@ -333,6 +335,22 @@ static dp_code check_records(dp_verifier *v, const dp_tail *t, dp_fault *fault)
 	return DP_OK;
 }
 
+// Whether the tail's blocks mean what they must, who reads the ledger finds out: they are built
+// into a segment then. Only when the segments are good is it the tail that keeps it from opening.
+static dp_code check_reading(const dp_verifier *v, dp_fault *fault)
+{
+	dp_ledger *l;
+	bool is_current = true;
+	if (v->result.faults > 0) return DP_OK;
+	dp_code code = dp_ledger_open(&l, v->ledger, v->chain, fault);
+	if (code == DP_OK) dp_ledger_close(l);
+	if (code != DP_BAD_BYTES) return code;
+	dp_fault own;
+	code = dp_verifier_is_current(v, &is_current, &own);
+	if (code != DP_OK) return dp_fail(fault, code, "%s", own.text);
+	return is_current ? DP_BAD_BYTES : DP_OK;
+}
+
 // Everything behind the last segment is to be imported again: how far that goes, only the damaged
 // records knew.
 static dp_code check_tail(dp_verifier *v, dp_fault *fault)
@@ -348,6 +366,10 @@ static dp_code check_tail(dp_verifier *v, dp_fault *fault)
 	if (code == DP_OK) {
 		v->bytes_total += tail.valid;
 		code = check_records(v, &tail, &f.fault);
+		if (code == DP_OK && tail.count > 0) {
+			f.height_first = tail.record[0].head.height;
+			code = check_reading(v, &f.fault);
+		}
 		dp_tail_done(&tail);
 	}
 	if (code == DP_NO_MEMORY) *fault = f.fault;
@@ -377,6 +399,7 @@ dp_code dp_ledger_verify(dp_verify_result *ret_result, const char *folder, const
 	dp_verifier *v = dp_alloc(sizeof *v);
 	if (v == NULL) return dp_fail(fault, DP_NO_MEMORY, "out of memory");
 	v->chain = chain;
+	v->ledger = folder;
 	v->found = found;
 	v->progress = progress;
 	v->context = context;

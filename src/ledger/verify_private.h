@@ -51,6 +51,7 @@ typedef struct dp_verify_first {
 
 typedef struct dp_verifier {
 	const dp_chain *chain;
+	const char *ledger;       // the folder of all chains
 	char folder[DP_PATH_MAX]; // of the chain
 	dp_manifest manifest;
 	dp_segment **segment; // as the manifest has them; NULL: cannot be opened

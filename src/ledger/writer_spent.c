@@ -23,7 +23,8 @@ typedef struct spender {
 	action what;
 	dp_segment *segment;
 	const dp_join *earlier; // the segments before it
-	uint64_t tx_first;      // CLEAR: entries that name transactions from here on
+	uint64_t tx_first;      // CLEAR: entries that name transactions from here on are taken
+	                        // back; MARK: those that name earlier ones stay
 	dp_spent *only;         // REBUILD: entries of this file, the others are right
 	uint64_t hint;          // the file that was found last
 	uint64_t output[BATCH], tx[BATCH];
@@ -82,6 +83,20 @@ static void write_entry(spender *p, dp_spent *file, uint64_t output_no, dp_spent
 	dp_spent_set(file, output_no, kind, tx_no);
 }
 
+// A coin is spent once. What names a transaction from tx_first on is of an earlier attempt, and
+// within the segment the builder has looked. What is damaged is written over.
+static dp_code check_unspent(const spender *p, const dp_spent *file, uint64_t output_no,
+                             uint64_t tx_no, dp_fault *fault)
+{
+	dp_spent_kind kind;
+	uint64_t by;
+	uint64_t entry = atomic_load(&file->entry[output_no - file->output_first]);
+	if (!dp_spent_read(entry, output_no, &kind, &by)) return DP_OK;
+	if (kind == DP_UNSPENT || by >= p->tx_first) return DP_OK;
+	dp_join all = {.segment = p->w->open, .count = (uint32_t)p->w->manifest.count};
+	return dp_join_spent_before(&all, output_no, kind, by, tx_no, fault);
+}
+
 static dp_code flush(spender *p, dp_fault *fault)
 {
 	for (uint32_t i = 0; i < p->count; i++) {
@@ -90,9 +105,12 @@ static dp_code flush(spender *p, dp_fault *fault)
 		if (p->what != REBUILD && p->file[i] != NULL)
 			p->w->sealed[p->hint].spent_is_dirty = true;
 	}
-	for (uint32_t i = 0; i < p->count; i++)
-		if (p->file[i] != NULL)
-			write_entry(p, p->file[i], p->output[i], DP_SPENT, p->tx[i]);
+	for (uint32_t i = 0; i < p->count; i++) {
+		if (p->file[i] == NULL) continue;
+		if (p->what == MARK)
+			DP_TRY(check_unspent(p, p->file[i], p->output[i], p->tx[i], fault));
+		write_entry(p, p->file[i], p->output[i], DP_SPENT, p->tx[i]);
+	}
 	p->count = 0;
 	return DP_OK;
 }
@@ -183,6 +201,7 @@ dp_code dp_writer_spend(dp_writer *w, uint64_t index, uint32_t tx_first, dp_faul
 	dp_join earlier = {.segment = w->open, .count = (uint32_t)index};
 	spender p = {.w = w, .what = MARK, .segment = w->open[index], .earlier = &earlier};
 	DP_CHECK(tx_first <= p.segment->head.tx_count);
+	p.tx_first = p.segment->head.tx_first + tx_first;
 	return walk(&p, tx_first, fault);
 }
 

@@ -353,6 +353,65 @@ class Damage(Import):
         self.refused("import", BYBIT, "--ledger", self.ledger, "--quiet", says=["manifest"])
 
 
+class Coins(Import):
+    """Sources of a UTXO chain that cannot be right: one coin spent twice, or one never made."""
+    HEADER = "block,time,tx,index,kind,from,to,asset,amount_base\n"
+    ALICE, BOB = "1BvBMSEYstWetqTFn5Au4m4GFg7xJaNVN2", "12c6DSiU4Rq3P4ZxziKxzrL5LmMBrzjrJX"
+
+    def row(self, block, tx, kind, source, target, amount):
+        return "%d,%d,%064x,1,%s,%s,%s,BTC,%d\n" % (block, 1_600_000_000 + 600 * block, tx, kind,
+                                                    source, target, amount)
+
+    def coins(self, last, bad=None, spends="%064x:0" % 1):
+        """Block 2 spends the coin of block 1, and so does the bad one."""
+        lines = [self.HEADER, self.row(1, 1, "output", "", self.ALICE, 5000)]
+        for block in range(2, last + 1):
+            if block in (2, bad):
+                coin = "%064x:0" % 1 if block == 2 else spends
+                lines.append(self.row(block, block, "input", coin, "", 5000))
+                lines.append(self.row(block, block, "output", "", self.BOB, 5000))
+            else:
+                lines += [self.row(block, block, "output", "", self.BOB, 10 + i) for i in range(8)]
+        return "".join(lines)
+
+    def bad(self, *args, says=()):
+        """An import that fails with exit 1, whatever it kept."""
+        return self.refused("import", *args, "--ledger", self.ledger, "--quiet", "--chain",
+                            "bitcoin", says=says, env=SMALL)
+
+    def test_a_coin_spent_twice_in_segments_far_apart_is_refused(self):
+        self.take(self.write("good.csv", self.coins(40)), "--chain", "bitcoin")
+        before = self.kept("bitcoin")
+        self.assertGreater(len([n for n in files(self.ledger) if n.endswith(".seg")]), 1)
+        self.bad(self.write("bad.csv", self.coins(400, bad=300)),
+                 says=["block 300 spends %064x:0" % 1, "spent before", "in block 2 by %064x" % 2,
+                       "--again 300"])
+        # In one segment, or two that become one, it is the builder that says so.
+        self.bad(self.write("bad.csv", self.coins(400, bad=60)),
+                 says=["block 60 spends %064x:0" % 1, "spent before", "--again 60"])
+        self.assertTrue(self.kept("bitcoin").startswith(before))
+        good = self.write("good.csv", self.coins(400))
+        self.take(good, "--chain", "bitcoin")
+        self.assertEqual(self.kept("bitcoin"), self.table(good, "--chain", "bitcoin"))
+        self.assertIn("all right", self.done("ledger", "verify", self.ledger, "--quiet"))
+
+    def test_a_false_block_in_the_tail_is_told_and_can_be_forgotten(self):
+        good = self.write("good.csv", self.coins(40))
+        for spends, words in (("%064x:0" % 1, "spent before"), ("%064x:7" % 1, "has 1 outputs")):
+            self.ledger = self.path("of " + words)
+            self.take(self.write("part.csv", self.coins(39)), "--chain", "bitcoin")
+            line = self.bad(self.write("bad.csv", self.coins(40, bad=40, spends=spends)),
+                            says=[words, "--again "])
+            result = dye.run("ledger", "verify", self.ledger, "--quiet", env=SMALL)
+            self.assertEqual((result.returncode, result.stderr), (1, ""))
+            self.assertIn(words, result.stdout)
+            self.refused("movements", self.ledger, "--quiet", says=[words, "--again "])
+            height = line.split("--again ")[1].split('"')[0]
+            self.take(good, "--chain", "bitcoin", "--again", height)
+            self.assertEqual(self.kept("bitcoin"), self.table(good, "--chain", "bitcoin"))
+            self.assertIn("all right", self.done("ledger", "verify", self.ledger, "--quiet"))
+
+
 class Mistakes(Import):
     def test_misuse_is_told(self):
         for args, words in (([BYBIT], "--ledger DIR"), (["--ledger", "x"], "no source"),
