@@ -200,17 +200,13 @@ dp_code dp_txid_parse(uint8_t ret_id[32], const char *text, size_t n, const dp_c
 {
 	DP_CHECK(ret_id != NULL && chain != NULL);
 	DP_CHECK(text != NULL || n == 0);
-	const char *digits = text;
 	bool account = chain->kind == DP_CHAIN_ACCOUNT;
-	if (account && n >= 2 && text[0] == '0' && text[1] == 'x') {
-		digits += 2;
-		n -= 2;
-	}
+	size_t skip = account && n >= 2 && text[0] == '0' && text[1] == 'x' ? 2 : 0;
 	uint8_t id[32];
-	if (n != 64 || !dp_hex_decode(id, 32, digits))
+	if (n - skip != 64 || !dp_hex_decode(id, 32, text + skip))
 		return dp_fail(fault, DP_BAD_BYTES,
 		               "\"%.*s\" is no transaction id: %s64 hex digits are needed",
-		               (int)(n > 80 ? 80 : n), digits == NULL ? "" : digits,
+		               (int)(n > 80 ? 80 : n), text == NULL ? "" : text,
 		               account ? "0x and " : "");
 	if (!account) reverse(id);
 	memcpy(ret_id, id, 32);

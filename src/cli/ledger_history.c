@@ -305,6 +305,10 @@ static dp_code answer_balance(struct ask *k, dp_fault *fault)
 		dp_json_object_end(&k->json);
 		return dp_json_finish(&k->json);
 	}
+	if (k->totals.blocks == 0) {
+		(void)printf("  the ledger is empty: import blocks first (dyepack import)\n");
+		return DP_OK;
+	}
 	if (seen == 0) (void)printf("  no movement of this address is in the ledger\n");
 	if (!k->totals.from_beginning)
 		(void)printf("  the ledger begins with block %llu: what the address had before is "
@@ -517,6 +521,10 @@ static dp_code answer_history(struct ask *k, dp_fault *fault)
 		return dp_json_finish(&k->json);
 	}
 	if (k->format == DP_FORMAT_CSV) return DP_OK;
+	if (k->totals.blocks == 0) {
+		(void)printf("the ledger is empty: import blocks first (dyepack import)\n");
+		return DP_OK;
+	}
 	if (k->printed == 0) (void)printf("no movement of this address is in the ledger\n");
 	if (is_cut) (void)printf("the first %llu movements\n", (unsigned long long)k->printed);
 	if (!k->totals.from_beginning)

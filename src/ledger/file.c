@@ -216,8 +216,8 @@ static dp_code open_regular(int *ret_fd, uint64_t *ret_size, const char *path, i
 dp_code dp_map_open(dp_map *ret_map, const char *path, bool writable, dp_fault *fault)
 {
 	DP_CHECK(ret_map != NULL && path != NULL);
-	int fd;
-	uint64_t size;
+	int fd = -1;
+	uint64_t size = 0;
 	DP_TRY(open_regular(&fd, &size, path, writable ? O_RDWR : O_RDONLY, fault));
 	if (size == 0) {
 		close_fd(&fd);
@@ -235,8 +235,9 @@ dp_code dp_map_open(dp_map *ret_map, const char *path, bool writable, dp_fault *
 		errno = error;
 		return system_fault(fault, path, "cannot be mapped");
 	}
-	if (!writable) close_fd(&fd); // the map holds the file
-	*ret_map = (dp_map){.bytes = bytes, .size = size, .fd = fd};
+	// The map holds the file, also for msync: a ledger of many segments takes no descriptors.
+	close_fd(&fd);
+	*ret_map = (dp_map){.bytes = bytes, .size = size, .writable = writable};
 	return DP_OK;
 }
 
@@ -256,7 +257,7 @@ void dp_map_advise(const dp_map *m, uint64_t offset, uint64_t size, dp_map_use u
 dp_code dp_map_sync(const dp_map *m, const char *path, dp_fault *fault)
 {
 	DP_CHECK(m != NULL && m->bytes != NULL);
-	DP_CHECK(m->fd >= 0); // was opened for writing
+	DP_CHECK(m->writable);
 	step();
 	if (msync(m->bytes, m->size, MS_SYNC) != 0)
 		return system_fault(fault, path, "cannot be synced");
@@ -267,8 +268,7 @@ void dp_map_close(dp_map *m)
 {
 	if (m == NULL || m->bytes == NULL) return;
 	DP_CHECK(munmap(m->bytes, m->size) == 0);
-	close_fd(&m->fd);
-	*m = (dp_map){.fd = -1};
+	*m = (dp_map){0};
 }
 
 //- writing ---------------------------------------------------------------------------------------
@@ -394,7 +394,7 @@ dp_code dp_log_open(dp_file_log *f, const char *path, uint64_t size, dp_fault *f
 	memset(f, 0, sizeof *f);
 	f->fd = -1;
 	DP_TRY(put_path(f->path, path, "", "", fault));
-	uint64_t size_now;
+	uint64_t size_now = 0;
 	dp_code code = open_regular(&f->fd, &size_now, path, O_RDWR, fault);
 	if (code == DP_NOT_FOUND) {
 		// Its name must be as durable as what will be appended.
@@ -497,6 +497,12 @@ dp_code dp_folder_list(const char *path, void (*visit)(void *context, const char
 	DP_CHECK(path != NULL);
 	DP_CHECK(visit != NULL);
 	DIR *folder = opendir(path);
+	if (folder == NULL && errno == ENOTDIR) {
+		dp_code code = dp_fail(fault, DP_NOT_FOUND,
+		                       "this is a file, and a ledger is a folder: name the folder "
+		                       "that `dyepack import` was given");
+		return named(fault, path, code);
+	}
 	if (folder == NULL) return system_fault(fault, path, "cannot be listed");
 	for (;;) {
 		errno = 0;

@@ -20,7 +20,7 @@ DP_MUST dp_code dp_path_join(char out[DP_PATH_MAX], const char *folder, const ch
 typedef struct dp_map {
 	uint8_t *bytes;
 	uint64_t size;
-	int fd; // kept only for writing, else -1
+	bool writable; // no descriptor is kept for it: msync needs none
 } dp_map;
 DP_MUST dp_code dp_map_open(dp_map *ret_map, const char *path, bool writable, dp_fault *fault);
 // Tells the kernel how it will be read.

@@ -6,8 +6,9 @@
 // is told where, and that there is no second reading for somebody to hide in. The last line is a
 // checksum against accidents, not against people.
 //
-// Numbers are bounded here, once, so that those who add them up need not look: transactions stay
-// below 2^47, which is what an entry of a .spent file can name; everything else below 2^60.
+// Numbers are bounded here, once, as a segment's header bounds them (segment_inner.h), so that
+// those who add them up, or reserve room by them, need not look: what one segment has stays below
+// 2^30, the sums below 2^46.
 #include "ledger/manifest.h"
 
 #include <inttypes.h>
@@ -19,10 +20,9 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "codec/hex.h"
+#include "ledger/segment_inner.h"
 
 enum { LINE_SIZE_MAX = 320, CHECK_SIZE = 16 };
-#define TXS_MAX ((UINT64_C(1) << 47) - 1)
-#define NUMBER_MAX (UINT64_C(1) << 60)
 
 void dp_manifest_done(dp_manifest *m)
 {
@@ -33,26 +33,26 @@ void dp_manifest_done(dp_manifest *m)
 
 //- the rules -------------------------------------------------------------------------------------
 
-// The sums of all segments: none may pass what the numbers of a chain can be.
-static const char *sums_wrong(const dp_manifest *m, const dp_manifest_segment *s)
+// Adds a segment's counts, each of which is in range, to those of all before it. NULL: no sum is
+// more than a number of the chain can be.
+static const char *sums_wrong(dp_manifest_segment *io_sum, const dp_manifest_segment *s)
 {
-	uint64_t txs = s->txs, rows = s->rows, blocks = s->blocks;
-	if (txs > TXS_MAX || rows > NUMBER_MAX || blocks > NUMBER_MAX)
-		return "counts more than a chain can have";
-	// Each is below 2^60 and there are at most 2^20: only the running sum is compared.
-	for (uint64_t i = 0; i < m->count; i++) {
-		txs += m->segment[i].txs;
-		rows += m->segment[i].rows;
-		blocks += m->segment[i].blocks;
-		if (txs > TXS_MAX || rows > NUMBER_MAX || blocks > NUMBER_MAX)
-			return "brings the sum to more than a chain can have";
-	}
-	return NULL;
+	const uint64_t max = DP_LEDGER_NUMBER_MAX;
+	io_sum->blocks += s->blocks;
+	io_sum->txs += s->txs;
+	io_sum->rows += s->rows;
+	io_sum->inputs += s->inputs;
+	io_sum->outputs += s->outputs;
+	// A count is below 2^30 and there are at most 2^20: nothing overflows before it is told.
+	bool fits = io_sum->blocks <= max && io_sum->txs <= max && io_sum->rows <= max &&
+	            io_sum->inputs <= max && io_sum->outputs <= max;
+	return fits ? NULL : "brings the sum to more than a chain can have";
 }
 
 // What is wrong with a segment behind those that are there, or NULL.
 static const char *segment_wrong(const dp_manifest *m, const dp_manifest_segment *s)
 {
+	const uint64_t most = DP_SEGMENT_ITEMS_MAX;
 	bool utxo = m->chain->kind == DP_CHAIN_UTXO;
 	if (s->unit_count != 1 && s->unit_count != DP_UNIT_FAN && s->unit_count != DP_UNITS_MAX)
 		return "has a number of units that is not 1, 8 or 64";
@@ -67,8 +67,9 @@ static const char *segment_wrong(const dp_manifest *m, const dp_manifest_segment
 	if (s->blocks - 1 > s->height_last - s->height_first) return "has more blocks than heights";
 	if (!utxo && (s->inputs != 0 || s->outputs != 0))
 		return "has inputs or outputs, which this chain does not know";
-	if (s->inputs > NUMBER_MAX || s->outputs > NUMBER_MAX)
-		return "counts more than a chain can have";
+	if (s->blocks > most || s->txs > most || s->rows > most || s->inputs > most ||
+	    s->outputs > most)
+		return "counts more than a segment can have";
 	if (utxo && s->rows != s->inputs + s->outputs)
 		return "has another number of rows than inputs and outputs";
 	return NULL;
@@ -88,7 +89,10 @@ dp_code dp_manifest_add(dp_manifest *m, const dp_manifest_segment *s, dp_fault *
 	DP_CHECK(m != NULL && s != NULL);
 	DP_CHECK(m->chain != NULL);
 	const char *wrong = segment_wrong(m, s);
-	if (wrong == NULL) wrong = sums_wrong(m, s);
+	dp_manifest_segment sum = {0};
+	for (uint64_t i = 0; wrong == NULL && i < m->count; i++)
+		wrong = sums_wrong(&sum, &m->segment[i]);
+	if (wrong == NULL) wrong = sums_wrong(&sum, s);
 	if (wrong != NULL)
 		return dp_fail(fault, DP_BAD_BYTES, "segment %" PRIu64 " %" PRIu64 " %s",
 		               s->unit_first, s->unit_count, wrong);
@@ -107,7 +111,8 @@ typedef struct reader {
 static dp_code wrong_here(const reader *r, const char *what)
 {
 	return dp_fail_at(r->fault, DP_BAD_BYTES, r->line, (uint32_t)(r->at - r->line_at) + 1,
-	                  "%s: a manifest is written by dyepack alone; put the file back as it was",
+	                  "%s: a manifest is written by dyepack alone; put the file back as it "
+	                  "was, or remove the folder and import again",
 	                  what);
 }
 
@@ -189,7 +194,7 @@ static dp_code read_beginning(reader *r, dp_manifest *m)
 		return dp_fail_at(
 		    r->fault, DP_BAD_BYTES, r->line, (uint32_t)(r->at - r->line_at) + 1,
 		    "this dyepack knows no chain \"%.*s\": use a newer dyepack, or put "
-		    "the file back as it was",
+		    "the file back as it was, or remove the folder and import again",
 		    (int)(n > 60 ? 60 : n), name);
 	m->chain = chain;
 	r->at += n;
@@ -224,22 +229,12 @@ static dp_code parse_segment(reader *r, dp_manifest *m, dp_manifest_segment *io_
 	uint32_t line = r->line;
 	DP_TRY(read_segment(r, &s));
 	const char *wrong = segment_wrong(m, &s);
-	// As in sums_wrong, without adding up all of them again for each line.
-	if (wrong == NULL && (s.txs > TXS_MAX || s.rows > NUMBER_MAX || s.blocks > NUMBER_MAX))
-		wrong = "counts more than a chain can have";
-	if (wrong == NULL) {
-		io_sum->txs += s.txs;
-		io_sum->rows += s.rows;
-		io_sum->blocks += s.blocks;
-		if (io_sum->txs > TXS_MAX || io_sum->rows > NUMBER_MAX ||
-		    io_sum->blocks > NUMBER_MAX)
-			wrong = "brings the sum to more than a chain can have";
-	}
+	if (wrong == NULL) wrong = sums_wrong(io_sum, &s);
 	if (wrong != NULL)
 		return dp_fail_at(r->fault, DP_BAD_BYTES, line, 1,
 		                  "segment %" PRIu64 " %" PRIu64
 		                  " %s: put the file back as it was, "
-		                  "or import again",
+		                  "or remove the folder and import again",
 		                  s.unit_first, s.unit_count, wrong);
 	dp_code code = append(m, &s, r->fault);
 	if (code == DP_LIMIT)

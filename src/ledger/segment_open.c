@@ -106,8 +106,8 @@ static dp_code check_chunks(dp_segment *s, uint64_t size, dp_fault *fault)
 	if (room - data_size != chunks * sizeof *s->check)
 		return dp_segment_bad(s, fault, size,
 		                      "the file ends here, but its header says %llu bytes",
-		                      (unsigned long long)(DP_SEGMENT_HEADER_SIZE + data_size +
-		                                           chunks * sizeof *s->check));
+		                      DP_SEGMENT_HEADER_SIZE + (unsigned long long)data_size +
+		                          chunks * sizeof *s->check);
 	s->check = (const uint64_t *)(const void *)(s->data + data_size);
 	XXH128_canonical_t have;
 	XXH128_canonicalFromHash(&have, XXH3_128bits(s->check, chunks * sizeof *s->check));
@@ -355,7 +355,6 @@ static dp_segment *new_segment(const dp_chain *chain, const char *path)
 	if (s == NULL) return NULL;
 	s->chain = chain;
 	s->utxo = chain->kind == DP_CHAIN_UTXO;
-	s->map.fd = -1;
 	size_t n = strnlen(path, sizeof s->path - 1);
 	memcpy(s->path, path, n);
 	if (pthread_mutex_init(&s->unpacking, NULL) == 0) return s;

@@ -161,7 +161,6 @@ dp_code dp_spent_in_memory(dp_spent *ret_spent, uint64_t output_first, uint64_t 
 	DP_CHECK(ret_spent != NULL);
 	DP_CHECK(output_count <= OUTPUTS_MAX);
 	dp_spent s = {.output_first = output_first, .output_count = output_count};
-	s.map.fd = -1;
 	snprintf(s.path, sizeof s.path, "the tail");
 	s.memory = dp_alloc((output_count == 0 ? 1 : output_count) * sizeof *s.memory);
 	if (s.memory == NULL) return dp_fail(fault, DP_NO_MEMORY, "out of memory");
@@ -211,7 +210,7 @@ dp_code dp_spent_get(const dp_spent *s, dp_spent_kind *ret_kind, uint64_t *ret_t
 void dp_spent_set(dp_spent *s, uint64_t output_no, dp_spent_kind kind, uint64_t tx_no)
 {
 	DP_CHECK(s != NULL && s->entry != NULL);
-	DP_CHECK(s->memory != NULL || s->map.fd >= 0);
+	DP_CHECK(s->memory != NULL || s->map.writable);
 	uint64_t at = output_no - s->output_first;
 	DP_CHECK(at < s->output_count);
 	atomic_store_explicit(&s->entry[at], dp_spent_entry(output_no, kind, tx_no),
@@ -222,7 +221,7 @@ dp_code dp_spent_sync(const dp_spent *s, dp_fault *fault)
 {
 	DP_CHECK(s != NULL && s->entry != NULL);
 	if (s->memory != NULL) return DP_OK; // the tail's own file holds what it is made of
-	DP_CHECK(s->map.fd >= 0);
+	DP_CHECK(s->map.writable);
 	return dp_map_sync(&s->map, s->path, fault);
 }
 

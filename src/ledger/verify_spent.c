@@ -252,23 +252,57 @@ static dp_code check_window(spends_check *c, dp_fault *fault)
 	return DP_OK;
 }
 
+// What the .spent files that are there say of the outputs from `first` to before `end`, in bytes.
+static uint64_t spent_bytes(const dp_verifier *v, uint64_t first, uint64_t end)
+{
+	uint64_t outputs = 0;
+	for (uint64_t i = 0; i < v->manifest.count; i++) {
+		uint64_t from = v->first[i].output, to = v->first[i + 1].output;
+		if (from < first) from = first;
+		if (to > end) to = end;
+		if (from < to && v->spent[i].entry != NULL) outputs += to - from;
+	}
+	return outputs * sizeof(uint64_t);
+}
+
+// The first output from `from` on that lies in a segment which can be read, `end` when there is
+// none. Of the others only the manifest knows, which may claim what it likes: who walked through
+// the windows of what is not there would walk for hours. *io_at: the segment to begin with.
+static uint64_t next_readable(const dp_verifier *v, uint64_t *io_at, uint64_t from, uint64_t end)
+{
+	for (; *io_at < v->manifest.count; (*io_at)++) {
+		uint64_t first = v->first[*io_at].output;
+		if (v->first[*io_at + 1].output <= from || !is_readable(v, *io_at)) continue;
+		if (v->first[*io_at + 1].output == first) continue; // of no outputs
+		return first > from ? first : from;
+	}
+	return end;
+}
+
 static dp_code check_all(spends_check *c, dp_fault *fault)
 {
 	dp_verifier *v = c->v;
 	uint64_t outputs = v->first[v->manifest.count].output;
 	uint64_t window = WINDOW_BYTES / sizeof *c->expected;
+	uint64_t at = 0, told = 0;
 	if (window > outputs) window = outputs;
-	if (window == 0) return DP_OK;
+	c->first = next_readable(v, &at, 0, outputs);
+	if (c->first == outputs) {
+		dp_verifier_progress(v, spent_bytes(v, 0, outputs));
+		return DP_OK;
+	}
 	c->told = dp_alloc(v->manifest.count * sizeof *c->told);
 	c->expected = dp_alloc(window * sizeof *c->expected);
 	if (c->told == NULL || c->expected == NULL)
 		return dp_fail(fault, DP_NO_MEMORY, "out of memory");
 	DP_TRY(find_pairs(c, fault));
-	for (c->first = 0; c->first < outputs; c->first = c->end) {
+	for (; c->first < outputs; c->first = next_readable(v, &at, c->end, outputs)) {
 		c->end = outputs - c->first < window ? outputs : c->first + window;
 		DP_TRY(check_window(c, fault));
-		dp_verifier_progress(v, (c->end - c->first) * sizeof(uint64_t));
+		dp_verifier_progress(v, spent_bytes(v, told, c->end));
+		told = c->end;
 	}
+	dp_verifier_progress(v, spent_bytes(v, told, outputs));
 	return DP_OK;
 }
 

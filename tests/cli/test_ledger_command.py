@@ -7,6 +7,7 @@ import io
 import json
 import os
 import random
+import shutil
 import unittest
 
 import dye
@@ -221,12 +222,24 @@ class Care(Ledger):
             self.assertIn("Usage: dyepack ledger " + command,
                           self.done("ledger", command, "--help"))
 
+    def test_an_empty_ledger_says_that_it_is_empty(self):
+        os.makedirs(os.path.join(self.ledger, "ethereum"))
+        shutil.copy(os.path.join(dye.ROOT, "fuzz/corpus/manifest/empty_ethereum"),
+                    os.path.join(self.ledger, "ethereum/manifest"))
+        for command in ("balance", "history"):
+            text = self.done("ledger", command, self.ledger, "0x" + "ab" * 20)
+            self.assertIn("the ledger is empty", text)
+            self.assertNotIn("begins with block", text)
+
     def test_what_is_no_ledger_is_told(self):
         for args in (["info", self.folder], ["verify", self.folder],
                      ["info", self.path("no-ledger")], ["balance", self.folder, "0x" + "ab" * 20]):
             self.refused("ledger", *args, says=["ledger"])
+        self.refused("ledger", "info", self.write("file", "no folder"),
+                     says=["this is a file, and a ledger is a folder"])
         self.take(BYBIT)
         self.refused("ledger", "balance", self.ledger, "nobody", says=["nobody"])
+        self.refused("ledger", "tx", self.ledger, "0x00", says=['"0x00" is no transaction id'])
         self.refused("ledger", "balance", self.ledger, "0x" + "ab" * 20, "--chain", "bitcoin",
                      says=["bitcoin"])
 

@@ -121,18 +121,23 @@ static void a_changed_or_cut_manifest_is_refused(void **state)
 // `body` with a right checksum.
 static dp_code parse_checked(const char *body, dp_fault *fault)
 {
-	char text[4000], hex[33];
+	char hex[33];
+	size_t cap = strlen(body) + 64;
+	char *text = malloc(cap);
+	assert_non_null(text);
 	XXH128_canonical_t check;
 	XXH128_canonicalFromHash(&check, XXH3_128bits(body, strlen(body)));
 	dp_hex_encode(hex, check.digest, 16);
-	int n = snprintf(text, sizeof text, "%scheck %s\n", body, hex);
+	int n = snprintf(text, cap, "%scheck %s\n", body, hex);
 	dp_manifest m;
 	dp_code code = dp_manifest_parse(&m, text, (size_t)n, fault);
 	if (code == DP_OK) dp_manifest_done(&m);
+	free(text);
 	return code;
 }
 
 #define TOP "dyepack ledger 1\nchain eip155:1\n"
+#define UTXO "dyepack ledger 1\nchain bip122:000000000019d6689c085ae165831e93\n"
 #define HEX " header 000102030405060708090a0b0c0d0e0f\n"
 #define ONE "segment 0 1 heights 5 9 blocks 5 txs 1 rows 1 inputs 0 outputs 0" HEX
 
@@ -165,16 +170,24 @@ static void each_rule_has_its_fault(void **state)
 	     "has no blocks", 3, 1},
 	    {TOP "segment 0 1 heights 5 9 blocks 5 txs 1 rows 1 inputs 1 outputs 0" HEX,
 	     "does not know", 3, 1},
-	    {"dyepack ledger 1\nchain bip122:000000000019d6689c085ae165831e93\n"
-	     "segment 0 1 heights 5 9 blocks 5 txs 1 rows 1 inputs 1 outputs 1" HEX,
+	    {UTXO "segment 0 1 heights 5 9 blocks 5 txs 1 rows 1 inputs 1 outputs 1" HEX,
 	     "another number of rows", 3, 1},
-	    {TOP
-	     "segment 0 1 heights 5 9 blocks 5 txs 140737488355328 rows 1 inputs 0 outputs 0" HEX,
-	     "than a chain can have", 3, 1},
-	    {TOP
-	     "segment 0 1 heights 5 9 blocks 5 txs 140737488355327 rows 1 inputs 0 outputs 0" HEX
-	     "segment 1 1 heights 10 19 blocks 5 txs 1 rows 1 inputs 0 outputs 0" HEX,
-	     "the sum", 4, 1},
+	    {TOP "segment 0 1 heights 5 9 blocks 5 txs 1073741824 rows 1 inputs 0 outputs 0" HEX,
+	     "more than a segment can have", 3, 1},
+	    {TOP "segment 0 1 heights 5 9 blocks 5 txs 1 rows 1073741824 inputs 0 outputs 0" HEX,
+	     "more than a segment can have", 3, 1},
+	    {TOP "segment 0 1 heights 0 1073741823 blocks 1073741824 txs 1 rows 1 inputs 0 "
+	         "outputs 0" HEX,
+	     "more than a segment can have", 3, 1},
+	    {UTXO "segment 0 1 heights 0 9 blocks 10 txs 10 rows 4294967297 inputs 0 "
+	          "outputs 4294967297" HEX,
+	     "more than a segment can have", 3, 1},
+	    {UTXO "segment 0 1 heights 0 9 blocks 10 txs 10 rows 0 inputs 1 "
+	          "outputs 18446744073709551615" HEX,
+	     "more than a segment can have", 3, 1},
+	    {UTXO "segment 0 1 heights 0 9 blocks 10 txs 10 rows 0 inputs 18446744073709551615 "
+	          "outputs 1" HEX,
+	     "more than a segment can have", 3, 1},
 	    {TOP "segment 0 1 heights 5 18446744073709551616 blocks 5", "too large", 3, 23},
 	    {TOP "segment 0 1  heights 5 9", "\" heights \" is expected", 3, 12},
 	    {TOP "segment 0 1 heights 5 09 blocks 5", "begins with 0", 3, 23},
@@ -208,14 +221,42 @@ static void adding_keeps_the_rules(void **state)
 	assert_non_null(strstr(fault.text, "segment 72 1 does not begin"));
 	s.unit_first = 73;
 	s.height_first = s.height_last = 190011;
-	s.txs = UINT64_C(1) << 47;
+	s.txs = UINT64_C(1) << 30;
 	assert_int_equal(dp_manifest_add(&m, &s, &fault), DP_BAD_BYTES);
-	s.txs = (UINT64_C(1) << 47) - 1;
-	assert_int_equal(dp_manifest_add(&m, &s, &fault), DP_BAD_BYTES);
-	assert_non_null(strstr(fault.text, "the sum"));
-	s.txs = 1;
+	assert_non_null(strstr(fault.text, "than a segment can have"));
+	s.txs = (UINT64_C(1) << 30) - 1;
 	assert_int_equal(dp_manifest_add(&m, &s, &fault), DP_OK);
 	dp_manifest_done(&m);
+}
+
+// 2^16 segments of 2^30 - 1 leave room for 2^16 - 1 more, below 2^46.
+static void sums_are_bounded_as_the_segments_are(void **state)
+{
+	(void)state;
+	enum { FULL = 1 << 16, LINE = 160 };
+	static const char *const more[] = {"txs 65536 rows 65535 inputs 0 outputs 65535",
+	                                   "txs 65535 rows 65536 inputs 0 outputs 65536",
+	                                   "txs 65535 rows 65535 inputs 0 outputs 65535"};
+	dp_fault fault;
+	size_t cap = (size_t)(FULL + 3) * LINE, at = 0;
+	char *text = malloc(cap);
+	assert_non_null(text);
+	at += (size_t)snprintf(text, cap, "%s", UTXO);
+	for (int i = 0; i < FULL; i++)
+		at += (size_t)snprintf(text + at, cap - at,
+		                       "segment %d 1 heights %d %d blocks 1 txs 1073741823 "
+		                       "rows 1073741823 inputs 0 outputs 1073741823%s",
+		                       i, i, i, HEX);
+	for (int i = 0; i < 3; i++) {
+		(void)snprintf(text + at, cap - at, "segment %d 1 heights %d %d blocks 1 %s%s",
+		               FULL, FULL, FULL, more[i], HEX);
+		dp_code code = parse_checked(text, &fault);
+		assert_int_equal(code, i < 2 ? DP_BAD_BYTES : DP_OK);
+		if (i == 2) break;
+		assert_non_null(strstr(fault.text, "brings the sum"));
+		assert_true(fault.line == FULL + 3 && fault.column == 1);
+	}
+	free(text);
 }
 
 static void the_file_is_replaced_whole(void **state)
@@ -279,6 +320,7 @@ int main(void)
 	    cmocka_unit_test(a_changed_or_cut_manifest_is_refused),
 	    cmocka_unit_test(each_rule_has_its_fault),
 	    cmocka_unit_test(adding_keeps_the_rules),
+	    cmocka_unit_test(sums_are_bounded_as_the_segments_are),
 	    cmocka_unit_test(the_file_is_replaced_whole),
 	    cmocka_unit_test(files_have_their_names),
 	};
