@@ -238,7 +238,7 @@ static dp_code find_common(dp_intake *t, uint64_t *ret_height, uint64_t *ret_dif
 		             fault);
 	uint64_t height = last, differs = last;
 	for (;; step *= 2) {
-		uint64_t at;
+		uint64_t at = 0;
 		DP_TRY(kept_below(t, &known, &at, hash, height, t->height_first, fault));
 		DP_TRY(ask(t, &same, at, hash, fault));
 		if (same) {

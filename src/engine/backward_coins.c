@@ -124,7 +124,7 @@ static dp_code want_input(dp_back_work *w, uint32_t input, dp_u256 lo, dp_u256 h
 	if (dp_back_stops(w, &from))
 		return dp_back_end(w, DP_ORIGIN_SERVICE, &from, w->loaded, units, d->hops + 1,
 		                   fault);
-	bool is_known;
+	bool is_known = false;
 	dp_want want = {.hops = d->hops + 1, .lo = lo, .hi = hi};
 	DP_TRY(spent_output(w, &is_known, &want.tx_no, &want.place, input, fault));
 	if (is_known) return dp_back_push(w, &want, &from, fault);

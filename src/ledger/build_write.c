@@ -297,6 +297,7 @@ dp_code dp_build_write(dp_build *b, const char *path, uint8_t ret_header_check[1
 	dp_code code = s == NULL || check == NULL ? build_no_memory(fault)
 	                                          : dp_file_create(&file, path, fault);
 	if (code == DP_OK) {
+		DP_CHECK(s != NULL && check != NULL);
 		s->file = &file;
 		s->check = check;
 		code = write_file(b, s, &h, ret_header_check, fault);
@@ -328,6 +329,7 @@ dp_code dp_build_image(dp_build *b, uint8_t **ret_bytes, uint64_t *ret_size, dp_
 		code = put_all(s, b, &h, fault);
 	}
 	if (code == DP_OK) {
+		DP_CHECK(s != NULL && image != NULL);
 		end_header(image, &h, s);
 		*ret_bytes = image;
 		*ret_size = size;

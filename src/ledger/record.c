@@ -647,6 +647,7 @@ dp_code dp_record_get(dp_block_builder *b, const dp_block **ret_block, const uin
 	dp_builder_start(b, chain, w.head.height, w.head.time);
 	memcpy(b->block.hash, w.head.hash, 32);
 	memcpy(b->block.prev, w.head.prev, 32);
+	dp_record_row row = {0}; // each kind fills in only its own fields
 	for (uint32_t t = 0; t < w.head.tx_count; t++) {
 		dp_record_tx from;
 		DP_TRY(dp_record_walk_tx(&w, &from, fault));
@@ -655,7 +656,6 @@ dp_code dp_record_get(dp_block_builder *b, const dp_block **ret_block, const uin
 		memcpy(tx->id, from.id, 32);
 		tx->flags = from.flags;
 		for (uint32_t i = 0; i < from.mv_count; i++) {
-			dp_record_row row;
 			DP_TRY(dp_record_walk_row(&w, &row, fault));
 			DP_TRY(append_row(b, &row, chain, fault));
 		}

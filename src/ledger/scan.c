@@ -244,7 +244,8 @@ static uint64_t numbers_block(uint32_t *out, const uint64_t *number, uint64_t n,
 {
 	uint64_t maybe = loop(out, number, n, base, set->small, set->small_bits), count = 0;
 	for (uint64_t k = 0; k < maybe; k++) {
-		uint32_t row = out[k];
+		// The loop has written `maybe` rows: each that it counts was written before.
+		uint32_t row = out[k]; // NOLINT(clang-analyzer-core.uninitialized.Assign): so
 		out[count] = row;
 		count += number[row - base] < DP_SPENT_FOREIGN;
 	}

@@ -273,7 +273,7 @@ dp_code dp_segment_find_tx(dp_segment *s, uint32_t *ret_tx, const uint8_t id[32]
 	// Halves down to the first that is not before (id, before): it is the one in front, or
 	// there is none.
 	uint32_t tx = 0;
-	const uint8_t *have = NULL;
+	const uint8_t *have = id;
 	while (lo < hi) {
 		uint32_t mid = lo + (hi - lo) / 2;
 		DP_TRY(sorted_tx(s, &tx, &have, mid, fault));
@@ -296,7 +296,11 @@ static dp_code block_row(dp_segment *s, const dp_ledger_block_row **ret_row, uin
                          dp_fault *fault)
 {
 	const void *p = dp_segment_at(s, DP_SEC_BLOCK, block);
-	if (p == NULL) return dp_segment_fault(s, DP_SEC_BLOCK, block, fault);
+	if (p == NULL) {
+		dp_code code = dp_segment_fault(s, DP_SEC_BLOCK, block, fault);
+		DP_CHECK(code != DP_OK); // callers read the row on DP_OK
+		return code;
+	}
 	*ret_row = p; // sections begin at multiples of 64 and the rows are 96 bytes: aligned
 	return DP_OK;
 }

@@ -159,7 +159,7 @@ dp_code dp_segment_noise(dp_segment *s, dp_movement *io_mv, uint32_t row, dp_fau
 	if (have != row)
 		return dp_segment_bad_item(s, fault, DP_SEC_CLASS, row,
 		                           "is noise that NOISE does not know");
-	dp_ledger_noise_name name;
+	dp_ledger_noise_name name = {0};
 	DP_TRY(name_at(s, &name, index, fault));
 	if (name.symbol[sizeof name.symbol - 1] != 0)
 		return dp_segment_bad_item(s, fault, DP_SEC_NOISENAME, index, "has no end");

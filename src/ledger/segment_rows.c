@@ -261,11 +261,10 @@ dp_code dp_segment_append_account_tx(dp_segment *s, dp_block_builder *b, uint32_
 	// addresses. What else is needed comes along with the first two.
 	dp_segment_prefetch(s, DP_SEC_TXID, tx);
 	dp_segment_prefetch(s, DP_SEC_BLOCK, block);
-	dp_tx_rows rows;
+	dp_tx_rows rows = {0};
 	DP_TRY(dp_segment_tx_rows(s, &rows, tx, fault));
 	columns c = {0};
-	if (rows.row_count > 0)
-		DP_TRY(columns_of(s, &c, rows.row_first, rows.row_count, fault));
+	if (rows.row_count > 0) DP_TRY(columns_of(s, &c, rows.row_first, rows.row_count, fault));
 	for (uint32_t i = 0; i < rows.row_count && i < PREFETCH_ROWS; i++) {
 		prefetch_addr(s, dp_load32(c.src, i));
 		prefetch_addr(s, dp_load32(c.dst, i));

@@ -300,6 +300,7 @@ static dp_code check_rows(rows_check *c, dp_fault *fault)
 	if (c->used == NULL || c->named == NULL)
 		return dp_fail(fault, DP_NO_MEMORY, "out of memory");
 	DP_TRY(start_postings(c, fault));
+	DP_CHECK(c->cursor != NULL);
 	DP_TRY(v->s->utxo ? check_coins(c, fault) : check_account(c, fault));
 	DP_TRY(end_postings(c, fault));
 	if (c->wides != dp_view_count(v, DP_SEC_WIDE))

@@ -113,7 +113,7 @@ static dp_code check_outtx(const dp_view *v, dp_fault *fault)
 		if (outtx[i] != tx)
 			return dp_view_bad(v, DP_SEC_OUTTX, i, fault,
 			                   "names transaction %u; output %llu is of %llu", outtx[i],
-			                   (unsigned long long)(32 * i), (unsigned long long)tx);
+			                   32 * (unsigned long long)i, (unsigned long long)tx);
 	}
 	return DP_OK;
 }
@@ -316,9 +316,10 @@ static dp_code check_addresses(const dp_view *v, dp_fault *fault)
 dp_code dp_verify_segment(dp_segment *s, dp_fault *fault)
 {
 	DP_CHECK(s != NULL && fault != NULL);
-	dp_view v;
+	dp_view v = {0};
 	DP_TRY(check_chunks(s, fault));
 	DP_TRY(view_of(&v, s, fault));
+	DP_CHECK(v.s == s);
 	DP_TRY(check_txs(&v, fault));
 	DP_TRY(check_blocks(&v, fault));
 	DP_TRY(check_addresses(&v, fault));
