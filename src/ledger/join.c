@@ -269,7 +269,7 @@ dp_code dp_join_spent_before(const dp_join *j, uint64_t output_no, dp_spent_kind
 	DP_CHECK(kind != DP_UNSPENT);
 	dp_outpoint output, by = {0};
 	uint8_t id[32];
-	uint64_t height, by_height;
+	uint64_t height = 0, by_height = 0;
 	char spent[DP_OUTPOINT_TEXT_MAX], spender[DP_OUTPOINT_TEXT_MAX];
 	DP_TRY(look_at_output(j, output_no, &output, fault));
 	DP_TRY(look_at_tx(j, by_tx_no, by.txid, &by_height, fault));
