@@ -15,7 +15,7 @@
 #include "engine/backward.h"
 #include "report/backward.h"
 
-enum { CASES_MAX = 256, CASE_FILE_MAX = 64 << 20, STOPS_MAX = 1 << 24 };
+enum { CASES_MAX = 256, STOPS_MAX = 1 << 24 };
 
 static const char usage[] =
     "Usage: dyepack trace --backward HOLDER [CASE.yaml...] ledger:DIR [options]\n\n"
@@ -127,19 +127,9 @@ static int check_words(struct backward *k)
 
 static dp_code read_case(struct backward *k, uint32_t i, dp_fault *fault)
 {
-	uint8_t *bytes;
-	size_t size;
-	DP_TRY(dp_cli_read_file(k->case_path[i], &bytes, &size, CASE_FILE_MAX, fault));
-	dp_case *c = dp_alloc(sizeof *c);
-	dp_code code = DP_OK;
-	if (c == NULL) code = dp_fail(fault, DP_NO_MEMORY, "out of memory");
-	if (code == DP_OK) code = dp_case_parse(c, (const char *)bytes, size, fault);
-	dp_free(bytes);
-	if (code != DP_OK) {
-		dp_free(c);
-		dp_fault_file(fault, k->case_path[i]);
-		return code;
-	}
+	dp_case *c;
+	dp_code code;
+	DP_TRY(dp_cli_read_case(&c, k->case_path[i], fault));
 	k->cases[i] = c;
 	if (k->chain == NULL) k->chain = c->chain;
 	if (c->chain == k->chain) return DP_OK;

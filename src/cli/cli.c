@@ -155,3 +155,24 @@ bool dp_cli_number(const char *text, uint64_t *ret_value)
 	*ret_value = v.w[0];
 	return true;
 }
+
+dp_code dp_cli_read_case(dp_case **ret_case, const char *path, dp_fault *fault)
+{
+	enum { CASE_FILE_MAX = 64 << 20 };
+	uint8_t *bytes;
+	size_t size;
+	DP_CHECK(ret_case != NULL && path != NULL);
+	DP_TRY(dp_cli_read_file(path, &bytes, &size, CASE_FILE_MAX, fault));
+	dp_case *c = dp_alloc(sizeof *c);
+	dp_code code = DP_OK;
+	if (c == NULL) code = dp_fail(fault, DP_NO_MEMORY, "out of memory");
+	if (code == DP_OK) code = dp_case_parse(c, (const char *)bytes, size, fault);
+	dp_free(bytes);
+	if (code != DP_OK) {
+		dp_free(c);
+		dp_fault_file(fault, path);
+		return code;
+	}
+	*ret_case = c;
+	return DP_OK;
+}

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "base/fault.h"
+#include "engine/case.h"
 
 enum { DP_EXIT_DONE = 0, DP_EXIT_FAILED = 1, DP_EXIT_MISUSE = 2 };
 
@@ -45,6 +46,8 @@ int dp_cli_finish(int exit_code);
 // The whole of a (possibly compressed) file in memory, at most size_max bytes. dp_free it.
 DP_MUST dp_code dp_cli_read_file(const char *path, uint8_t **ret_bytes, size_t *ret_size,
                                  size_t size_max, dp_fault *fault);
+// A case file, read and parsed. The caller ends it (dp_case_done, dp_free). Faults name the file.
+DP_MUST dp_code dp_cli_read_case(dp_case **ret_case, const char *path, dp_fault *fault);
 
 // Digits and nothing else, below 2^64.
 bool dp_cli_number(const char *text, uint64_t *ret_value);

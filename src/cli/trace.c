@@ -12,7 +12,7 @@
 #include "report/result.h"
 #include "source/source.h"
 
-enum { CASES_MAX = 256, CASE_FILE_MAX = 64 << 20 };
+enum { CASES_MAX = 256 };
 
 static const char usage[] =
     "Usage: dyepack trace CASE.yaml... SOURCE... [options]\n\n"
@@ -117,19 +117,8 @@ static int check_words(struct trace *t)
 static dp_code read_cases(struct trace *t, dp_fault *fault)
 {
 	for (uint32_t i = 0; i < t->case_count; i++) {
-		uint8_t *bytes;
-		size_t size;
-		DP_TRY(dp_cli_read_file(t->case_path[i], &bytes, &size, CASE_FILE_MAX, fault));
-		dp_case *c = dp_alloc(sizeof *c);
-		dp_code code = DP_OK;
-		if (c == NULL) code = dp_fail(fault, DP_NO_MEMORY, "out of memory");
-		if (code == DP_OK) code = dp_case_parse(c, (const char *)bytes, size, fault);
-		dp_free(bytes);
-		if (code != DP_OK) {
-			dp_free(c);
-			dp_fault_file(fault, t->case_path[i]);
-			return code;
-		}
+		dp_case *c;
+		DP_TRY(dp_cli_read_case(&c, t->case_path[i], fault));
 		t->cases[i] = c;
 		for (uint32_t j = 0; j < i; j++)
 			if (strcmp(t->cases[j]->incident, c->incident) == 0)

@@ -453,7 +453,8 @@ static dp_code try_open(dp_ledger *l, bool *ret_again, bool *ret_changed, dp_fau
 	DP_TRY(read_manifest(l, fault));
 	dp_code code = open_parts(l, fault);
 	if (code != DP_OK && code != DP_BAD_BYTES && code != DP_NOT_FOUND) return code;
-	if (code == DP_OK && l->has_tail) return DP_OK;
+	// A tail that goes on where the segments end is no proof that it belongs to them: a chain
+	// that reorganised deep may have been sealed again up to the same unit.
 	DP_TRY(manifest_changed(l, ret_changed, fault));
 	*ret_again = code != DP_OK || *ret_changed;
 	return code;
