@@ -25,11 +25,11 @@ ROOMS = {
     "base": 0,
     "codec": 1,
     "chain": 2,
-    "source": 3, "ledger": 3, "tag": 3,
-    "taint": 4, "link": 4,
+    "source": 3, "ledger": 3, "tag": 3, "shape": 3,
+    "taint": 4, "link": 4, "entity": 4,
     "engine": 5,
     "technique": 6, "casebook": 6,
-    "alert": 7, "api": 7, "report": 7,
+    "alert": 7, "api": 7, "report": 7, "screen": 7,
     "cli": 8,
 }
 
