@@ -14,7 +14,7 @@
 #include "base/mem.h"
 #include "chain/bitcoin.h"
 #include "source/blockfile.h"
-#include "source/input.h"
+#include "codec/input.h"
 #include "source/source.h"
 
 enum { ROUNDS = 40, RUNS_PER_ROUND = 5 };

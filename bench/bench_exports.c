@@ -21,7 +21,7 @@
 #include "bench/ledger_blocks.h"
 #include "bench/ledger_core.h"
 #include "bench/ledger_rival.h"
-#include "source/input.h"
+#include "codec/input.h"
 #include "source/source.h"
 
 enum { PATH_SIZE = 4096, DATA_MAX = 64 << 20, FILES = 4, BLOCKS = 5, FIRST = 15000000 };

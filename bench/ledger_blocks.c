@@ -12,7 +12,7 @@
 #include "codec/hash.h"
 #include "codec/hex.h"
 #include "codec/json.h"
-#include "source/input.h"
+#include "codec/input.h"
 
 enum { FILE_SIZE_MAX = 128 << 20, INPUT_MAX = 64 << 20, NONE = -1, SCRIPT_MAX = 10000 };
 

@@ -15,7 +15,7 @@
 #include "codec/bytes.h"
 #include "codec/hash.h"
 #include "codec/hex.h"
-#include "source/input.h"
+#include "codec/input.h"
 
 enum { HASH, PREV, ROOT, HEIGHT, HEIGHT_BYTES, PREV_BYTES, ROOT_BYTES }; // fields of ln_values
 enum { HASH_SIZE = 64, HEIGHT_SIZE = 6, SPENT_MAX = 64 << 20, INPUTS_MAX = 20000 };

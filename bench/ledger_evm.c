@@ -15,7 +15,7 @@
 #include "codec/rlp.h"
 #include "source/evm_json.h"
 #include "source/evm_proof.h"
-#include "source/input.h"
+#include "codec/input.h"
 
 enum { HASH, PREV, NUMBER, TIME }; // fields of ln_values
 enum { HASH_SIZE = 64, NUMBER_SIZE = 7, TIME_SIZE = 8, BLOOM = 256 };

@@ -15,7 +15,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
-#include "source/input.h"
+#include "codec/input.h"
 
 enum { READ_MAX = 4096, OUT_MAX = 8 << 20 };
 

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "source/bitcoin_etl_row.h"
-#include "source/input.h"
+#include "codec/input.h"
 
 enum {
 	DP_BTC_LINE_MAX = 64 << 20, // a transaction of 4,000,000 bytes, written four times over

@@ -14,7 +14,7 @@
 #include "codec/bytes.h"
 #include "codec/hex.h"
 #include "codec/json.h"
-#include "source/input.h"
+#include "codec/input.h"
 
 enum { SCRIPT_SIZE_MAX = 1 << 20, PATH_SIZE_MAX = 4096 };
 #define VALUE_MAX ((uint64_t)INT64_MAX) // amounts are serialised as signed numbers

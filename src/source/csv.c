@@ -25,7 +25,7 @@
 #include "codec/hex.h"
 #include "source/csv_row.h"
 #include "source/csv_table.h"
-#include "source/input.h"
+#include "codec/input.h"
 #include "source/source_kinds.h"
 
 enum { FILES_MAX = 512, TX_SEEN = UINT32_MAX, PATH_SIZE_MAX = 4096, AHEAD = 8 };

@@ -35,7 +35,7 @@
 #include "chain/ethereum.h"
 #include "source/etherscan_order.h"
 #include "source/etherscan_row.h"
-#include "source/input.h"
+#include "codec/input.h"
 #include "source/source_kinds.h"
 
 // A row needs its place twice, for they are sorted, and where it stood.

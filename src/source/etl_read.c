@@ -9,7 +9,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
-#include "source/input.h"
+#include "codec/input.h"
 
 enum { HEAD_SIZE = 64 << 10, READ_SIZE = 256 << 10 };
 

@@ -13,7 +13,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
-#include "source/input.h"
+#include "codec/input.h"
 #include "source/source_kinds.h"
 
 enum { HEAD_SIZE = 4096, PATHS_MAX = 1 << 20, NAMES_SIZE = 240 };

@@ -19,7 +19,7 @@
 #include "codec/hex.h"
 #include "codec/json.h"
 #include "codec/script.h"
-#include "source/input.h"
+#include "codec/input.h"
 
 typedef struct rd_out {
 	uint64_t value;

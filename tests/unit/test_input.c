@@ -15,7 +15,7 @@
 
 #include "base/mem.h"
 #include "bitcoin_maker.h"
-#include "source/input.h"
+#include "codec/input.h"
 
 enum { TEXT_SIZE = 700000, PACKED_SIZE = 2 * TEXT_SIZE };
 static uint8_t text[TEXT_SIZE], packed[PACKED_SIZE];

@@ -17,7 +17,7 @@
 #include "chain/undo.h"
 #include "codec/json.h"
 #include "codec/script.h"
-#include "source/input.h"
+#include "codec/input.h"
 
 static const char genesis_key[] =
     "04678afdb0fe5548271967f1a67130b7105cd6a828e03909a67962e0ea1f61deb6"

@@ -4,7 +4,7 @@
 // one stream) goes through zlib, zstd (RFC 8878, several frames likewise) through libzstd. Both
 // unpack piece by piece into the caller's buffer, so an archive that blows up to a terabyte
 // costs no memory: zlib needs 32 KiB, zstd at most the window of 128 MiB beyond which it refuses.
-#include "source/input.h"
+#include "codec/input.h"
 
 #include <errno.h>
 #include <fcntl.h>

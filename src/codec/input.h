@@ -1,7 +1,7 @@
 // Input: a file or stdin as a stream of bytes, gzip and zstd unpacked on the way (recognised by
 // their first bytes, not their names). Bounded memory; a truncated or damaged archive is a fault.
-#ifndef DP_SOURCE_INPUT_H
-#define DP_SOURCE_INPUT_H
+#ifndef DP_CODEC_INPUT_H
+#define DP_CODEC_INPUT_H
 #include <stddef.h>
 #include <stdint.h>
 #include "base/fault.h"
