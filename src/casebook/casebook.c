@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "casebook/service.h"
 #include "casebook/sql.h"
 #include "codec/hash.h"
 
@@ -27,7 +28,8 @@ static const char schema[] =
     " asset_id integer not null, ident blob not null, address text not null, outpoint text,"
     " hop integer not null, since_height integer not null, since_time integer not null,"
     " since_tx text, moves integer not null default 0, hub integer not null default 0,"
-    " gone integer not null default 0, primary key(run, no)) without rowid;"
+    " gone integer not null default 0, tag_stop integer not null default 0,"
+    " primary key(run, no)) without rowid;"
     "create index holder_address on holder(address);"
     "create table parcel(run integer not null, no integer not null, pos integer not null,"
     " colour integer not null, units text not null, origin text not null,"
@@ -37,7 +39,7 @@ static const char schema[] =
     " dst integer not null, src_address text, address text, colour integer not null,"
     " asset text not null, units text not null, origin text not null, stop integer);"
     "create index flow_dst on flow(run, dst);"
-    "create index flow_src on flow(run, src);"
+    "create index flow_src on flow(run, src);" DP_SERVICE_SCHEMA
     "create table note(seq integer primary key, run integer not null, height integer not null,"
     " time integer not null, tx text, kind text not null, holder integer, address text,"
     " counterparty text, asset text, units text, text text);"
@@ -53,7 +55,9 @@ struct dp_casebook {
 	uint64_t rows_waiting;
 	sqlite3_stmt *add_holder, *add_flow, *add_note, *add_hash, *trim_hash, *set_undo,
 	    *drop_undo;
-	sqlite3_stmt *set_holder, *gone_holder, *drop_parcels, *add_parcel;
+	sqlite3_stmt *set_holder, *gone_holder, *drop_parcels, *add_parcel, *add_service;
+	const dp_tags *tags; // of the run; NULL: none
+	const dp_network *network;
 	uint8_t chain[32]; // of the last block recorded; zeros before the first
 	bool has_last;
 	uint64_t height_last;      // of that block
@@ -72,7 +76,8 @@ static dp_code prepare_all(dp_casebook *cb, dp_fault *fault)
 	} all[] = {
 	    {&cb->add_holder,
 	     "insert into holder(run,no,asset,asset_id,ident,address,outpoint,hop,since_height,"
-	     "since_time,since_tx) values(?,?,?,?,?,?,?,?,?,?,?)"},
+	     "since_time,since_tx,tag_stop) values(?,?,?,?,?,?,?,?,?,?,?,?)"},
+	    {&cb->add_service, DP_SERVICE_ADD},
 	    {&cb->add_flow,
 	     "insert into flow(run,height,time,tx,tx_index,mv_index,src,dst,src_address,address,"
 	     "colour,asset,units,origin,stop) values(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"},
@@ -200,7 +205,7 @@ void dp_casebook_close(dp_casebook *cb)
 	if (cb == NULL) return;
 	sqlite3_stmt *all[] = {cb->add_holder,   cb->add_flow,   cb->add_note,   cb->add_hash,
 	                       cb->trim_hash,    cb->set_undo,   cb->set_holder, cb->gone_holder,
-	                       cb->drop_parcels, cb->add_parcel, cb->drop_undo};
+	                       cb->drop_parcels, cb->add_parcel, cb->drop_undo,  cb->add_service};
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++) (void)sqlite3_finalize(all[i]);
 	// Closing rolls back what was not committed.
 	(void)sqlite3_close(cb->db);
@@ -466,6 +471,14 @@ static dp_code load_run(dp_casebook *cb, dp_engine *e, dp_fault *fault)
 	return code;
 }
 
+static dp_code begin_tags(dp_casebook *cb, const dp_engine *e, const dp_chain *chain, bool resumed,
+                          dp_fault *fault)
+{
+	if (resumed) DP_TRY(dp_service_check(cb->db, cb->run, cb->tags, chain, fault));
+	uint64_t height = dp_engine_blocks(e) > 0 ? dp_engine_height(e) : 0;
+	return dp_service_tagset(cb->db, cb->run, cb->tags, height, fault);
+}
+
 dp_code dp_casebook_begin(dp_casebook *cb, dp_engine *e, const dp_engine_options *options,
                           uint32_t case_count, bool *ret_resumed, dp_fault *fault)
 {
@@ -478,8 +491,11 @@ dp_code dp_casebook_begin(dp_casebook *cb, dp_engine *e, const dp_engine_options
 		DP_TRY(load_run(cb, e, fault));
 	else
 		DP_TRY(new_run(cb, e, options, case_count, fault));
+	DP_CHECK(!options->stops_at_risk); // that is for exposure, which keeps no books
+	cb->tags = options->tags;
+	cb->network = cb->tags != NULL ? dp_network_of(options->chain) : NULL;
 	*ret_resumed = found;
-	return DP_OK;
+	return options->undo_only ? DP_OK : begin_tags(cb, e, options->chain, found, fault);
 }
 
 //- recording -------------------------------------------------------------------------------------
@@ -507,6 +523,7 @@ static dp_code record_holder(dp_casebook *cb, const dp_engine *e, const dp_block
 {
 	char address[DP_ADDR_TEXT_MAX], outpoint[DP_OUTPOINT_TEXT_MAX], asset[DP_ASSET_TEXT_MAX];
 	uint8_t id[36];
+	dp_addr who;
 	dp_event_identity(e, block, ev, id);
 	bool utxo = block->chain->kind == DP_CHAIN_UTXO;
 	if (utxo) {
@@ -519,10 +536,10 @@ static dp_code record_holder(dp_casebook *cb, const dp_engine *e, const dp_block
 		const dp_addr *a = mv->kind == DP_MV_INPUT ? &mv->from : &mv->to;
 		address[0] = 0;
 		if (a->kind != DP_ADDR_NONE) dp_addr_format(address, a, block->chain);
+		who = *a;
 	} else {
-		dp_addr a;
-		memcpy(&a, id, sizeof a);
-		dp_addr_format(address, &a, block->chain);
+		memcpy(&who, id, sizeof who);
+		dp_addr_format(address, &who, block->chain);
 	}
 	sqlite3_stmt *s = cb->add_holder;
 	dp_sql_i64(s, 1, cb->run);
@@ -536,7 +553,25 @@ static dp_code record_holder(dp_casebook *cb, const dp_engine *e, const dp_block
 	dp_sql_u64(s, 9, block->height);
 	dp_sql_i64(s, 10, block->time);
 	dp_sql_text(s, 11, tx_text(cb, block, ev->tx));
+	dp_tag_stop stop;
+	bool tagged = cb->tags != NULL && dp_tags_stop(cb->tags, &stop, &who, cb->network);
+	dp_sql_i64(s, 12, tagged ? stop.stop : DP_FOLLOW);
 	return dp_sql_done(cb->db, s, fault);
+}
+
+// What arrived at a tagged place, and by whose word it is one.
+static dp_code record_service(dp_casebook *cb, const dp_block *block, const dp_event *ev,
+                              const char *address, dp_fault *fault)
+{
+	dp_tag_stop stop;
+	DP_CHECK(cb->tags != NULL && ev->mv != DP_NO_INDEX);
+	bool found = dp_tags_stop(cb->tags, &stop, &block->mv[ev->mv].to, cb->network);
+	DP_CHECK(found);
+	dp_sql_i64(cb->add_service, 1, cb->run);
+	dp_sql_text(cb->add_service, 2, address);
+	dp_sql_u64(cb->add_service, 3, block->height);
+	dp_service_bind(cb->add_service, cb->tags, &stop);
+	return dp_sql_done(cb->db, cb->add_service, fault);
 }
 
 static dp_code record_flow(dp_casebook *cb, const dp_block *block, const dp_event *ev,
@@ -565,7 +600,12 @@ static dp_code record_flow(dp_casebook *cb, const dp_block *block, const dp_even
 	dp_sql_text(s, 12, asset_text(asset, ev->asset));
 	dp_sql_amount(s, 13, ev->units);
 	dp_sql_amount(s, 14, ev->origin);
-	dp_sql_i64(s, 15, ev->stop == DP_NO_INDEX ? -1 : (int64_t)ev->stop);
+	bool tagged = ev->stop == DP_STOP_TAGGED;
+	dp_sql_i64(s, 15,
+	           tagged                    ? DP_FLOW_STOP_TAGGED
+	           : ev->stop == DP_NO_INDEX ? -1
+	                                     : (int64_t)ev->stop);
+	if (tagged) DP_TRY(record_service(cb, block, ev, to, fault));
 	return dp_sql_done(cb->db, s, fault);
 }
 
@@ -789,6 +829,7 @@ dp_code dp_casebook_forget(dp_casebook *cb, const dp_engine *e, dp_fault *fault)
 	    "delete from holder where run=?1 and since_height>?2",
 	    "delete from flow where run=?1 and height>?2",
 	    "delete from note where run=?1 and height>?2",
+	    "delete from service where run=?1 and since_height>?2",
 	    "delete from journal where run=?1 and height>?2",
 	};
 	int64_t height = dp_engine_blocks(e) > 0 ? (int64_t)dp_engine_height(e) : -1;

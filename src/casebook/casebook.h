@@ -7,6 +7,8 @@
 //   holder   every holder that ever carried taint: identity, address, since, whether gone
 //   parcel   what each holder holds now
 //   flow     the double-entry ledger: units and origin units of a colour from src to dst
+//   service  places at which following ended because a tag said so: whose word, how sure
+//   tagset   which tags were followed with, from which height on
 //   note     openings, uncovered outflows, noise, hubs, links, assumed values
 //   journal  undo records of the last blocks, and what one needs to see that a source has changed
 //
@@ -23,7 +25,7 @@
 
 typedef struct dp_casebook dp_casebook;
 
-enum { DP_CASEBOOK_VERSION = 3, DP_CASEBOOK_UNDO_BLOCKS = 128 };
+enum { DP_CASEBOOK_VERSION = 4, DP_CASEBOOK_UNDO_BLOCKS = 128 };
 
 // ":memory:" for one that is not kept. `create` false: the file must be there and be a casebook.
 // How far a casebook has followed an incident, without opening it for good; false where it has not,
@@ -39,7 +41,9 @@ struct sqlite3 *dp_casebook_db(dp_casebook *cb); // for reading
 // Begins or continues a run of these cases, in the engine's order (dp_engine_case), and opens a
 // transaction. When the casebook holds them already, the engine (fresh) is brought to the stored
 // state; *ret_resumed says so. A case file that has changed since, another policy or other company
-// is DP_BAD_CASE.
+// is DP_BAD_CASE. So are tags that say something else, of any address which stolen money was sent
+// to, than those it was followed with (service.h): with other tags the state would be another. New
+// tags of anybody else are welcome.
 DP_MUST dp_code dp_casebook_begin(dp_casebook *cb, dp_engine *e, const dp_engine_options *options,
                                   uint32_t case_count, bool *ret_resumed, dp_fault *fault);
 

@@ -12,6 +12,7 @@
 #include "base/nearest.h"
 #include "cli/cli.h"
 #include "cli/ledger_command.h"
+#include "cli/tags_option.h"
 #include "engine/backward.h"
 #include "report/backward.h"
 
@@ -43,6 +44,8 @@ struct backward {
 	dp_backward_options options;
 	dp_backward_start start;
 	dp_backward_about about;
+	dp_cli_tags tag_files;
+	dp_tags *tags;
 	dp_backward *result;
 	char holder_text[DP_ADDR_TEXT_MAX]; // as dyepack writes it
 };
@@ -219,6 +222,9 @@ static dp_code ask(struct backward *k, dp_fault *fault)
 {
 	dp_backward_start *s = &k->start;
 	DP_TRY(read_cases(k, fault));
+	if (dp_cli_tags_count(&k->tag_files) > 0)
+		DP_TRY(dp_cli_tags_load(&k->tags, &k->tag_files, false, fault));
+	k->options.tags = k->about.tags = k->tags;
 	DP_TRY(dp_cli_ledger_open(&k->ledger, k->path, k->chain, fault));
 	k->chain = dp_ledger_chain(k->ledger);
 	dp_ledger_totals_get(k->ledger, &k->about.totals);
@@ -237,6 +243,7 @@ static dp_code ask(struct backward *k, dp_fault *fault)
 		dp_outpoint_format(k->holder_text, &s->outpoint);
 	else
 		dp_addr_format(k->holder_text, &s->addr[0], k->chain);
+	k->about.chain = k->chain;
 	k->about.holder = k->holder_text;
 	k->about.in = k->in;
 	k->about.hub_limit = k->options.hub_limit;
@@ -257,6 +264,7 @@ static void close_all(struct backward *k)
 {
 	dp_backward_free(k->result);
 	dp_ledger_close(k->ledger);
+	dp_tags_free(k->tags);
 	dp_free(k->stop);
 	for (uint32_t i = 0; i < k->case_count; i++) {
 		if (k->cases[i] != NULL) dp_case_done(k->cases[i]);
@@ -279,6 +287,7 @@ int dp_cmd_backward(int argc, char **argv)
 	     NULL, &k.hub_limit_text},
 	    {"max-steps", "N", "give up after so many steps (default 1000000)", NULL,
 	     &k.max_steps_text},
+	    DP_CLI_TAGS_OPTION(&k.tag_files),
 	    {"chain", "CHAIN", "where the ledger has several", NULL, &k.chain_name},
 	    {"format", "F", "text, json, csv", NULL, &k.format_name},
 	    {NULL, NULL, NULL, NULL, NULL},

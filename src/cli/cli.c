@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "base/nearest.h"
 #include "base/u256.h"
-#include "source/input.h"
+#include "codec/input.h"
 
 enum { OPTIONS_MAX = 40 };
 
@@ -62,8 +62,33 @@ static bool unknown_option(const char *command, const char *name, size_t n,
 	return false;
 }
 
-// Reads one option at argv[at]; advances *at past its value.
-static bool read_option(int argc, char **argv, int *at, const dp_option *options)
+static bool may_repeat(const dp_option *o)
+{
+	size_t n = strlen(o->value_name);
+	return n > 3 && strcmp(o->value_name + n - 3, "...") == 0;
+}
+
+static bool keep_value(const char *command, const dp_option *o, const char *value)
+{
+	int at = 0;
+	while (may_repeat(o) && at < DP_CLI_REPEAT_MAX && o->value[at] != NULL) at++;
+	if (at == DP_CLI_REPEAT_MAX) {
+		(void)dp_cli_misuse(command, "--%s is given more than %d times: name a folder",
+		                    o->name, DP_CLI_REPEAT_MAX);
+		return false;
+	}
+	o->value[at] = value;
+	return true;
+}
+
+static bool looks_like_option(const char *text)
+{
+	return text[0] == '-' && text[1] != 0;
+}
+
+// Reads one option at argv[at]; advances *at past its value, or values.
+static bool read_option(int argc, char **argv, int *at, const dp_option *options,
+                        bool has_positional)
 {
 	const char *name = argv[*at] + 2;
 	size_t n = strcspn(name, "=");
@@ -78,16 +103,16 @@ static bool read_option(int argc, char **argv, int *at, const dp_option *options
 			*o->flag = true;
 			return true;
 		}
-		if (name[n] == '=') {
-			*o->value = name + n + 1;
-			return true;
-		}
+		if (name[n] == '=') return keep_value(argv[0], o, name + n + 1);
 		if (*at + 1 >= argc) {
 			(void)dp_cli_misuse(argv[0], "--%s needs a value: --%s %s", o->name,
 			                    o->name, o->value_name);
 			return false;
 		}
-		*o->value = argv[++*at];
+		if (!keep_value(argv[0], o, argv[++*at])) return false;
+		while (has_positional && may_repeat(o) && *at + 1 < argc &&
+		       !looks_like_option(argv[*at + 1]))
+			if (!keep_value(argv[0], o, argv[++*at])) return false;
 		return true;
 	}
 	return unknown_option(argv[0], name, n, options);
@@ -100,7 +125,7 @@ bool dp_cli_options(int argc, char **argv, const dp_option *options, const char 
 	bool only_positional = false;
 	*ret_help = false;
 	for (int i = 1; i < argc; i++) {
-		if (only_positional || argv[i][0] != '-' || argv[i][1] == 0) {
+		if (only_positional || !looks_like_option(argv[i])) {
 			argv[kept++] = argv[i];
 		} else if (strcmp(argv[i], "--") == 0) {
 			only_positional = true;
@@ -114,7 +139,7 @@ bool dp_cli_options(int argc, char **argv, const dp_option *options, const char 
 			                    "with two dashes",
 			                    argv[i]);
 			return false;
-		} else if (!read_option(argc, argv, &i, options)) {
+		} else if (!read_option(argc, argv, &i, options, kept > 1)) {
 			return false;
 		}
 	}

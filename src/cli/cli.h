@@ -18,7 +18,11 @@ typedef struct dp_command {
 	int (*run)(int argc, char **argv); // argv[0] is the command's name
 } dp_command;
 
-// One option of a command: --name or --name VALUE (also --name=VALUE).
+// One option of a command: --name or --name VALUE (also --name=VALUE). One whose value_name ends in
+// "..." may be given again and again; its `value` is the first of DP_CLI_REPEAT_MAX + 1 places that
+// are filled in order, the rest staying NULL. Behind a positional argument it takes all that follow
+// up to the next option, so that the shell may fill in a pattern: --tags packs/*.yaml
+enum { DP_CLI_REPEAT_MAX = 255 };
 typedef struct dp_option {
 	const char *name;       // without the dashes
 	const char *value_name; // NULL: a switch
@@ -57,7 +61,11 @@ int dp_cmd_import(int argc, char **argv);
 int dp_cmd_ledger(int argc, char **argv);
 int dp_cmd_movements(int argc, char **argv);
 int dp_cmd_path(int argc, char **argv);
+int dp_cmd_tag(int argc, char **argv);
 int dp_cmd_rollback(int argc, char **argv);
 int dp_cmd_list(int argc, char **argv);
+int dp_cmd_screen(int argc, char **argv);
+int dp_cmd_who(int argc, char **argv);
+int dp_cmd_cluster(int argc, char **argv);
 
 #endif

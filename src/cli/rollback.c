@@ -61,8 +61,10 @@ static dp_code roll_back(dp_casebook *book, struct company *c, const char *incid
 {
 	const dp_policy *policy = NULL;
 	DP_TRY(dp_casebook_company(book, incident, &policy, add_case, c, fault));
-	dp_engine_options options = {
-	    .policy = policy, .chain = c->cases[0]->chain, .undo_blocks = DP_CASEBOOK_UNDO_BLOCKS};
+	dp_engine_options options = {.policy = policy,
+	                             .chain = c->cases[0]->chain,
+	                             .undo_blocks = DP_CASEBOOK_UNDO_BLOCKS,
+	                             .undo_only = true};
 	const dp_case *cases[CASES_MAX];
 	for (uint32_t i = 0; i < c->count; i++) cases[i] = c->cases[i];
 	dp_engine *e;

@@ -9,6 +9,7 @@
 #include "cli/ledger_source.h"
 #include "cli/run.h"
 #include "cli/source_options.h"
+#include "cli/tags_option.h"
 #include "report/result.h"
 #include "source/source.h"
 
@@ -18,7 +19,8 @@ static const char usage[] =
     "Usage: dyepack trace CASE.yaml... SOURCE... [options]\n\n"
     "Follows what the case file says was stolen through the blocks of the sources, and prints "
     "where\n"
-    "it is. With --casebook the state is kept: run again on a longer source to go on.\n"
+    "it is. Following ends at services: those of the case file, and with --tags those of tags.\n"
+    "With --casebook the state is kept: run again on a longer source to go on.\n"
     "SOURCE is a node's address (http://127.0.0.1:8545), a folder of blkNNNNN.dat files, an "
     "export\n"
     "of bitcoin-etl, ethereum-etl or Etherscan, a movements CSV (or - for standard input), or "
@@ -32,6 +34,7 @@ struct trace {
 	dp_plan plan;
 	bool quiet, assume_clean;
 	dp_cli_source from;
+	dp_cli_tags tag_files;
 	// input
 	dp_case *cases[CASES_MAX];
 	const char *case_path[CASES_MAX];
@@ -42,6 +45,7 @@ struct trace {
 	const dp_policy *rule;
 	dp_engine_options engine_options;
 	uint8_t (*seed_tx)[32]; // where the cases begin, for sources that can look it up
+	dp_tags *tags;          // NULL: none were given
 	dp_source *source;
 	dp_engine *engine;
 	dp_casebook *book;
@@ -256,6 +260,8 @@ static dp_code check_until(const struct trace *t, dp_fault *fault)
 static dp_code open_all(struct trace *t, dp_source_options *o, dp_fault *fault)
 {
 	DP_TRY(read_cases(t, fault));
+	if (dp_cli_tags_count(&t->tag_files) > 0)
+		DP_TRY(dp_cli_tags_load(&t->tags, &t->tag_files, t->quiet, fault));
 	DP_TRY(open_source(t, o, fault));
 	bool accounts = o->chain->kind == DP_CHAIN_ACCOUNT;
 	dp_ledger *ledger = dp_ledger_source_ledger(t->source);
@@ -273,6 +279,7 @@ static dp_code open_all(struct trace *t, dp_source_options *o, dp_fault *fault)
 	    .seen_is_all = totals.from_beginning,
 	    .assume_clean = t->assume_clean,
 	    .undo_blocks = DP_CASEBOOK_UNDO_BLOCKS,
+	    .tags = t->tags,
 	};
 	const dp_case *cases[CASES_MAX];
 	for (uint32_t i = 0; i < t->case_count; i++) cases[i] = t->cases[i];
@@ -338,6 +345,7 @@ static void close_all(struct trace *t)
 	dp_source_close(t->source);
 	dp_casebook_close(t->book);
 	dp_engine_free(t->engine);
+	dp_tags_free(t->tags);
 	for (uint32_t i = 0; i < t->case_count; i++) {
 		dp_case_done(t->cases[i]);
 		dp_free(t->cases[i]);
@@ -393,6 +401,7 @@ int dp_cmd_trace(int argc, char **argv)
 	    {"policy", "P", "fifo, lifo, haircut, poison, tiho, tilo, seniority", NULL, &t.policy},
 	    {"casebook", "FILE", "keep the state in this file, and go on from it", NULL,
 	     &t.casebook},
+	    DP_CLI_TAGS_OPTION(&t.tag_files),
 	    {"format", "F", "text, json, csv, dot, graphml", NULL, &t.format},
 	    {"plan", "PLAN", "how a ledger is read: auto, scan (columns), seek (index)", NULL,
 	     &t.plan_name},

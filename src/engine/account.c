@@ -247,11 +247,8 @@ static dp_target target_of(const dp_engine *e, const dp_movement *mv, uint64_t d
 		t.party = dp_party_of_bucket(DP_BUCKET_BURNT);
 		return t;
 	} else {
-		const dp_stop_state *stop = dp_stop_of(e, &mv->to);
-		if (stop != NULL) {
-			t.party = dp_party_of_bucket((dp_bucket)stop->bucket);
-			t.stop = stop->index;
-		}
+		dp_bucket bucket = dp_stop_of(e, &t.stop, &mv->to);
+		if (bucket != DP_BUCKET_HELD) t.party = dp_party_of_bucket(bucket);
 	}
 	if (mv->to.kind != DP_ADDR_NONE) t.pool = find_pool(e, dst_key, &mv->to, mv->asset);
 	if (t.pool != DP_HOLDER_NONE && (e->holders.record[t.pool].flags & DP_HOLDER_HUB) != 0) {

@@ -73,7 +73,8 @@ static dp_code sort_stops(dp_back_work *w, dp_fault *fault)
 	return DP_OK;
 }
 
-// The index of an address among the stops (the first, where it is listed twice), or NO_INDEX.
+// The index of an address among the stops (the first, where it is listed twice), TAGGED, or
+// NO_INDEX.
 static uint32_t find_stop(const dp_back_work *w, const dp_addr *addr)
 {
 	const dp_stop *stop = w->options.stop;
@@ -85,9 +86,14 @@ static uint32_t find_stop(const dp_back_work *w, const dp_addr *addr)
 		else
 			high = middle;
 	}
-	if (low == w->options.stop_count || !dp_addr_eq(&stop[w->stop[low]].addr, addr))
-		return DP_BACKWARD_NO_INDEX;
-	return w->stop[low];
+	if (low < w->options.stop_count && dp_addr_eq(&stop[w->stop[low]].addr, addr))
+		return stop[w->stop[low]].bucket == DP_BUCKET_HELD ? DP_BACKWARD_NO_INDEX
+		                                                   : w->stop[low];
+	dp_bucket bucket;
+	if (w->options.tags != NULL && dp_stop_tagged(&bucket, w->options.tags, w->network,
+	                                              w->options.stops_at_risk, addr))
+		return DP_BACKWARD_TAGGED;
+	return DP_BACKWARD_NO_INDEX;
 }
 
 bool dp_back_stops(const dp_back_work *w, const dp_addr *addr)
@@ -296,6 +302,7 @@ static dp_code follow(dp_back_work *w, dp_fault *fault)
 {
 	dp_backward *r = w->result;
 	bool utxo = r->chain->kind == DP_CHAIN_UTXO;
+	if (w->options.tags != NULL) w->network = dp_network_of(r->chain);
 	DP_TRY(sort_stops(w, fault));
 	DP_TRY(utxo ? dp_back_coins_start(w, fault) : dp_back_pools_start(w, fault));
 	DP_TRY(utxo ? dp_back_coins_follow(w, fault) : dp_back_pools_follow(w, fault));

@@ -28,6 +28,7 @@
 
 #include "base/fault.h"
 #include "engine/case.h"
+#include "engine/engine.h"
 #include "ledger/ledger.h"
 
 // What units come from in the end. The order is that of the report.
@@ -44,6 +45,7 @@ const char *dp_origin_name(dp_origin_kind kind); // "coinbase", "mint", ...
 
 #define DP_BACKWARD_NO_TX UINT64_MAX
 #define DP_BACKWARD_NO_INDEX UINT32_MAX
+#define DP_BACKWARD_TAGGED (UINT32_MAX - 1) // dp_origin.stop: not listed, but tagged
 
 enum {
 	DP_BACKWARD_STEPS_MAX = 1000000,
@@ -55,6 +57,8 @@ typedef struct dp_backward_options {
 	bool is_haircut;     // else fifo
 	const dp_stop *stop; // where following stops; must outlive the call
 	uint32_t stop_count;
+	const dp_tags *tags; // who else is a service (dp_tags_stop); NULL: nobody
+	bool stops_at_risk;  // as in dp_engine_options
 	uint32_t hub_limit;  // movements of one account in the asset; 0 = off
 	uint64_t steps_max;  // 0 = DP_BACKWARD_STEPS_MAX
 	uint64_t memory_max; // 0 = DP_BACKWARD_MEMORY_MAX
@@ -78,7 +82,7 @@ typedef struct dp_backward_start {
 typedef struct dp_origin {
 	uint8_t kind;  // dp_origin_kind
 	dp_addr addr;  // who had them; coinbase and mint: whom they were made for
-	uint32_t stop; // service: index in the options' stops; else DP_BACKWARD_NO_INDEX
+	uint32_t stop; // service: index in the options' stops, or DP_BACKWARD_TAGGED; else NO_INDEX
 	// Transactions (account: movements) from there to the holder, the fewest. The one that made
 	// the units is not counted.
 	uint32_t hops;

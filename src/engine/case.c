@@ -374,14 +374,28 @@ static dp_code read_stop(const struct reader *r, dp_stop *s, const dp_yaml *m, d
 	return wrong(r, n, "`bucket` is one of service, mixer, frozen, returned, burnt");
 }
 
+// Somebody's tag is wrong, or the case is about that service itself.
+static dp_code read_followed(const struct reader *r, dp_stop *s, const dp_yaml *m)
+{
+	static const char *const keys[] = {"address", "name", "by", NULL};
+	DP_TRY(check_keys(r, m, keys));
+	DP_TRY(addr_of(r, &s->addr, m, "address"));
+	DP_TRY(text_of(r, &s->name, m, "name", false));
+	DP_TRY(text_of(r, &s->by, m, "by", true));
+	s->bucket = DP_BUCKET_HELD;
+	return DP_OK;
+}
+
 static dp_code read_stops(const struct reader *r, const dp_yaml *root)
 {
 	dp_case *c = r->c;
-	const dp_yaml *services, *victims;
+	const dp_yaml *services, *victims, *followed;
 	DP_TRY(list_of(r, &services, root, "services"));
 	DP_TRY(list_of(r, &victims, root, "victim"));
-	size_t count =
-	    (services != NULL ? services->size : 0) + (size_t)(victims != NULL ? victims->size : 0);
+	DP_TRY(list_of(r, &followed, root, "follow"));
+	size_t count = (size_t)(services != NULL ? services->size : 0) +
+	               (size_t)(victims != NULL ? victims->size : 0) +
+	               (size_t)(followed != NULL ? followed->size : 0);
 	if (count == 0) return DP_OK;
 	c->stop = dp_arena_alloc(&c->arena, count * sizeof *c->stop);
 	if (c->stop == NULL) return no_memory(r);
@@ -389,6 +403,8 @@ static dp_code read_stops(const struct reader *r, const dp_yaml *root)
 		DP_TRY(read_stop(r, &c->stop[c->stop_count++], m, DP_BUCKET_SERVICE));
 	for (const dp_yaml *m = victims != NULL ? victims->first : NULL; m != NULL; m = m->next)
 		DP_TRY(read_stop(r, &c->stop[c->stop_count++], m, DP_BUCKET_RETURNED));
+	for (const dp_yaml *m = followed != NULL ? followed->first : NULL; m != NULL; m = m->next)
+		DP_TRY(read_followed(r, &c->stop[c->stop_count++], m));
 	return DP_OK;
 }
 
@@ -446,7 +462,7 @@ static dp_code read_case(const struct reader *r, const char *yaml, size_t size)
 {
 	static const char *const keys[] = {
 	    "incident", "title",  "chain", "policy",  "theft",      "stolen",    "links", "opening",
-	    "services", "victim", "notes", "sources", "dust_limit", "hub_limit", NULL};
+	    "services", "victim", "follow",  "notes",  "sources", "dust_limit", "hub_limit", NULL};
 	dp_case *c = r->c;
 	c->yaml = dp_arena_text(&c->arena, yaml, size);
 	c->yaml_size = size;

@@ -72,10 +72,11 @@ typedef struct dp_opening {
 	const char *by;
 } dp_opening;
 
-// A place where taint stops: a service, a mixer, the victim.
+// A place where taint stops: a service, a mixer, the victim. Or where it does not, whatever tags
+// say (`follow`).
 typedef struct dp_stop {
 	dp_addr addr;
-	uint8_t bucket; // dp_bucket
+	uint8_t bucket; // dp_bucket; HELD: followed
 	const char *name, *by;
 } dp_stop;
 

@@ -34,55 +34,6 @@ static dp_colour colour_for(dp_engine *e, uint32_t case_index, dp_asset asset)
 	return (dp_colour){(uint16_t)e->colour_count};
 }
 
-// In case order where two cases list one address, so that the first of them counts.
-static int by_addr(const void *a, const void *b)
-{
-	const dp_stop_state *x = a, *y = b;
-	int c = memcmp(&x->addr, &y->addr, sizeof x->addr);
-	return c != 0 ? c : (x->index > y->index) - (x->index < y->index);
-}
-
-// Cases traced together stop at each other's services. Twice the same is natural; two different
-// statements about one address are for people to settle.
-static dp_code join_stops(dp_engine *e, dp_fault *fault)
-{
-	uint32_t kept = 1;
-	for (uint32_t i = 1; i < e->stop_count; i++) {
-		const dp_stop_state *last = &e->stop[kept - 1], *s = &e->stop[i];
-		if (!dp_addr_eq(&last->addr, &s->addr)) {
-			e->stop[kept++] = *s;
-			continue;
-		}
-		if (last->bucket == s->bucket) continue;
-		char text[DP_ADDR_TEXT_MAX];
-		dp_addr_format(text, &s->addr, e->options.chain);
-		return dp_fail(fault, DP_BAD_CASE,
-		               "%s is listed both as %s and as %s: the case files must agree", text,
-		               dp_bucket_name((dp_bucket)last->bucket),
-		               dp_bucket_name((dp_bucket)s->bucket));
-	}
-	e->stop_count = kept;
-	return DP_OK;
-}
-
-static dp_code copy_stops(dp_engine *e, dp_fault *fault)
-{
-	uint64_t count = 0;
-	for (uint32_t i = 0; i < e->case_count; i++) count += e->cases[i]->stop_count;
-	if (count == 0) return DP_OK;
-	if (count > DP_CASE_SEEDS_MAX) return dp_fail(fault, DP_LIMIT, "too many services");
-	e->stop = dp_alloc(count * sizeof *e->stop);
-	if (e->stop == NULL) return dp_fail(fault, DP_NO_MEMORY, "out of memory");
-	for (uint32_t i = 0; i < e->case_count; i++)
-		for (uint32_t j = 0; j < e->cases[i]->stop_count; j++) {
-			const dp_stop *s = &e->cases[i]->stop[j];
-			e->stop[e->stop_count] = (dp_stop_state){s->addr, s->bucket, e->stop_count};
-			e->stop_count++;
-		}
-	qsort(e->stop, e->stop_count, sizeof *e->stop, by_addr);
-	return join_stops(e, fault);
-}
-
 static dp_code copy_seeds(dp_engine *e, dp_fault *fault)
 {
 	uint64_t seeds = 0, links = 0;
@@ -145,7 +96,7 @@ static dp_code make(dp_engine *e, const dp_case *const *cases, uint32_t case_cou
 			e->cases[j - 1] = swap;
 		}
 	DP_TRY(copy_seeds(e, fault));
-	DP_TRY(copy_stops(e, fault));
+	DP_TRY(dp_stops_make(e, fault));
 	size_t colours = (size_t)e->colour_count + 1;
 	e->in_tx = dp_alloc(colours * sizeof *e->in_tx);
 	e->sum_units = dp_alloc(colours * sizeof *e->sum_units);
@@ -443,7 +394,7 @@ static dp_code refuse(dp_engine *e, dp_code code, const dp_fault *first, dp_faul
 
 dp_code dp_engine_begin(dp_engine *e, const dp_block *block, dp_fault *fault)
 {
-	DP_CHECK(e != NULL && block != NULL && e->block == NULL);
+	DP_CHECK(e != NULL && block != NULL && e->block == NULL && !e->options.undo_only);
 	if (block->chain != e->options.chain)
 		return dp_fail(fault, DP_BAD_CASE, "the source is of %s but the case is of %s",
 		               block->chain->name, e->options.chain->name);

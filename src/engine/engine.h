@@ -20,6 +20,7 @@
 #include "base/fault.h"
 #include "chain/block.h"
 #include "engine/case.h"
+#include "tag/index.h"
 
 typedef struct dp_engine dp_engine;
 
@@ -52,6 +53,15 @@ typedef struct dp_engine_options {
 	// What was seen is all there was: the rows begin with the chain. A seed that is placed by
 	// time is then part of what was seen, as it is of what a node says.
 	bool seen_is_all;
+	// Account and UTXO chains: who is a service by somebody's word (dp_tags_stop). What a case
+	// says of an address comes before it. State depends on what the tags say of the addresses
+	// that stolen money was sent to, and on nothing else in them. May be NULL.
+	const dp_tags *tags;
+	// At any place, too, of which a tag says something that matters for risk, be it a thief's:
+	// for exposure, which ends where a name begins.
+	bool stops_at_risk;
+	// No block will be applied, only taken back: tags are not needed then.
+	bool undo_only;
 } dp_engine_options;
 
 // Who a flow goes from or to. Positive: a holder's number.
@@ -85,6 +95,9 @@ typedef enum dp_opening_how {
 } dp_opening_how;
 
 enum { DP_NO_INDEX = UINT32_MAX };
+// For dp_event.stop: a service by the tags, not by a case. Which one is told by the movement's
+// receiver (dp_tags_stop).
+#define DP_STOP_TAGGED (UINT32_MAX - 1)
 
 typedef struct dp_event {
 	uint8_t kind; // dp_event_kind
@@ -93,10 +106,23 @@ typedef struct dp_event {
 	dp_asset asset;
 	uint16_t hop;
 	uint32_t tx, mv; // index in the block, or DP_NO_INDEX
-	uint32_t stop;   // index of the stop (arrivals) or link, or DP_NO_INDEX
+	uint32_t stop;   // index of the stop (arrivals) or link, DP_STOP_TAGGED, or DP_NO_INDEX
 	dp_party src, dst;
 	dp_u256 units, origin;
 } dp_event;
+
+// Do tags end following at an address, and where is what arrives there booked? `any_risk` as
+// dp_engine_options.stops_at_risk.
+bool dp_stop_tagged(dp_bucket *ret_bucket, const dp_tags *tags, const dp_network *network,
+                    bool any_risk, const dp_addr *addr);
+
+// Where taint that arrives at a place of this kind is booked.
+static inline dp_bucket dp_bucket_of_stop(dp_concept_stop stop)
+{
+	return stop == DP_STOP_MIXER     ? DP_BUCKET_MIXER
+	       : stop == DP_STOP_SERVICE ? DP_BUCKET_SERVICE
+	                                 : DP_BUCKET_HELD;
+}
 
 // What a colour is.
 typedef struct dp_colour_info {

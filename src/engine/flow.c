@@ -201,14 +201,3 @@ void dp_check_books(dp_engine *e)
 		DP_INVARIANT("I-2", dp_u256_is_zero(e->in_tx[i]));
 	}
 }
-
-static int by_addr(const void *a, const void *b)
-{
-	return memcmp(a, b, sizeof(dp_addr));
-}
-
-const dp_stop_state *dp_stop_find(const dp_engine *e, const dp_addr *addr)
-{
-	_Static_assert(offsetof(dp_stop_state, addr) == 0, "compared by its first member");
-	return bsearch(addr, e->stop, e->stop_count, sizeof *e->stop, by_addr);
-}

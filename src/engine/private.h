@@ -9,6 +9,7 @@
 //   undo.c      pre-images, rollback
 //   state.c     books and holders as bytes
 //   balance.c   balances seen before taint arrived
+//   stop.c      where taint stops
 //   txset.c     which seeds and links name a transaction
 //   rank.c      which outflow is served before which (tiho, tilo)
 #ifndef DP_ENGINE_PRIVATE_H
@@ -107,6 +108,7 @@ struct dp_engine {
 	uint32_t link_count;
 	dp_stop_state *stop; // sorted by address
 	uint32_t stop_count;
+	const dp_network *network; // the chain, as tags name it; NULL without tags
 	dp_balances balances;
 	uint32_t hub_limit; // the smallest of the cases'; 0 = off
 
@@ -165,10 +167,17 @@ bool dp_has_taint(const dp_parcels *list);
 // Every colour's books add up (I-2). Only those that changed are looked at: a transaction changes
 // one or two, and there may be thousands.
 void dp_check_books(dp_engine *e);
-const dp_stop_state *dp_stop_find(const dp_engine *e, const dp_addr *addr);
-static inline const dp_stop_state *dp_stop_of(const dp_engine *e, const dp_addr *addr)
+//- stop.c
+
+DP_MUST dp_code dp_stops_make(dp_engine *e, dp_fault *fault);
+// Where taint that is sent to an address ends: HELD when it is followed there. *ret_stop is for
+// dp_event.stop.
+dp_bucket dp_stop_find(const dp_engine *e, uint32_t *ret_stop, const dp_addr *addr);
+static inline dp_bucket dp_stop_of(const dp_engine *e, uint32_t *ret_stop, const dp_addr *addr)
 {
-	return e->stop_count == 0 ? NULL : dp_stop_find(e, addr);
+	*ret_stop = DP_NO_INDEX;
+	if (e->stop_count == 0 && e->options.tags == NULL) return DP_BUCKET_HELD;
+	return dp_stop_find(e, ret_stop, addr);
 }
 
 //- holders with undo

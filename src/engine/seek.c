@@ -652,7 +652,7 @@ static dp_code begin_segment(dp_seek *s, uint32_t index, dp_fault *fault)
 		*(scans ? &s->stats.segments_scanned : &s->stats.segments_sought) += 1;
 		return scans ? scan_coins(s, fault) : DP_OK;
 	}
-	uint64_t postings, members;
+	uint64_t postings = 0, members = 0;
 	DP_TRY(mark_addresses(s, &postings, &members, fault));
 	if (members == 0 && s->options.plan != DP_PLAN_SCAN) {
 		s->stats.segments_untouched++;

@@ -287,10 +287,7 @@ dp_bucket dp_output_bucket(const dp_engine *e, const dp_movement *out, uint32_t 
 {
 	*ret_stop = DP_NO_INDEX;
 	if (out->to.kind == DP_ADDR_NULLDATA) return DP_BUCKET_BURNT;
-	const dp_stop_state *stop = dp_stop_of(e, &out->to);
-	if (stop == NULL) return DP_BUCKET_HELD;
-	*ret_stop = stop->index;
-	return (dp_bucket)stop->bucket;
+	return dp_stop_of(e, ret_stop, &out->to);
 }
 
 // Moves parcels that are below their case's dust limit from `list` to the dust bucket.

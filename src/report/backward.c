@@ -19,10 +19,23 @@ static const char *policy_name(const dp_backward *b)
 	return b->is_haircut ? "haircut" : "fifo";
 }
 
+// The tag by which an origin is a service.
+static const dp_tag_record *tag_of(const dp_origin *o, const dp_backward_about *about)
+{
+	dp_tag_stop stop;
+	DP_CHECK(about->tags != NULL);
+	bool found = dp_tags_stop(about->tags, &stop, &o->addr, dp_network_of(about->chain));
+	return found ? stop.tag : NULL;
+}
+
 // What a person called the address of a service; "" where nobody did.
 static const char *service_name(const dp_origin *o, const dp_backward_about *about)
 {
 	if (o->stop == DP_BACKWARD_NO_INDEX) return "";
+	if (o->stop == DP_BACKWARD_TAGGED) {
+		const dp_tag_record *tag = tag_of(o, about);
+		return tag != NULL ? dp_tags_text(about->tags, tag->label) : "";
+	}
 	DP_CHECK(o->stop < about->stop_count);
 	const char *name = about->stop[o->stop].name;
 	return name != NULL ? name : "";
@@ -31,6 +44,10 @@ static const char *service_name(const dp_origin *o, const dp_backward_about *abo
 static const char *service_by(const dp_origin *o, const dp_backward_about *about)
 {
 	if (o->stop == DP_BACKWARD_NO_INDEX) return "";
+	if (o->stop == DP_BACKWARD_TAGGED) {
+		const dp_tag_record *tag = tag_of(o, about);
+		return tag != NULL ? dp_tags_text(about->tags, tag->source) : "";
+	}
 	DP_CHECK(o->stop < about->stop_count);
 	const char *by = about->stop[o->stop].by;
 	return by != NULL ? by : "";

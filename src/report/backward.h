@@ -8,11 +8,13 @@
 
 // What was asked, and of which ledger.
 typedef struct dp_backward_about {
+	const dp_chain *chain;
 	const char *holder;  // as a person reads it: an address, or txid:vout
 	const char *in;      // what arrived in this transaction; NULL: what it has
 	const dp_stop *stop; // the stops that were followed with: names of services
 	uint32_t stop_count;
-	uint32_t hub_limit; // 0 = off
+	const dp_tags *tags; // and by tags; NULL: without
+	uint32_t hub_limit;  // 0 = off
 	dp_ledger_totals totals;
 	bool has_moment; // of the last block that counts; false: before the first
 	uint64_t height;

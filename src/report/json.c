@@ -97,6 +97,30 @@ static void holders(dp_json_out *o, const dp_result *r)
 	dp_json_array_end(o);
 }
 
+static void tag(dp_json_out *o, const dp_result_service *t)
+{
+	dp_json_key(o, "tag");
+	dp_json_object(o);
+	text(o, "category", t->category);
+	text_or_null(o, "actor", t->actor);
+	text(o, "list", t->list);
+	dp_json_key(o, "confidence");
+	dp_json_uint(o, t->confidence);
+	dp_json_object_end(o);
+}
+
+// The customer's address at the service, by what it does.
+static void deposit(dp_json_out *o, const dp_result_arrival *a)
+{
+	dp_json_key(o, "deposit");
+	dp_json_object(o);
+	text(o, "address", a->deposit);
+	text(o, "confidence", "inferred");
+	dp_json_key(o, "passed_on");
+	dp_json_uint(o, a->deposit_pairs);
+	dp_json_object_end(o);
+}
+
 static void arrivals(dp_json_out *o, const dp_result *r)
 {
 	dp_json_key(o, "arrivals");
@@ -118,8 +142,12 @@ static void arrivals(dp_json_out *o, const dp_result *r)
 		when(o, "time", a->time);
 		dp_json_key(o, "hop");
 		dp_json_uint(o, a->hop);
-		text(o, "confidence", "stated");
+		dp_json_key(o, "since_theft");
+		dp_json_int(o, a->since_theft);
+		text(o, "confidence", dp_result_word_name((dp_result_word)a->word));
 		text_or_null(o, "by", a->by);
+		if (a->tag != NULL) tag(o, a->tag);
+		if (a->deposit_pairs > 0) deposit(o, a);
 		dp_json_object_end(o);
 	}
 	dp_json_array_end(o);

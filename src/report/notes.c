@@ -376,6 +376,29 @@ static dp_code assume_lacking(dp_result *r, uint64_t *cap, uint64_t gaps, dp_fau
 	return DP_OK;
 }
 
+// Which tags said where following ends, so that somebody else can follow with the same.
+static dp_code assume_tags(struct dp_loader *l, uint64_t *cap, dp_fault *fault)
+{
+	sqlite3_stmt *s;
+	DP_TRY(dp_sql_prepare(l->db, &s,
+	                      "select height, tags, lower(hex(digest)) from tagset where run=? "
+	                      "order by height",
+	                      fault));
+	dp_sql_i64(s, 1, l->run);
+	dp_code code;
+	while ((code = dp_sql_row(l->db, s, fault)) == DP_OK) {
+		uint64_t height = (uint64_t)sqlite3_column_int64(s, 0);
+		char from[40] = "";
+		if (height > 0) (void)snprintf(from, sizeof from, " behind block %" PRIu64, height);
+		code = assume(l->r, cap, fault,
+		              "services are where tags say so%s: %lld tags, XXH3 digest %s", from,
+		              (long long)sqlite3_column_int64(s, 1), dp_sql_get_text(s, 2));
+		if (code != DP_OK) break;
+	}
+	(void)sqlite3_finalize(s);
+	return code == DP_END ? DP_OK : code;
+}
+
 dp_code dp_result_assumptions(struct dp_loader *l, dp_fault *fault)
 {
 	dp_result *r = l->r;
@@ -425,6 +448,7 @@ dp_code dp_result_assumptions(struct dp_loader *l, dp_fault *fault)
 		              " unlabelled hub%s with more movements than hub_limit: taint "
 		              "stopped there, booked as unresolved",
 		              n, n == 1 ? "" : "s"));
+	DP_TRY(assume_tags(l, &cap, fault));
 	for (uint32_t i = 0; i < r->link_count; i++)
 		DP_TRY(assume(r, &cap, fault, "accepted link %u of the case file, by: %.300s",
 		              i + 1, r->link[i].claim->by));

@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "base/nearest.h"
+#include "casebook/service.h"
 #include "casebook/sql.h"
 #include "report/path_share.h"
 
@@ -227,7 +228,7 @@ static dp_code load_row(struct finder *f, sqlite3_stmt *stmt, int64_t last[2], d
 	last[0] = tx[0];
 	last[1] = tx[1];
 	int64_t mv = sqlite3_column_int64(stmt, 3), stop = sqlite3_column_int64(stmt, 4);
-	if (mv < -1 || mv > INT32_MAX || stop < -1 || stop > INT32_MAX)
+	if (mv < -1 || mv > INT32_MAX || stop < DP_FLOW_STOP_TAGGED || stop > INT32_MAX)
 		return damaged(fault, "a flow has no right place");
 	r->mv = (int32_t)mv;
 	r->stop = (int32_t)stop;
@@ -331,6 +332,21 @@ static dp_code holder_end(struct finder *f, dp_path_end *end, int64_t no, dp_fau
 	return keep(f, &end->outpoint, dp_sql_get_text(f->get_holder, 1), fault);
 }
 
+// What a tag called the service at an address.
+static dp_code tagged_name(struct finder *f, const char **io_name, const char *address,
+                           dp_fault *fault)
+{
+	sqlite3_stmt *s;
+	DP_TRY(dp_sql_prepare(f->db, &s, "select label from service where run=? and address=?",
+	                      fault));
+	dp_sql_i64(s, 1, f->run);
+	dp_sql_text(s, 2, address);
+	dp_code code = dp_sql_row(f->db, s, fault);
+	if (code == DP_OK) code = keep(f, io_name, dp_sql_get_text(s, 0), fault);
+	(void)sqlite3_finalize(s);
+	return code == DP_END ? damaged(fault, "a flow names a service that no tag named") : code;
+}
+
 // Who stands at one end of a flow. `address` is what the ledger's movement names there.
 static dp_code make_end(struct finder *f, dp_path_end *end, int64_t party, int64_t stop,
                         const char *address, dp_fault *fault)
@@ -357,6 +373,7 @@ static dp_code make_end(struct finder *f, dp_path_end *end, int64_t party, int64
 			return damaged(fault, "a flow names a service that no case has");
 		if (f->claims.stop_name[stop][0] != 0) end->name = f->claims.stop_name[stop];
 	}
+	if (stop == DP_FLOW_STOP_TAGGED) DP_TRY(tagged_name(f, &end->name, address, fault));
 	return keep(f, &end->address, address, fault);
 }
 

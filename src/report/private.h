@@ -31,7 +31,28 @@ struct dp_loader {
 	uint64_t inside_cap;
 	uint64_t noise_cap;
 	uint32_t noise_count;
+	uint64_t service_cap;
+	struct dp_deposit_state *deposit; // by node
+	int64_t theft_time;               // INT64_MAX: none yet
 };
+
+//- services.c
+
+DP_MUST dp_code dp_result_services(struct dp_loader *l, dp_fault *fault);
+// The service that a tag named at this address; NULL: none.
+const dp_result_service *dp_result_service_at(const struct dp_loader *l, const char *address);
+// Watches, in order, what goes in and out of wallets: which of them only pass on to one service?
+// `place` is who got it, when that is a service.
+DP_MUST dp_code dp_result_deposits_init(struct dp_loader *l, dp_fault *fault);
+typedef struct dp_deposit_flow {
+	int64_t src, dst; // parties
+	uint64_t height;
+	dp_asset asset;
+	dp_u256 units;
+	const char *service; // name; NULL: what it goes to is none
+} dp_deposit_flow;
+void dp_result_deposit_note(struct dp_loader *l, const dp_deposit_flow *flow);
+uint32_t dp_result_deposit_pairs(const struct dp_loader *l, uint32_t node);
 
 DP_MUST dp_code dp_result_text(dp_result *r, const char **ret_text, const char *text,
                                dp_fault *fault);

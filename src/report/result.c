@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "casebook/service.h"
 #include "casebook/sql.h"
 #include "chain/lookalike.h"
 #include "report/private.h"
@@ -216,6 +217,7 @@ struct flow {
 	int64_t src, dst, tx_index, mv_index, time, stop;
 	uint64_t height;
 	uint32_t stolen;
+	const char *service; // set where it arrives at one
 	dp_asset asset;
 	dp_u256 units, origin;
 	const char *tx, *address;
@@ -244,7 +246,23 @@ static const dp_stop *stop_of(const struct dp_loader *l, int64_t index)
 	return &l->stop[index];
 }
 
-static dp_code add_arrival(struct dp_loader *l, const struct flow *f, int bucket, dp_fault *fault)
+// Who says that this is a service, and which: the case, or a tag.
+static void name_service(const struct dp_loader *l, dp_result_arrival *a, const struct flow *f)
+{
+	const dp_stop *stop = stop_of(l, f->stop);
+	if (f->stop == DP_FLOW_STOP_TAGGED) a->tag = dp_result_service_at(l, f->address);
+	a->service = a->by = "";
+	if (stop != NULL) {
+		a->service = stop->name;
+		a->by = stop->by;
+	} else if (a->tag != NULL) {
+		a->service = a->tag->label;
+		a->by = a->tag->source;
+		a->word = a->tag->inferred ? DP_WORD_INFERRED : DP_WORD_TAGGED;
+	}
+}
+
+static dp_code add_arrival(struct dp_loader *l, struct flow *f, int bucket, dp_fault *fault)
 {
 	dp_result *r = l->r;
 	if (bucket != DP_BUCKET_SERVICE && bucket != DP_BUCKET_MIXER &&
@@ -252,9 +270,10 @@ static dp_code add_arrival(struct dp_loader *l, const struct flow *f, int bucket
 		return DP_OK;
 	DP_TRY(NEXT(r, arrival, r->arrival_count, l->arrival_cap, fault));
 	dp_result_arrival *a = &r->arrival[r->arrival_count++];
-	const dp_stop *stop = stop_of(l, f->stop);
-	a->service = stop != NULL ? stop->name : "";
-	a->by = stop != NULL ? stop->by : "";
+	name_service(l, a, f);
+	f->service = a->service;
+	a->deposit = "";
+	a->since_theft = l->theft_time == INT64_MAX ? 0 : f->time - l->theft_time;
 	a->bucket = (uint8_t)bucket;
 	DP_TRY(dp_result_text(r, &a->address, f->address, fault));
 	DP_TRY(dp_result_text(r, &a->tx, f->tx, fault));
@@ -266,6 +285,7 @@ static dp_code add_arrival(struct dp_loader *l, const struct flow *f, int bucket
 	a->time = f->time;
 	const dp_result_node *src = node_of(l, f->src);
 	a->hop = src != NULL ? src->hop + 1 : l->tx_hop + 1;
+	a->from = src != NULL ? src->no : 0;
 	return DP_OK;
 }
 
@@ -326,11 +346,14 @@ static dp_code book_reach(struct dp_loader *l, const struct flow *f, int in, int
 	return DP_OK;
 }
 
-static dp_code book_flow(struct dp_loader *l, const struct flow *f, dp_fault *fault)
+static dp_code book_flow(struct dp_loader *l, struct flow *f, dp_fault *fault)
 {
 	dp_result_stolen *t = &l->r->stolen[f->stolen];
 	int in = bucket_of(f->dst), out = bucket_of(f->src);
-	if (f->src == DP_PARTY_THEFT) t->units = dp_u256_add(t->units, f->origin);
+	if (f->src == DP_PARTY_THEFT) {
+		t->units = dp_u256_add(t->units, f->origin);
+		if (f->time < l->theft_time) l->theft_time = f->time;
+	}
 	if (l->r->policy->conserving) {
 		if (in >= 0) t->bucket[in] = dp_u256_add(t->bucket[in], f->origin);
 		if (out >= 0 && dp_u256_sub_over(&t->bucket[out], t->bucket[out], f->origin))
@@ -351,6 +374,8 @@ static dp_code book_flow(struct dp_loader *l, const struct flow *f, dp_fault *fa
 			k->origin_in[f->stolen] = dp_u256_add(k->origin_in[f->stolen], f->origin);
 	}
 	if (in >= 0) DP_TRY(add_arrival(l, f, in, fault));
+	dp_deposit_flow d = {f->src, f->dst, f->height, f->asset, f->units, f->service};
+	dp_result_deposit_note(l, &d);
 	return add_edge(l, f, fault);
 }
 
@@ -384,6 +409,15 @@ static dp_code load_flows(struct dp_loader *l, dp_fault *fault)
 	}
 	(void)sqlite3_finalize(s);
 	return code == DP_END ? DP_OK : code;
+}
+
+static void name_deposits(struct dp_loader *l)
+{
+	for (uint32_t i = 0; i < l->r->arrival_count; i++) {
+		dp_result_arrival *a = &l->r->arrival[i];
+		a->deposit_pairs = a->from != 0 ? dp_result_deposit_pairs(l, a->from) : 0;
+		if (a->deposit_pairs > 0) a->deposit = l->r->node[a->from].address;
+	}
 }
 
 //- adding up and sorting -------------------------------------------------------------------------
@@ -484,7 +518,10 @@ static dp_code load(struct dp_loader *l, const char *incident, dp_fault *fault)
 	DP_TRY(find_bases(l, fault));
 	DP_TRY(load_nodes(l, fault));
 	DP_TRY(load_holders(l, fault));
+	DP_TRY(dp_result_services(l, fault));
+	DP_TRY(dp_result_deposits_init(l, fault));
 	DP_TRY(load_flows(l, fault));
+	name_deposits(l);
 	add_up(l->r);
 	DP_TRY(dp_result_notes(l, fault));
 	DP_TRY(dp_result_splits(l, fault));
@@ -500,7 +537,7 @@ dp_code dp_result_load(dp_result **ret_result, dp_casebook *cb, const char *inci
                        dp_fault *fault)
 {
 	DP_CHECK(cb != NULL && incident != NULL);
-	struct dp_loader l = {.cb = cb, .db = dp_casebook_db(cb)};
+	struct dp_loader l = {.cb = cb, .db = dp_casebook_db(cb), .theft_time = INT64_MAX};
 	l.r = dp_alloc(sizeof *l.r);
 	if (l.r == NULL) return dp_fail(fault, DP_NO_MEMORY, "out of memory");
 	l.r->arena.size_max = (size_t)1 << 36;
@@ -509,6 +546,7 @@ dp_code dp_result_load(dp_result **ret_result, dp_casebook *cb, const char *inci
 	dp_free(l.noise);
 	dp_free(l.inside);
 	dp_free(l.stop);
+	dp_free(l.deposit);
 	if (code != DP_OK) {
 		dp_result_free(l.r);
 		return code;
@@ -524,6 +562,7 @@ void dp_result_free(dp_result *r)
 	dp_free(r->stolen);
 	dp_free(r->holder);
 	dp_free(r->arrival);
+	dp_free(r->service);
 	dp_free(r->uncovered);
 	dp_free(r->edge);
 	dp_free(r->node);

@@ -36,9 +36,32 @@ typedef struct dp_result_holder {
 	bool unmoved; // nothing of the case ever left it
 } dp_result_holder;
 
+// By whose word a place is a service (I-8).
+typedef enum dp_result_word {
+	DP_WORD_STATED = 0, // the case file's
+	DP_WORD_TAGGED,     // somebody's tag
+	DP_WORD_INFERRED    // a tag that was itself inferred
+} dp_result_word;
+const char *dp_result_word_name(dp_result_word word); // "stated", "tagged", "inferred"
+
+typedef struct dp_result_service {
+	const char *address, *label, *category, *actor, *source, *list;
+	uint8_t confidence; // of the tag, 0 to 100
+	bool inferred;
+} dp_result_service;
+
 typedef struct dp_result_arrival {
 	const char *service; // name, or "" when the place has none
 	const char *by;      // whose word says so
+	uint8_t word;        // dp_result_word
+	const dp_result_service *tag; // NULL: stated
+	// The wallet that paid it behaves like one of the service's deposit addresses: all that
+	// reached it went on to the service, so many times. Inferred, from this case's money alone;
+	// 0: it does not.
+	const char *deposit;
+	uint32_t deposit_pairs;
+	uint32_t from; // number of the holder that paid; 0: a transaction of coins
+	int64_t since_theft; // seconds since the first theft of the case
 	uint8_t bucket;
 	const char *address;
 	uint32_t stolen;
@@ -119,12 +142,14 @@ typedef struct dp_result {
 	dp_result_stolen *stolen;
 	dp_result_holder *holder;   // origin descending, then address, outpoint, asset
 	dp_result_arrival *arrival; // origin descending, then address, height
+	dp_result_service *service; // by tags; in order of address
 	dp_result_uncovered *uncovered;
 	dp_result_edge *edge;   // in order of the ledger
 	dp_result_node *node;   // index = holder number
 	dp_result_split *split; // most recipients first
 	dp_result_link *link;
 	dp_result_noise noise;
+	uint32_t service_count;
 	uint32_t stolen_count, holder_count, arrival_count, uncovered_count, edge_count, node_count,
 	    split_count, link_count;
 	const char **assumption;

@@ -192,6 +192,23 @@ static void largest(dp_out *o, const dp_result *r)
 	if (r->holder_count == 0) dp_out_text(o, "  none\n");
 }
 
+// By whose word it is a service, and whose account there it may be.
+static void arrived_by(dp_out *o, const dp_result_arrival *a)
+{
+	if (a->tag != NULL)
+		dp_out_printf(o, "  %31s %s by %s%s%s (confidence %u)\n", "", a->tag->category,
+		              a->tag->list, a->tag->source[0] != 0 ? ", " : "", a->tag->source,
+		              a->tag->confidence);
+	if (a->word == DP_WORD_INFERRED)
+		dp_out_printf(o, "  %31s that it is one is inferred, not known\n", "");
+	if (a->deposit_pairs > 0)
+		dp_out_printf(o,
+		              "  %31s from %s,\n  %31s a deposit address there (inferred: it only "
+		              "passed on, %u time%s)\n",
+		              "", a->deposit, "", a->deposit_pairs,
+		              a->deposit_pairs == 1 ? "" : "s");
+}
+
 static void arrivals(dp_out *o, const dp_result *r)
 {
 	if (r->arrival_count == 0) return;
@@ -206,6 +223,7 @@ static void arrivals(dp_out *o, const dp_result *r)
 		                                 : dp_bucket_name((dp_bucket)a->bucket),
 		              a->address);
 		dp_out_printf(o, "  %31s %s, hop %u\n", "", when, a->hop);
+		arrived_by(o, a);
 		if (a->tx[0] != 0) dp_out_printf(o, "  %31s %s\n", "in", a->tx);
 	}
 	if (r->arrival_count > ARRIVALS_MAX)

@@ -1,0 +1,151 @@
+// Services by tags, as the casebook kept them, and deposit addresses by their behaviour.
+//
+// An exchange gives each customer a deposit address, which no list names, and empties it into a
+// wallet that lists do name. Who froze nothing at the wallet may still freeze the customer: so the
+// deposit address matters more than the wallet. The rule is that of the domain notes, section 2.5
+// (Victor, FC 2020; parameters of Tutela), on this case's money: what came in went on to one
+// service, all but at most 0.01 coins of a native asset and to the unit of a token, within 3,200
+// blocks. Several arrivals may go on at once, as exchanges sweep. One transfer to anybody else, and
+// it is a wallet like others.
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "casebook/service.h"
+#include "casebook/sql.h"
+#include "report/private.h"
+
+const char *dp_result_word_name(dp_result_word word)
+{
+	static const char *const names[] = {"stated", "tagged", "inferred"};
+	DP_CHECK((size_t)word < sizeof names / sizeof *names);
+	return names[word];
+}
+
+//- services --------------------------------------------------------------------------------------
+
+static dp_code read_service(struct dp_loader *l, sqlite3_stmt *s, dp_fault *fault)
+{
+	void *items = l->r->service;
+	DP_TRY(dp_grow(&items, &l->service_cap, sizeof *l->r->service,
+	               (uint64_t)l->r->service_count + 1, DP_RESULT_ROWS_MAX, fault));
+	l->r->service = items;
+	dp_result_service *v = &l->r->service[l->r->service_count];
+	DP_TRY(dp_result_text(l->r, &v->address, dp_sql_get_text(s, 0), fault));
+	DP_TRY(dp_result_text(l->r, &v->label, dp_sql_get_text(s, 1), fault));
+	DP_TRY(dp_result_text(l->r, &v->category, dp_sql_get_text(s, 2), fault));
+	DP_TRY(dp_result_text(l->r, &v->actor, dp_sql_get_text(s, 3), fault));
+	DP_TRY(dp_result_text(l->r, &v->source, dp_sql_get_text(s, 4), fault));
+	DP_TRY(dp_result_text(l->r, &v->list, dp_sql_get_text(s, 5), fault));
+	int confidence = sqlite3_column_int(s, 6);
+	if (confidence < 0 || confidence > 100)
+		return dp_fail(fault, DP_BAD_BYTES, "the casebook is damaged: a tag's confidence");
+	v->confidence = (uint8_t)confidence;
+	v->inferred = sqlite3_column_int(s, 7) != 0;
+	l->r->service_count++;
+	return DP_OK;
+}
+
+dp_code dp_result_services(struct dp_loader *l, dp_fault *fault)
+{
+	sqlite3_stmt *s;
+	DP_CHECK(l->r->service_count == 0);
+	DP_TRY(dp_sql_prepare(l->db, &s,
+	                      "select address, label, category, actor, source, list, confidence, "
+	                      "inferred from service where run=? order by address",
+	                      fault));
+	dp_sql_i64(s, 1, l->run);
+	dp_code code;
+	while ((code = dp_sql_row(l->db, s, fault)) == DP_OK) {
+		code = read_service(l, s, fault);
+		if (code != DP_OK) break;
+	}
+	(void)sqlite3_finalize(s);
+	return code == DP_END ? DP_OK : code;
+}
+
+static int by_address(const void *key, const void *item)
+{
+	const dp_result_service *v = item;
+	return strcmp(key, v->address);
+}
+
+const dp_result_service *dp_result_service_at(const struct dp_loader *l, const char *address)
+{
+	if (l->r->service_count == 0) return NULL;
+	return bsearch(address, l->r->service, l->r->service_count, sizeof *l->r->service,
+	               by_address);
+}
+
+//- deposit addresses -----------------------------------------------------------------------------
+
+enum { GAP_BLOCKS_MAX = 3200 }; // from the first arrival to the payment onward
+
+struct dp_deposit_state {
+	dp_u256 waiting;     // came in since the last payment onward
+	uint64_t since;      // height at which the first of that came
+	const char *service; // to which it pays
+	uint32_t pairs;
+	bool is_other; // did something that no deposit address does
+};
+
+dp_code dp_result_deposits_init(struct dp_loader *l, dp_fault *fault)
+{
+	DP_CHECK(l->deposit == NULL);
+	l->deposit = dp_alloc(((size_t)l->r->node_count + 1) * sizeof *l->deposit);
+	return l->deposit == NULL ? dp_fail(fault, DP_NO_MEMORY, "out of memory") : DP_OK;
+}
+
+static dp_u256 slack_of(dp_asset asset)
+{
+	static const char slack_text[] = "0.01";
+	const dp_asset_info *info = dp_asset_info_of(asset);
+	dp_u256 slack = DP_U256_ZERO;
+	if (info->class != DP_ASSET_NATIVE) return slack;
+	// A coin without so many places has no slack.
+	if (dp_u256_parse(&slack, slack_text, sizeof slack_text - 1, info->decimals, NULL) != DP_OK)
+		return DP_U256_ZERO;
+	return slack;
+}
+
+static void pays(struct dp_deposit_state *d, const dp_deposit_flow *f)
+{
+	dp_u256 rest;
+	if (f->dst == dp_party_of_bucket(DP_BUCKET_FEE)) return; // out of what may stay behind
+	bool is_same = f->service != NULL && f->service[0] != 0 &&
+	               (d->service == NULL || strcmp(d->service, f->service) == 0);
+	if (!is_same || f->height - d->since > GAP_BLOCKS_MAX ||
+	    dp_u256_sub_over(&rest, d->waiting, f->units) ||
+	    dp_u256_cmp(rest, slack_of(f->asset)) > 0) {
+		d->is_other = true;
+		return;
+	}
+	d->service = f->service;
+	d->waiting = DP_U256_ZERO;
+	d->pairs++;
+}
+
+static bool is_node(const struct dp_loader *l, int64_t party)
+{
+	return party > 0 && party < l->r->node_count;
+}
+
+void dp_result_deposit_note(struct dp_loader *l, const dp_deposit_flow *f)
+{
+	DP_CHECK(f != NULL);
+	if (l->r->c.chain->kind != DP_CHAIN_ACCOUNT || f->asset.v == 0) return;
+	if (is_node(l, f->src)) pays(&l->deposit[f->src], f);
+	if (!is_node(l, f->dst)) return;
+	struct dp_deposit_state *d = &l->deposit[f->dst];
+	// Where stolen money begins, or a link continues it, is the thief's, or the victim's.
+	if (f->src <= 0) d->is_other = true;
+	if (dp_u256_is_zero(d->waiting)) d->since = f->height;
+	if (dp_u256_add_over(&d->waiting, d->waiting, f->units)) d->is_other = true;
+}
+
+uint32_t dp_result_deposit_pairs(const struct dp_loader *l, uint32_t node)
+{
+	DP_CHECK(node < l->r->node_count);
+	const struct dp_deposit_state *d = &l->deposit[node];
+	return d->is_other || l->r->node[node].hub ? 0 : d->pairs;
+}
