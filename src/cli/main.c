@@ -11,7 +11,12 @@ static const dp_command commands[] = {
     {"ledger", "ask a ledger: balances, histories, blocks; verify and pack it", dp_cmd_ledger},
     {"movements", "print what a source says, as CSV", dp_cmd_movements},
     {"path", "how did the money get to this holder: the transactions", dp_cmd_path},
+    {"who", "who is behind an address: tags, first funder, deposits, off-ramps", dp_cmd_who},
+    {"cluster", "which addresses are one owner's, and why (inferred)", dp_cmd_cluster},
+    {"tag", "import, look up, list and compare what others say about addresses", dp_cmd_tag},
     {"rollback", "undo the last blocks of a case in a casebook", dp_cmd_rollback},
+    {"screen", "is this address clean: tags, stolen money, exposure; a verdict with reasons",
+     dp_cmd_screen},
     {"list", "the sources, policies, chains and assets that are known", dp_cmd_list},
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof *commands };
