@@ -101,7 +101,7 @@ static dp_stop service;
 
 static dp_backward *ask(const dp_backward_start *start, bool is_haircut, int64_t stop)
 {
-	service = (dp_stop){.addr = t_addr(stop), .name = "Service"};
+	service = (dp_stop){.addr = t_addr(stop), .bucket = DP_BUCKET_SERVICE, .name = "Service"};
 	dp_backward_options o = {
 	    .is_haircut = is_haircut, .stop = &service, .stop_count = stop != T_NOBODY};
 	dp_backward *b;

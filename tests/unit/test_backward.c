@@ -178,7 +178,8 @@ static void services_stop_coins_but_not_the_start(void **state)
 {
 	(void)state;
 	grow_example();
-	dp_stop stops[] = {{.addr = t_addr(21)}, {.addr = t_addr(11)}};
+	dp_stop stops[] = {{.addr = t_addr(21), .bucket = DP_BUCKET_SERVICE},
+	                   {.addr = t_addr(11), .bucket = DP_BUCKET_SERVICE}};
 	options.stop = stops;
 	options.stop_count = 2;
 	must(ask(coin(3, 1)));
@@ -346,7 +347,8 @@ static void services_stop_accounts_but_not_the_start(void **state)
 {
 	(void)state;
 	grow_accounts();
-	dp_stop stops[] = {{.addr = t_addr(5)}, {.addr = t_addr(3)}};
+	dp_stop stops[] = {{.addr = t_addr(5), .bucket = DP_BUCKET_SERVICE},
+	                   {.addr = t_addr(3), .bucket = DP_BUCKET_SERVICE}};
 	options.stop = stops;
 	options.stop_count = 2;
 	must(ask(pool(3)));
