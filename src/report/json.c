@@ -231,6 +231,21 @@ static void poisoning(dp_json_out *o, const dp_result *r)
 		dp_json_object_end(o);
 	}
 	dp_json_array_end(o);
+	dp_json_key(o, "lookalikes");
+	dp_json_array(o);
+	for (uint32_t i = 0; i < r->lookalike_count; i++) {
+		const dp_result_lookalike *k = &r->lookalike[i];
+		dp_json_object(o);
+		text(o, "address", k->address);
+		text(o, "imitates", k->imitates);
+		dp_json_key(o, "first_digits");
+		dp_json_uint(o, k->leading);
+		dp_json_key(o, "last_digits");
+		dp_json_uint(o, k->trailing);
+		text_or_null(o, "tx", k->tx);
+		dp_json_object_end(o);
+	}
+	dp_json_array_end(o);
 	dp_json_key(o, "source_movements");
 	dp_json_uint(o, n->source_movements);
 	dp_json_key(o, "source_noise");

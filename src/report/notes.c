@@ -11,6 +11,7 @@
 #include "chain/gap.h"
 #include "chain/lookalike.h"
 #include "report/private.h"
+#include "shape/poisoning.h"
 
 enum { SPLIT_MIN = 5 }; // recipients of one amount from one holder that are worth a line
 
@@ -57,6 +58,7 @@ static dp_code add_noise(struct dp_loader *l, sqlite3_stmt *s, dp_fault *fault)
 	*n = (struct dp_noise_row){0};
 	DP_TRY(dp_result_text(l->r, &n->from, dp_sql_get_text(s, 1), fault));
 	DP_TRY(dp_result_text(l->r, &n->to, dp_sql_get_text(s, 2), fault));
+	DP_TRY(dp_result_text(l->r, &n->tx, dp_sql_get_text(s, 6), fault));
 	DP_TRY(dp_sql_get_amount(s, 4, &n->units, fault));
 	// "contract symbol"
 	const char *text = dp_sql_get_text(s, 5);
@@ -73,17 +75,6 @@ static dp_code add_noise(struct dp_loader *l, sqlite3_stmt *s, dp_fault *fault)
 	return DP_OK;
 }
 
-static int by_text(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-static int by_number(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-	return (x > y) - (x < y);
-}
-
 // Which stolen asset does the token's name read as? stolen_count for the chain's own coin when that
 // was not stolen, UINT32_MAX for none.
 static uint32_t reads_as(const dp_result *r, const char *symbol)
@@ -98,41 +89,83 @@ static uint32_t reads_as(const dp_result *r, const char *symbol)
 	return strcmp(seen, want) == 0 ? r->stolen_count : UINT32_MAX;
 }
 
-// Ends (first 3, last 3 digits) of all holders' addresses, sorted.
-static dp_code holder_ends(const dp_result *r, uint32_t **ret_ends, uint32_t *ret_count,
-                           dp_fault *fault)
+// The addresses that the case's money went through: what imitators imitate.
+static dp_code find_originals(const dp_result *r, dp_originals **ret_originals, dp_fault *fault)
 {
-	uint32_t *ends = dp_alloc(((size_t)r->node_count + 1) * sizeof *ends);
-	if (ends == NULL) return dp_fail(fault, DP_NO_MEMORY, "out of memory");
-	uint32_t count = 0;
-	for (uint32_t i = 1; i < r->node_count; i++) {
+	dp_originals *o;
+	DP_TRY(dp_originals_new(&o, DP_ALIKE_MIN, fault));
+	dp_code code = DP_OK;
+	for (uint32_t i = 1; code == DP_OK && i < r->node_count; i++) {
 		dp_addr a;
 		const char *text = r->node[i].address;
 		if (r->node[i].no == 0 || dp_u256_is_zero(r->node[i].received)) continue;
 		if (dp_addr_parse(&a, text, strlen(text), r->c.chain, NULL) == DP_OK)
-			ends[count++] = dp_lookalike_ends(&a);
+			code = dp_originals_add(o, &a, i, fault);
 	}
-	qsort(ends, count, sizeof *ends, by_number);
-	*ret_ends = ends;
-	*ret_count = count;
+	if (code == DP_OK) code = dp_originals_finish(o, fault);
+	if (code != DP_OK) {
+		dp_originals_free(o);
+		return code;
+	}
+	*ret_originals = o;
 	return DP_OK;
 }
 
-static bool looks_like_holder(const dp_result *r, const char *address, const uint32_t *ends,
-                              uint32_t count)
+// Is the receiver of worthless transfers made to be taken for one of them?
+static dp_code add_lookalike(struct dp_loader *l, const struct dp_noise_row *n,
+                             const dp_originals *originals, dp_fault *fault)
 {
+	dp_result *r = l->r;
 	dp_addr a;
-	if (dp_addr_parse(&a, address, strlen(address), r->c.chain, NULL) != DP_OK) return false;
-	uint32_t e = dp_lookalike_ends(&a);
-	return e != 0 && bsearch(&e, ends, count, sizeof *ends, by_number) != NULL;
+	dp_lookalike_hit hit;
+	if (dp_addr_parse(&a, n->to, strlen(n->to), r->c.chain, NULL) != DP_OK ||
+	    !dp_originals_find(originals, &hit, &a))
+		return DP_OK;
+	void *items = r->lookalike;
+	DP_TRY(dp_grow(&items, &l->lookalike_cap, sizeof *r->lookalike,
+	               (uint64_t)r->lookalike_count + 1, DP_RESULT_ROWS_MAX, fault));
+	r->lookalike = items;
+	r->lookalike[r->lookalike_count++] =
+	    (dp_result_lookalike){.address = n->to,
+	                          .imitates = r->node[hit.number].address,
+	                          .leading = hit.leading,
+	                          .trailing = hit.trailing,
+	                          .tx = n->tx};
+	return DP_OK;
+}
+
+// By receiver, the first transfer to each first.
+static int by_receiver(const void *a, const void *b)
+{
+	const struct dp_noise_row *x = *(const struct dp_noise_row *const *)a;
+	const struct dp_noise_row *y = *(const struct dp_noise_row *const *)b;
+	int c = strcmp(x->to, y->to);
+	return c != 0 ? c : (x > y) - (x < y);
+}
+
+static dp_code find_lookalikes(struct dp_loader *l, dp_fault *fault)
+{
+	const struct dp_noise_row **row = dp_alloc(l->noise_count * sizeof *row);
+	if (row == NULL) return dp_fail(fault, DP_NO_MEMORY, "out of memory");
+	for (uint32_t i = 0; i < l->noise_count; i++) row[i] = &l->noise[i];
+	qsort(row, l->noise_count, sizeof *row, by_receiver);
+	dp_originals *originals = NULL;
+	dp_code code = find_originals(l->r, &originals, fault);
+	for (uint32_t i = 0; code == DP_OK && i < l->noise_count; i++) {
+		if (i > 0 && strcmp(row[i]->to, row[i - 1]->to) == 0) continue;
+		l->r->noise.recipients++;
+		code = add_lookalike(l, row[i], originals, fault);
+	}
+	l->r->noise.lookalikes = l->r->lookalike_count;
+	dp_originals_free(originals);
+	dp_free(row);
+	return code;
 }
 
 static dp_code sum_noise(struct dp_loader *l, dp_fault *fault)
 {
 	dp_result_noise *sum = &l->r->noise;
 	if (l->noise_count == 0) return DP_OK;
-	const char **to = dp_alloc(l->noise_count * sizeof *to);
-	if (to == NULL) return dp_fail(fault, DP_NO_MEMORY, "out of memory");
 	for (uint32_t i = 0; i < l->noise_count; i++) {
 		const struct dp_noise_row *n = &l->noise[i];
 		sum->transfers++;
@@ -145,19 +178,8 @@ static dp_code sum_noise(struct dp_loader *l, dp_fault *fault)
 		if (like < l->r->stolen_count && like < 4 &&
 		    dp_u256_add_over(&sum->claimed[like], sum->claimed[like], n->units))
 			memset(&sum->claimed[like], 0xff, sizeof sum->claimed[like]);
-		to[i] = n->to;
 	}
-	qsort(to, l->noise_count, sizeof *to, by_text);
-	uint32_t *ends = NULL, ends_count = 0;
-	dp_code code = holder_ends(l->r, &ends, &ends_count, fault);
-	for (uint32_t i = 0; code == DP_OK && i < l->noise_count; i++) {
-		if (i > 0 && strcmp(to[i], to[i - 1]) == 0) continue;
-		sum->recipients++;
-		sum->lookalikes += looks_like_holder(l->r, to[i], ends, ends_count);
-	}
-	dp_free(ends);
-	dp_free(to);
-	return code;
+	return find_lookalikes(l, fault);
 }
 
 static dp_code add_link_out(struct dp_loader *l, sqlite3_stmt *s, dp_fault *fault)

@@ -29,8 +29,7 @@
 
 enum {
 	DIGITS = 40,
-	ENDS_MIN = 3,   // at each end
-	DIGITS_MIN = 8, // in all, against originals from everywhere
+	ENDS_MIN = 3, // at each end
 	ENDS_BITS = 24,
 	BUCKET_BITS_MIN = 8
 };
@@ -123,14 +122,16 @@ struct dp_originals {
 	uint32_t *bucket;
 	uint64_t count, cap;
 	uint32_t bits;
+	uint32_t digits_min;
 	bool is_finished;
 };
 
-dp_code dp_originals_new(dp_originals **ret_originals, dp_fault *fault)
+dp_code dp_originals_new(dp_originals **ret_originals, uint32_t digits_min, dp_fault *fault)
 {
-	DP_CHECK(ret_originals != NULL);
+	DP_CHECK(ret_originals != NULL && digits_min >= DP_ALIKE_MIN && digits_min <= DIGITS);
 	dp_originals *o = dp_alloc(sizeof *o);
 	if (o == NULL) return dp_fail(fault, DP_NO_MEMORY, "out of memory");
+	o->digits_min = digits_min;
 	*ret_originals = o;
 	return DP_OK;
 }
@@ -232,7 +233,7 @@ dp_code dp_originals_finish(dp_originals *o, dp_fault *fault)
 // bound; it is as good as exact while it is small).
 static uint64_t chance_of(uint32_t digits, uint64_t count)
 {
-	DP_CHECK(digits >= DIGITS_MIN && count > 0);
+	DP_CHECK(digits >= DP_ALIKE_MIN && count > 0);
 	uint32_t bits = 4 * (digits + 1);
 	dp_u128 many = (dp_u128)count * (15 * (digits - 2 * ENDS_MIN) + 16);
 	// many < 2^40: beyond 104 bits the answer does not fit 64.
@@ -256,7 +257,7 @@ bool dp_originals_find(const dp_originals *o, dp_lookalike_hit *ret_hit, const d
 		uint32_t first = (uint32_t)(differ >> 32), last = (uint32_t)differ;
 		uint32_t leading = first == 0 ? 8 : (uint32_t)__builtin_clz(first) / 4;
 		uint32_t trailing = last == 0 ? 8 : (uint32_t)__builtin_ctz(last) / 4;
-		if (leading < ENDS_MIN || trailing < ENDS_MIN || leading + trailing < DIGITS_MIN)
+		if (leading < ENDS_MIN || trailing < ENDS_MIN || leading + trailing < o->digits_min)
 			continue;
 		if (leading == 8 || trailing == 8) {
 			dp_addr original = {.kind = DP_ADDR_EVM, .len = 20};

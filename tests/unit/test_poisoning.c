@@ -177,7 +177,7 @@ static void the_index_finds_what_a_slow_search_finds(void **state)
 	dp_originals *o;
 	uint32_t hits = 0;
 	assert_non_null(original);
-	assert_int_equal(dp_originals_new(&o, &fault), DP_OK);
+	assert_int_equal(dp_originals_new(&o, DP_ALIKE_MIN_ANYWHERE, &fault), DP_OK);
 	for (uint32_t i = 0; i < MANY; i++) {
 		uint8_t bytes[20];
 		random_bytes(&rng, bytes);
@@ -223,7 +223,7 @@ static void the_chance_is_that_of_a_random_address(void **state)
 	dp_addr eight = address("0xabcd1111111111111111111111111111111fcdef");
 	dp_addr seven = address("0xabcd111111111111111111111111111111111def");
 	dp_addr most = address("0xabcdef0000000000000010000000000000abcdef");
-	assert_int_equal(dp_originals_new(&o, &fault), DP_OK);
+	assert_int_equal(dp_originals_new(&o, DP_ALIKE_MIN_ANYWHERE, &fault), DP_OK);
 	assert_int_equal(dp_originals_add(o, &original, 42, &fault), DP_OK);
 	assert_int_equal(dp_originals_add(o, &original, 41, &fault), DP_OK); // twice: counts once
 	assert_int_equal(dp_originals_finish(o, &fault), DP_OK);
@@ -245,7 +245,7 @@ static void no_originals_are_like_nothing(void **state)
 	dp_originals *o;
 	dp_lookalike_hit hit;
 	dp_addr a = t_addr(1);
-	assert_int_equal(dp_originals_new(&o, &fault), DP_OK);
+	assert_int_equal(dp_originals_new(&o, DP_ALIKE_MIN_ANYWHERE, &fault), DP_OK);
 	assert_int_equal(dp_originals_finish(o, &fault), DP_OK);
 	assert_false(dp_originals_find(o, &hit, &a));
 	dp_originals_free(o);
@@ -261,7 +261,7 @@ static void every_allocation_may_fail(void **state)
 		dp_addr a = t_addr(1), b = t_addr(4097);
 		dp_counterparty list[2] = {{.addr = a, .value = dp_u256_of(1)}, {.addr = b}};
 		dp_mem_fail_after(n);
-		dp_code code = dp_originals_new(&o, &fault);
+		dp_code code = dp_originals_new(&o, DP_ALIKE_MIN_ANYWHERE, &fault);
 		if (code == DP_OK) code = dp_originals_add(o, &a, 0, &fault);
 		if (code == DP_OK) code = dp_originals_finish(o, &fault);
 		if (code == DP_OK) code = dp_poisoning_mark(list, 2, &fault);
@@ -376,7 +376,7 @@ static void decoys_are_found_among_the_originals_of_the_case(void **state)
 	dp_originals *o;
 	dp_lookalike_hit hit;
 	uint32_t decoys = 0, found = 0, alike = 0;
-	assert_int_equal(dp_originals_new(&o, &fault), DP_OK);
+	assert_int_equal(dp_originals_new(&o, DP_ALIKE_MIN_ANYWHERE, &fault), DP_OK);
 	for (uint32_t i = 0; i < row_count; i++)
 		if (!rows[i].is_decoy)
 			assert_int_equal(dp_originals_add(o, &rows[i].to, i, &fault), DP_OK);
