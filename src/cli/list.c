@@ -5,11 +5,23 @@
 #include "chain/asset.h"
 #include "cli/cli.h"
 #include "cli/ledger_source.h"
+#include "shape/coinjoin.h"
 #include "source/source.h"
+#include "tag/tag.h"
+#include "tag/taxonomy.h"
 #include "taint/policy.h"
 
-static const char usage[] = "Usage: dyepack list sources|policies|chains|assets\n\n"
-                            "Prints what this build knows, one to a line.\n";
+static const char usage[] =
+    "Usage: dyepack list TOPIC\n\n"
+    "Prints what this build knows, one to a line. Topics:\n"
+    "  sources     where blocks can come from, and what each can do\n"
+    "  policies    how stolen money is told apart\n"
+    "  chains      the ledgers that can be followed\n"
+    "  assets      coins and genuine tokens\n"
+    "  lists       kinds of tag files that can be read\n"
+    "  categories  kinds of places: where following ends, and what screening makes of it\n"
+    "  networks    the names by which tag files call ledgers\n"
+    "  coinjoins   the rules that recognise CoinJoins\n";
 
 enum { WIDTH = 92, INDENT = 13 };
 
@@ -76,18 +88,60 @@ static void list_assets(void)
 	}
 }
 
+static void list_tag_files(void)
+{
+	for (uint32_t i = 0; i < dp_tag_reader_count(); i++)
+		(void)printf("%-14s %s\n", dp_tag_reader_at(i)->name, dp_tag_reader_at(i)->summary);
+}
+
+static void list_categories(void)
+{
+	static const char *const stops[] = {
+	    [DP_FOLLOW] = "", [DP_STOP_SERVICE] = "ends a trace", [DP_STOP_MIXER] = "ends a trace"};
+	for (uint16_t i = 1; i <= dp_concept_count(); i++) {
+		const dp_concept *c = dp_concept_at(i);
+		const char *risk =
+		    c->risk == DP_CLASS_NONE ? "" : dp_risk_class_name((dp_risk_class)c->risk);
+		int n = printf("%-26s %-12s", c->name, stops[c->stop]);
+		if (risk[0] != 0) n += printf("  %-10s", risk);
+		if (c->parent[0] != 0)
+			(void)printf("%*sa kind of %s", n < 53 ? 53 - n : 2, "", c->parent);
+		(void)putchar('\n');
+	}
+}
+
+static void list_networks(void)
+{
+	for (uint16_t i = 1; i <= dp_network_count(); i++) {
+		const dp_network *n = dp_network_at(i);
+		(void)printf("%-10s %-14s %s\n", n->name, n->chain != NULL ? n->chain->name : "",
+		             n->aliases);
+	}
+}
+
+static void list_coinjoins(void)
+{
+	for (uint32_t i = 0; i < DP_CJR_COUNT; i++)
+		(void)printf("%s\n", dp_coinjoin_rule_name((dp_coinjoin_rule)i));
+}
+
 int dp_cmd_list(int argc, char **argv)
 {
 	static const dp_option options[] = {{NULL, NULL, NULL, NULL, NULL}};
-	static const char *const topics[] = {"sources", "policies", "chains", "assets", NULL};
-	static void (*const print[])(void) = {list_sources, list_policies, list_chains,
-	                                      list_assets};
+	static const char *const topics[] = {"sources",  "policies",  "chains",
+	                                     "assets",   "lists",     "categories",
+	                                     "networks", "coinjoins", NULL};
+	static void (*const print[])(void) = {list_sources,  list_policies,  list_chains,
+	                                      list_assets,   list_tag_files, list_categories,
+	                                      list_networks, list_coinjoins};
 	int count;
 	bool help;
 	if (!dp_cli_options(argc, argv, options, usage, &count, &help)) return DP_EXIT_MISUSE;
 	if (help) return DP_EXIT_DONE;
 	if (count != 1)
-		return dp_cli_misuse("list", "name one of sources, policies, chains, assets");
+		return dp_cli_misuse("list",
+		                     "name one of sources, policies, chains, assets, lists, "
+		                     "categories, networks, coinjoins");
 	for (int i = 0; topics[i] != NULL; i++)
 		if (strcmp(argv[1], topics[i]) == 0) {
 			print[i]();
