@@ -138,9 +138,11 @@ static dp_code check_version(dp_casebook *cb, bool create, dp_fault *fault)
 	(void)sqlite3_finalize(stmt);
 	if (code != DP_OK) return code;
 	if (version != DP_CASEBOOK_VERSION)
-		return dp_fail(fault, DP_BAD_BYTES,
-		               "the casebook has format %d, this dyepack reads format %d", version,
-		               DP_CASEBOOK_VERSION);
+		return dp_fail(
+		    fault, DP_BAD_BYTES,
+		    "the casebook has format %d, this dyepack reads format %d: trace into a "
+		    "new one",
+		    version, DP_CASEBOOK_VERSION);
 	return DP_OK;
 }
 
@@ -471,10 +473,11 @@ static dp_code load_run(dp_casebook *cb, dp_engine *e, dp_fault *fault)
 	return code;
 }
 
-static dp_code begin_tags(dp_casebook *cb, const dp_engine *e, const dp_chain *chain, bool resumed,
-                          dp_fault *fault)
+static dp_code begin_tags(dp_casebook *cb, const dp_engine *e, uint32_t case_count,
+                          const dp_chain *chain, bool resumed, dp_fault *fault)
 {
-	if (resumed) DP_TRY(dp_service_check(cb->db, cb->run, cb->tags, chain, fault));
+	if (resumed)
+		DP_TRY(dp_service_check(cb->db, cb->run, cb->tags, e, case_count, chain, fault));
 	uint64_t height = dp_engine_blocks(e) > 0 ? dp_engine_height(e) : 0;
 	return dp_service_tagset(cb->db, cb->run, cb->tags, height, fault);
 }
@@ -495,7 +498,8 @@ dp_code dp_casebook_begin(dp_casebook *cb, dp_engine *e, const dp_engine_options
 	cb->tags = options->tags;
 	cb->network = cb->tags != NULL ? dp_network_of(options->chain) : NULL;
 	*ret_resumed = found;
-	return options->undo_only ? DP_OK : begin_tags(cb, e, options->chain, found, fault);
+	return options->undo_only ? DP_OK
+	                          : begin_tags(cb, e, case_count, options->chain, found, fault);
 }
 
 //- recording -------------------------------------------------------------------------------------
@@ -830,6 +834,8 @@ dp_code dp_casebook_forget(dp_casebook *cb, const dp_engine *e, dp_fault *fault)
 	    "delete from flow where run=?1 and height>?2",
 	    "delete from note where run=?1 and height>?2",
 	    "delete from service where run=?1 and since_height>?2",
+	    // With which tags the blocks behind this one are followed is told when they are.
+	    "delete from tagset where run=?1 and height>max(?2,0)",
 	    "delete from journal where run=?1 and height>?2",
 	};
 	int64_t height = dp_engine_blocks(e) > 0 ? (int64_t)dp_engine_height(e) : -1;

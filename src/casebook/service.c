@@ -1,6 +1,7 @@
 // See service.h.
 #include "casebook/service.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -49,24 +50,43 @@ static dp_code changed(const struct said *then, const char *label_now, bool has_
 	               then->address, then->stop == DP_FOLLOW ? "no service" : label, label_now);
 }
 
-static dp_code compare(const struct said *then, const dp_tags *tags, const dp_chain *chain,
-                       dp_fault *fault)
+// With what today's answers are compared.
+struct now {
+	const dp_tags *tags;
+	const dp_engine *engine;
+	uint32_t case_count;
+	const dp_chain *chain;
+};
+
+// Does a case say where money sent there goes? Then no tag matters.
+static bool is_listed(const struct now *w, const dp_addr *addr)
 {
+	for (uint32_t i = 0; i < w->case_count; i++) {
+		const dp_case *c = dp_engine_case(w->engine, i);
+		for (uint32_t j = 0; j < c->stop_count; j++)
+			if (dp_addr_eq(&c->stop[j].addr, addr)) return true;
+	}
+	return false;
+}
+
+static dp_code compare(const struct said *then, const struct now *w, dp_fault *fault)
+{
+	const dp_tags *tags = w->tags;
 	dp_addr addr;
 	dp_tag_stop now = {.stop = DP_FOLLOW};
 	// Scripts without an address form have no tags either.
-	if (dp_addr_parse(&addr, then->address, strlen(then->address), chain, NULL) != DP_OK)
+	if (dp_addr_parse(&addr, then->address, strlen(then->address), w->chain, NULL) != DP_OK)
 		return DP_OK;
-	bool is_now = tags != NULL && dp_tags_stop(tags, &now, &addr, dp_network_of(chain));
+	bool is_now = tags != NULL && dp_tags_stop(tags, &now, &addr, dp_network_of(w->chain));
 	const char *label = is_now ? dp_tags_text(tags, now.tag->label) : NULL;
 	bool same_name = then->label == NULL || (label != NULL && strcmp(then->label, label) == 0);
-	if (then->stop == now.stop && same_name) return DP_OK;
+	if ((then->stop == now.stop && same_name) || is_listed(w, &addr)) return DP_OK;
 	return changed(then, label, tags != NULL, fault);
 }
 
 // Rows of address, stop and (services only) label.
 static dp_code compare_all(sqlite3 *db, const char *sql, bool has_label, int64_t run,
-                           const dp_tags *tags, const dp_chain *chain, dp_fault *fault)
+                           const struct now *w, dp_fault *fault)
 {
 	sqlite3_stmt *s;
 	DP_TRY(dp_sql_prepare(db, &s, sql, fault));
@@ -76,25 +96,36 @@ static dp_code compare_all(sqlite3 *db, const char *sql, bool has_label, int64_t
 		struct said then = {.address = dp_sql_get_text(s, 0),
 		                    .stop = sqlite3_column_int(s, 1),
 		                    .label = has_label ? dp_sql_get_text(s, 2) : NULL};
-		code = compare(&then, tags, chain, fault);
+		code = compare(&then, w, fault);
 		if (code != DP_OK) break;
 	}
 	(void)sqlite3_finalize(s);
 	return code == DP_END ? DP_OK : code;
 }
 
-dp_code dp_service_check(sqlite3 *db, int64_t run, const dp_tags *tags, const dp_chain *chain,
-                         dp_fault *fault)
+dp_code dp_service_check(sqlite3 *db, int64_t run, const dp_tags *tags, const dp_engine *e,
+                         uint32_t case_count, const dp_chain *chain, dp_fault *fault)
 {
 	DP_CHECK(db != NULL && chain != NULL);
+	DP_CHECK(e != NULL);
+	struct now w = {tags, e, case_count, chain};
+	char dust[160];
 	DP_TRY(compare_all(db,
 	                   "select address, stop, label from service where run=? order by address",
-	                   true, run, tags, chain, fault));
+	                   true, run, &w, fault));
 	// Without tags now, nobody can have become a service: only those that were one are asked.
-	const char *sql = tags != NULL
-	                      ? "select address, tag_stop from holder where run=?"
-	                      : "select address, tag_stop from holder where run=? and tag_stop>0";
-	return compare_all(db, sql, false, run, tags, chain, fault);
+	if (tags == NULL)
+		return compare_all(
+		    db, "select address, tag_stop from holder where run=? and tag_stop>0", false,
+		    run, &w, fault);
+	DP_TRY(compare_all(db, "select address, tag_stop from holder where run=?", false, run, &w,
+	                   fault));
+	// What was dust where no tag was would have arrived at a service.
+	(void)snprintf(dust, sizeof dust,
+	               "select distinct address, %d from flow where run=? and dst=%lld and "
+	               "address is not null",
+	               DP_FOLLOW, (long long)dp_party_of_bucket(DP_BUCKET_DUST));
+	return compare_all(db, dust, false, run, &w, fault);
 }
 
 dp_code dp_service_tagset(sqlite3 *db, int64_t run, const dp_tags *tags, uint64_t height,

@@ -10,8 +10,8 @@
 #include "shape/coinjoin.h"
 
 enum {
-	DP_WHO_STEPS_MAX = 32,       // of funders
-	DP_WHO_SHOWN_MAX = 20,       // look-alikes, and inputs of a funding transaction
+	DP_WHO_STEPS_MAX = 32, // of funders
+	DP_WHO_SHOWN_MAX = 20, // look-alikes, and inputs of a funding transaction
 	DP_WHO_CHAINS_MAX = 32,
 };
 
@@ -70,7 +70,7 @@ typedef struct dp_finding {
 	uint32_t funder_count, funder_more;
 	dp_who_payment payment[DP_OFFRAMP_MAX];
 	uint32_t payment_count;
-	dp_u256 paid_all; // to anybody but those who signed
+	dp_u256 paid_all;   // to anybody but those who signed
 	uint64_t coinjoins; // left out
 	bool payments_cut;
 } dp_finding;

@@ -18,7 +18,7 @@
 struct listing {
 	dp_who *w;
 	FILE *file; // of the TagPack; NULL: none
-	uint64_t count;
+	uint64_t count, written;
 };
 
 static void put_quoted(FILE *file, const char *text)
@@ -156,7 +156,12 @@ static dp_code list_deposit(void *context, const dp_deposit *d, dp_fault *fault)
 	struct listing *list = context;
 	(void)fault;
 	list->count++;
-	if (list->file != NULL) put_tag(list->file, list->w, d);
+	// Following ends at tags: who pays others, too, must not become one, or a thief would hide
+	// what he moves on behind one payment to an exchange.
+	if (list->file != NULL && d->is_exclusive && !d->is_cut) {
+		put_tag(list->file, list->w, d);
+		list->written++;
+	}
 	if (list->w->format == DP_FORMAT_JSON)
 		print_json(list->w, d);
 	else
@@ -199,9 +204,11 @@ dp_code dp_who_deposits(dp_who *w, const char *export_path, dp_fault *fault)
 	failed = fclose(list.file) != 0 || failed;
 	if (code == DP_OK && failed)
 		code = dp_fail(fault, DP_IO, "cannot write %s: %s", path, strerror(errno));
-	if (code == DP_OK && list.count == 0)
+	if (code == DP_OK && list.written == 0)
 		code = dp_fail(fault, DP_NOT_FOUND,
-		               "no deposit addresses are inferred: %s is not written", export_path);
+		               "no deposit addresses are inferred that send to nobody else: %s is "
+		               "not written",
+		               export_path);
 	if (code == DP_OK && rename(path, export_path) != 0)
 		code = dp_fail(fault, DP_IO, "cannot write %s: %s", export_path, strerror(errno));
 	if (code != DP_OK) (void)unlink(path);

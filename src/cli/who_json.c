@@ -162,6 +162,14 @@ static void put_deposit(dp_who *w, const dp_finding *f)
 	dp_json_object_end(o);
 }
 
+// Is it inferred that this is a service: by the tag that makes it one?
+static bool is_inferred(const dp_who *w, const dp_addr *addr)
+{
+	dp_tag_stop stop;
+	return dp_tags_stop(w->tags, &stop, addr, dp_network_of(w->chain)) &&
+	       (stop.tag->flags & DP_TAGF_INFERRED) != 0;
+}
+
 static void put_offramps(dp_who *w, const dp_finding *f)
 {
 	dp_json_out *o = &w->json;
@@ -173,7 +181,8 @@ static void put_offramps(dp_who *w, const dp_finding *f)
 		put_addr(w, "service", &p->service);
 		put_text(o, "label", dp_who_label(w, &p->service));
 		put_addr(w, "deposit_address", &p->deposit);
-		put_flag(o, "inferred", p->deposit.kind != DP_ADDR_NONE);
+		put_flag(o, "inferred",
+		         p->deposit.kind != DP_ADDR_NONE || is_inferred(w, &p->service));
 		put_asset(w, p->asset);
 		dp_cli_json_u256(o, "amount", p->amount);
 		dp_cli_json_u256(o, "of", p->sent);
@@ -187,6 +196,7 @@ static void put_offramps(dp_who *w, const dp_finding *f)
 		dp_json_object(o);
 		put_addr(w, "service", &p->service);
 		put_text(o, "label", dp_who_label(w, &p->service));
+		put_flag(o, "inferred", is_inferred(w, &p->service));
 		put_asset(w, dp_asset_native(w->chain));
 		dp_cli_json_u256(o, "amount", p->amount);
 		dp_cli_json_u256(o, "of", f->paid_all);

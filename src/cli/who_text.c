@@ -111,9 +111,10 @@ static void activity_text(const dp_who *w, const dp_finding *f)
 		if (o->activity.txs == 0) continue;
 		dp_time_format(first, o->activity.time_first);
 		dp_time_format(last, o->activity.time_last);
-		line(&heading, "on %s: %s, %llu transactions, %s to %s", o->chain->name,
+		line(&heading, "on %s: %s, %llu transaction%s, %s to %s", o->chain->name,
 		     o->activity.is_account ? "an account of the same key" : "kind not known",
-		     (unsigned long long)o->activity.txs, first, last);
+		     (unsigned long long)o->activity.txs, o->activity.txs == 1 ? "" : "s", first,
+		     last);
 	}
 }
 

@@ -79,6 +79,8 @@ static uint32_t find_stop(const dp_back_work *w, const dp_addr *addr)
 {
 	const dp_stop *stop = w->options.stop;
 	uint32_t low = 0, high = w->options.stop_count;
+	dp_addr shown;
+	addr = dp_stop_as_listed(&shown, addr);
 	while (low < high) {
 		uint32_t middle = low + (high - low) / 2;
 		if (memcmp(&stop[w->stop[middle]].addr, addr, sizeof *addr) < 0)
@@ -90,8 +92,8 @@ static uint32_t find_stop(const dp_back_work *w, const dp_addr *addr)
 		return stop[w->stop[low]].bucket == DP_BUCKET_HELD ? DP_BACKWARD_NO_INDEX
 		                                                   : w->stop[low];
 	dp_bucket bucket;
-	if (w->options.tags != NULL && dp_stop_tagged(&bucket, w->options.tags, w->network,
-	                                              w->options.stops_at_risk, addr))
+	if (w->options.tags != NULL &&
+	    dp_stop_tagged(&bucket, w->options.tags, w->network, w->options.stops_at_risk, addr))
 		return DP_BACKWARD_TAGGED;
 	return DP_BACKWARD_NO_INDEX;
 }

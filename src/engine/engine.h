@@ -116,6 +116,10 @@ typedef struct dp_event {
 bool dp_stop_tagged(dp_bucket *ret_bucket, const dp_tags *tags, const dp_network *network,
                     bool any_risk, const dp_addr *addr);
 
+// An address as case files can write it: a bare key is shown as its P2PKH address. `scratch` may be
+// what is returned.
+const dp_addr *dp_stop_as_listed(dp_addr *scratch, const dp_addr *addr);
+
 // Where taint that arrives at a place of this kind is booked.
 static inline dp_bucket dp_bucket_of_stop(dp_concept_stop stop)
 {

@@ -1,4 +1,5 @@
 // Where taint stops: the places that the cases list, and those that somebody's tags call a service.
+// Both name a bare key (P2PK) by the P2PKH address that explorers show it as.
 //
 // What a case says of an address comes before what a tag says, for it is about this theft, and its
 // author has seen both. The places of cases are few and stand in a sorted array; tags are asked
@@ -62,6 +63,14 @@ dp_code dp_stops_make(dp_engine *e, dp_fault *fault)
 	return join_stops(e, fault);
 }
 
+const dp_addr *dp_stop_as_listed(dp_addr *scratch, const dp_addr *addr)
+{
+	if (addr->kind != DP_ADDR_P2PK) return addr;
+	*scratch = *addr;
+	scratch->kind = DP_ADDR_P2PKH;
+	return scratch;
+}
+
 //- asking ----------------------------------------------------------------------------------------
 
 bool dp_stop_tagged(dp_bucket *ret_bucket, const dp_tags *tags, const dp_network *network,
@@ -76,9 +85,12 @@ bool dp_stop_tagged(dp_bucket *ret_bucket, const dp_tags *tags, const dp_network
 	uint32_t count;
 	const dp_tag_record *tag = dp_tags_find(tags, addr, &count);
 	for (uint32_t i = 0; i < count; i++) {
-		if (tag[i].risk == DP_CLASS_NONE ||
-		    dp_tags_match(&tag[i], network) != DP_MATCH_EXACT)
-			continue;
+		if (tag[i].risk == DP_CLASS_NONE) continue;
+		// Who is a thief on one chain is one with the same key on the next; that a service
+		// has its purses there too is only likely.
+		dp_tag_match needed =
+		    tag[i].risk >= DP_CLASS_DARK ? DP_MATCH_SAME_KEY : DP_MATCH_EXACT;
+		if (dp_tags_match(&tag[i], network) < needed) continue;
 		*ret_bucket = DP_BUCKET_SERVICE;
 		return true;
 	}
@@ -94,8 +106,11 @@ dp_bucket dp_stop_find(const dp_engine *e, uint32_t *ret_stop, const dp_addr *ad
 {
 	_Static_assert(offsetof(dp_stop_state, addr) == 0, "compared by its first member");
 	const dp_stop_state *stop = NULL;
-	if (e->stop_count > 0)
+	dp_addr shown;
+	if (e->stop_count > 0) {
+		addr = dp_stop_as_listed(&shown, addr);
 		stop = bsearch(addr, e->stop, e->stop_count, sizeof *e->stop, by_addr_alone);
+	}
 	if (stop != NULL) {
 		if (stop->bucket != DP_BUCKET_HELD) *ret_stop = stop->index;
 		return (dp_bucket)stop->bucket;

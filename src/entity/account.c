@@ -184,12 +184,15 @@ static int by_other(const void *a, const void *b)
 }
 
 // A sum in whole units of its asset, to eighteen decimals: what dust and real money differ in is
-// orders of magnitude, so that assets may be compared so without prices.
+// orders of magnitude, so that coins may be compared so without prices. Not so the tokens that
+// nobody pays with: of some a million are worth a meal, so that a poisoner would outdo a real
+// counterparty for a cent. They count a thousand millionth.
 static dp_u256 scaled(dp_u256 sum, dp_asset asset)
 {
 	if (asset.v == 0) return DP_U256_ZERO;
 	static const uint64_t ten = 10;
-	uint32_t decimals = dp_asset_info_of(asset)->decimals;
+	const dp_asset_info *info = dp_asset_info_of(asset);
+	uint32_t decimals = info->decimals + (info->class == DP_ASSET_TOKEN ? 9 : 0);
 	for (; decimals < 18; decimals++)
 		if (dp_u256_mul_over(&sum, sum, dp_u256_of(ten)))
 			return (dp_u256){{UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX}};
@@ -197,9 +200,25 @@ static dp_u256 scaled(dp_u256 sum, dp_asset asset)
 	return sum;
 }
 
+// Whom somebody else's tag calls a service imitates nobody, whatever was paid to whom: else a thief
+// would hide his exchange behind a richer look-alike of his own.
+static void exempt_services(dp_counterparty *list, uint32_t count, bool is_marked,
+                            const dp_account_options *options, const dp_chain *chain)
+{
+	static const dp_u256 most = {{UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX}};
+	for (uint32_t i = 0; i < count; i++) {
+		if (!dp_account_is_service(options, chain, &list[i].addr)) continue;
+		if (is_marked)
+			list[i].original = UINT32_MAX;
+		else
+			list[i].value = most;
+	}
+}
+
 // Counterparties in order of their bytes, marked; *ret_of_flow: the counterparty of each flow.
-static dp_code counterparties(const dp_view *v, dp_counterparty **ret_list, uint32_t *ret_count,
-                              uint32_t **ret_of_flow, dp_fault *fault)
+static dp_code counterparties(const dp_view *v, const dp_account_options *options,
+                              const dp_chain *chain, dp_counterparty **ret_list,
+                              uint32_t *ret_count, uint32_t **ret_of_flow, dp_fault *fault)
 {
 	const dp_flow **sorted = dp_alloc((v->count + 1) * sizeof *sorted);
 	dp_counterparty *list = dp_alloc((v->count + 1) * sizeof *list);
@@ -227,7 +246,9 @@ static dp_code counterparties(const dp_view *v, dp_counterparty **ret_list, uint
 		if (no < party->first) party->first = no;
 		of_flow[no] = count - 1;
 	}
+	exempt_services(list, count, false, options, chain);
 	code = dp_poisoning_mark(list, count, fault);
+	exempt_services(list, count, true, options, chain);
 out:
 	dp_free(sorted);
 	if (code != DP_OK) {
@@ -241,15 +262,17 @@ out:
 	return DP_OK;
 }
 
-dp_code dp_view_drop_lookalikes(dp_view *v, dp_fault *fault)
+dp_code dp_view_drop_lookalikes(dp_view *v, const dp_account_options *options,
+                                const dp_chain *chain, dp_fault *fault)
 {
 	dp_counterparty *list;
 	uint32_t count, *of_flow;
-	DP_CHECK(v != NULL);
-	DP_TRY(counterparties(v, &list, &count, &of_flow, fault));
+	DP_CHECK(v != NULL && options != NULL);
+	DP_TRY(counterparties(v, options, chain, &list, &count, &of_flow, fault));
 	uint64_t kept = 0;
 	for (uint64_t i = 0; i < v->count; i++)
-		if (list[of_flow[i]].original == UINT32_MAX) v->flow[kept++] = v->flow[i];
+		if (v->flow[i].is_out || list[of_flow[i]].original == UINT32_MAX)
+			v->flow[kept++] = v->flow[i];
 	DP_CHECK(kept <= v->count);
 	v->count = kept;
 	dp_free(list);
@@ -267,7 +290,8 @@ dp_code dp_account_imitations(dp_ledger *l, const dp_addr *addr, const dp_accoun
 	uint32_t count, *of_flow;
 	DP_CHECK(options != NULL && visit != NULL);
 	DP_TRY(dp_view_make(&v, l, addr, options->history_max, true, fault));
-	dp_code code = counterparties(&v, &list, &count, &of_flow, fault);
+	dp_code code =
+	    counterparties(&v, options, dp_ledger_chain(l), &list, &count, &of_flow, fault);
 	if (code != DP_OK) {
 		dp_view_done(&v);
 		return code;

@@ -24,7 +24,7 @@ typedef struct dp_approval {
 } dp_approval;
 
 // Look-alikes and noise are left out of everything here: a movement of no genuine asset, a transfer
-// of zero, and a counterparty that only imitates another one (shape/poisoning.h).
+// of zero, and what came from a counterparty that only imitates another one (shape/poisoning.h).
 typedef struct dp_account_options {
 	const dp_tags *tags;            // who is an exchange; may be NULL
 	dp_u256 deposit_slack;          // native: what may stay behind of a deposit (0.01 coins)
@@ -58,9 +58,9 @@ typedef struct dp_activity {
 	uint64_t height_first, height_last;
 	int64_t time_first, time_last;
 	uint8_t txid_first[32], txid_last[32];
-	bool is_account;     // has paid a fee (where the source has no fees: sent a transaction)
+	bool is_account; // has paid a fee (where the source has no fees: sent a transaction)
 	uint8_t txid_account[32]; // the one that shows it
-	bool is_cut;         // not all of its transactions were looked at for that
+	bool is_cut;              // not all of its transactions were looked at for that
 } dp_activity;
 DP_MUST dp_code dp_account_activity(dp_ledger *l, dp_activity *ret_activity, const dp_addr *addr,
                                     const dp_account_options *options, dp_fault *fault);
@@ -117,13 +117,12 @@ DP_MUST dp_code dp_account_offramps(dp_ledger *l, dp_offramp ret_offramps[DP_OFF
 typedef struct dp_imitation {
 	dp_addr addr, original;
 	uint32_t leading, trailing; // hex digits they share
-	bool is_worthless; // nothing genuine ever went between it and the address
+	bool is_worthless;          // nothing genuine ever went between it and the address
 	dp_evidence first; // its first movement; asset 0: of no genuine asset, or of nothing
 } dp_imitation;
 DP_MUST dp_code dp_account_imitations(dp_ledger *l, const dp_addr *addr,
                                       const dp_account_options *options,
-                                      dp_code (*visit)(void *context,
-                                                       const dp_imitation *imitation,
+                                      dp_code (*visit)(void *context, const dp_imitation *imitation,
                                                        dp_fault *fault),
                                       void *context, dp_fault *fault);
 
@@ -134,7 +133,8 @@ DP_MUST dp_code dp_account_imitations(dp_ledger *l, const dp_addr *addr,
 //                       each other one. Exchanges and other services are no senders
 //   airdrop             both got the same in an airdrop and sent exactly that on to one account.
 //                       Only of listed tokens that nobody pays with (no coins, no stable ones)
-//   self-authorisation  one let the other take its tokens, and both are accounts
+//   self-authorisation  one let the other take its tokens in a transaction of this ledger that it
+//                       signed, and both are accounts
 //
 // What several have in common may be a third one's: a payment processor's deposit address, a
 // broker.

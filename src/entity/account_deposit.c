@@ -239,7 +239,7 @@ static dp_code study(dp_study *s, bool *ret_is, dp_ledger *l, dp_wallets *wallet
 	if (options->tags == NULL || dp_account_is_service(options, chain, addr)) return DP_OK;
 	DP_TRY(dp_view_make(&s->view, l, addr, txs_max, false, fault));
 	if (!s->view.is_account || s->view.is_miner) return DP_OK;
-	DP_TRY(dp_view_drop_lookalikes(&s->view, fault));
+	DP_TRY(dp_view_drop_lookalikes(&s->view, options, chain, fault));
 	DP_TRY(find_pairs(s, l, wallets, options, fault));
 	if (s->pair_count == 0) return DP_OK;
 	DP_TRY(choose_exchange(s, fault));

@@ -2,7 +2,9 @@
 //
 // Outflows are summed by asset and receiver. A receiver is a service when tags say so, or when it
 // behaves as a deposit address of one: that costs reading its history, so the receivers of the
-// greatest sums are asked first, RECEIVERS_MAX of them, and only the beginning of each history.
+// greatest sums are asked first, RECEIVERS_MAX of them, and only the beginning of each history. The
+// greatest of each asset come before the second of any: dust of one asset to a thousand strangers
+// must not hide where the others went.
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,8 +19,9 @@ enum {
 
 struct sum {
 	const dp_flow *first, *largest;
-	dp_u256 amount;
+	dp_u256 amount, sent; // to it; of the asset in all
 	uint64_t transfers;
+	uint64_t rank; // among the sums of its asset
 };
 
 static int by_asset_and_receiver(const void *a, const void *b)
@@ -37,6 +40,24 @@ static int by_asset_and_sum(const void *a, const void *b)
 		return x->first->e.asset.v < y->first->e.asset.v ? -1 : 1;
 	int c = dp_u256_cmp(y->amount, x->amount);
 	return c != 0 ? c : x->first < y->first ? -1 : x->first > y->first;
+}
+
+static int by_rank(const void *a, const void *b)
+{
+	const struct sum *x = a, *y = b;
+	if (x->rank != y->rank) return x->rank < y->rank ? -1 : 1;
+	return (x->first->e.asset.v > y->first->e.asset.v) -
+	       (x->first->e.asset.v < y->first->e.asset.v);
+}
+
+static int by_asset_and_amount(const void *a, const void *b)
+{
+	const dp_offramp *x = a, *y = b;
+	if (x->asset.v != y->asset.v) return x->asset.v < y->asset.v ? -1 : 1;
+	int c = dp_u256_cmp(y->amount, x->amount);
+	if (c != 0) return c;
+	if (x->first.tx_no != y->first.tx_no) return x->first.tx_no < y->first.tx_no ? -1 : 1;
+	return (x->first.mv_no > y->first.mv_no) - (x->first.mv_no < y->first.mv_no);
 }
 
 static dp_code too_much(dp_fault *fault)
@@ -116,27 +137,43 @@ static dp_code find_service(struct search *w, const struct sum *s, bool *ret_is,
 	return DP_OK;
 }
 
-static dp_code find_services(struct search *w, const struct sum *sum, uint64_t count,
+// Sums come by asset, the greatest first, and leave by rank.
+static dp_code rank_sums(struct sum *sum, uint64_t count, dp_fault *fault)
+{
+	for (uint64_t i = 0, first = 0, end; i < count; first = i) {
+		dp_u256 sent = DP_U256_ZERO;
+		for (end = first; end < count; end++) {
+			if (sum[end].first->e.asset.v != sum[first].first->e.asset.v) break;
+			if (dp_u256_add_over(&sent, sent, sum[end].amount)) return too_much(fault);
+		}
+		for (; i < end; i++) {
+			sum[i].sent = sent;
+			sum[i].rank = i - first;
+		}
+	}
+	if (count > 0) qsort(sum, count, sizeof *sum, by_rank);
+	return DP_OK;
+}
+
+static dp_code find_services(struct search *w, struct sum *sum, uint64_t count,
                              dp_offramp ret_offramps[DP_OFFRAMP_MAX], uint32_t *ret_count,
                              dp_fault *fault)
 {
 	uint32_t found = 0;
-	for (uint64_t i = 0, first = 0; i < count; i++) {
+	DP_TRY(rank_sums(sum, count, fault));
+	for (uint64_t i = 0; i < count; i++) {
 		bool is;
 		dp_offramp o;
-		if (sum[i].first->e.asset.v != sum[first].first->e.asset.v) first = i;
 		DP_TRY(find_service(w, &sum[i], &is, &o, fault));
 		if (!is) continue;
 		if (found == DP_OFFRAMP_MAX) {
 			w->is_cut = true;
 			break;
 		}
-		o.sent = DP_U256_ZERO;
-		for (uint64_t j = first; j < count && sum[j].first->e.asset.v == o.asset.v; j++)
-			if (dp_u256_add_over(&o.sent, o.sent, sum[j].amount))
-				return too_much(fault);
+		o.sent = sum[i].sent;
 		ret_offramps[found++] = o;
 	}
+	if (found > 0) qsort(ret_offramps, found, sizeof *ret_offramps, by_asset_and_amount);
 	*ret_count = found;
 	return DP_OK;
 }
@@ -152,7 +189,7 @@ dp_code dp_account_offramps(dp_ledger *l, dp_offramp ret_offramps[DP_OFFRAMP_MAX
 	DP_CHECK(ret_count != NULL && ret_is_cut != NULL);
 	DP_TRY(dp_view_make(&v, l, addr, options->history_max, false, fault));
 	w.is_cut = v.is_cut;
-	dp_code code = dp_view_drop_lookalikes(&v, fault);
+	dp_code code = dp_view_drop_lookalikes(&v, options, dp_ledger_chain(l), fault);
 	struct sum *sum = NULL;
 	if (code == DP_OK) {
 		sum = dp_alloc((v.count + 1) * sizeof *sum);

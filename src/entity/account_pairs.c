@@ -4,7 +4,7 @@
 // An account that several send to one deposit address from belongs to the one customer whose
 // address that is. Only senders count whose money was passed on, and only if they signed the
 // transaction themselves: a contract that pays is no customer, and a service that pays out to a
-// customer is none either.
+// customer is none either. An approval, too, counts only if its owner signed the transaction.
 #include <stdlib.h>
 #include <string.h>
 
@@ -94,41 +94,66 @@ static dp_code is_account(const struct pairing *p, bool *ret_is, const dp_addr *
 	return DP_OK;
 }
 
-static bool is_first_of_owner(const dp_approval *const *a, uint64_t i, uint64_t first)
+// Did the owner sign the transaction, and is it in the ledger? Any contract may claim an approval
+// in anybody's name, and would make one owner of two strangers: the log alone proves nothing.
+static dp_code is_proven(const struct pairing *p, bool *ret_is, uint64_t *ret_tx_no,
+                         const dp_approval *a, dp_fault *fault)
 {
-	return i == first || !dp_addr_eq(&a[i]->owner, &a[i - 1]->owner);
+	dp_ledger_totals totals;
+	dp_block_builder b = {0};
+	*ret_is = false;
+	dp_code code = dp_ledger_find_tx(p->l, ret_tx_no, a->txid, UINT64_MAX, fault);
+	if (code == DP_NOT_FOUND) return DP_OK;
+	DP_TRY(code);
+	dp_ledger_totals_get(p->l, &totals);
+	code = dp_account_read_tx(p->l, &b, *ret_tx_no, fault);
+	if (code == DP_OK) *ret_is = dp_account_signed(&b.block, &a->owner, totals.gaps);
+	dp_builder_done(&b);
+	return code;
 }
 
-// The approvals first..end-1 are all of one spender.
-static dp_code pair_spender(const struct pairing *p, const dp_approval *const *a, uint64_t first,
-                            uint64_t end, dp_fault *fault)
+// Visits the first proven approval of each owner, of `count` that are all of one spender: counts
+// them, at most `owners_max` + 1, and with `is_pairing` tells their pairs.
+static dp_code visit_owners(const struct pairing *p, const dp_approval *const *a, uint64_t count,
+                            bool is_pairing, uint64_t *ret_owners, dp_fault *fault)
 {
-	uint64_t owners = 0;
-	bool is;
-	for (uint64_t i = first; i < end; i++)
-		if (is_first_of_owner(a, i, first) && !dp_addr_eq(&a[i]->owner, &a[i]->spender))
-			owners++;
-	if (owners == 0 || owners > p->options->spender_owners_max) return DP_OK;
-	DP_TRY(is_account(p, &is, &a[first]->spender, fault));
-	for (uint64_t i = first; i < end && is; i++) {
+	const dp_chain *chain = dp_ledger_chain(p->l);
+	bool is_known = false;
+	uint64_t tx_no;
+	*ret_owners = 0;
+	for (uint64_t i = 0; i < count && *ret_owners <= p->options->spender_owners_max; i++) {
 		const dp_approval *it = a[i];
-		bool is_owner;
-		if (!is_first_of_owner(a, i, first) || dp_addr_eq(&it->owner, &it->spender))
-			continue;
-		DP_TRY(is_account(p, &is_owner, &it->owner, fault));
-		if (!is_owner) continue;
+		if (i == 0 || !dp_addr_eq(&it->owner, &a[i - 1]->owner)) is_known = false;
+		if (is_known || dp_addr_eq(&it->owner, &it->spender)) continue;
+		DP_TRY(is_proven(p, &is_known, &tx_no, it, fault));
+		if (!is_known) continue;
+		++*ret_owners;
+		if (!is_pairing || dp_account_is_service(p->options, chain, &it->owner)) continue;
 		dp_account_pair pair = {.a = it->owner,
 		                        .b = it->spender,
 		                        .heuristic = DP_H_AUTHORISATION,
 		                        .first = {.height = it->height,
 		                                  .from = it->owner,
 		                                  .to = it->spender,
-		                                  .tx_no = UINT64_MAX}};
+		                                  .tx_no = tx_no}};
 		memcpy(pair.first.txid, it->txid, sizeof it->txid);
 		pair.second = pair.first;
 		DP_TRY(p->visit(p->context, &pair, fault));
 	}
 	return DP_OK;
+}
+
+// Approvals that nobody signed make no spender a service either, or a thief would hide behind them.
+static dp_code pair_spender(const struct pairing *p, const dp_approval *const *a, uint64_t count,
+                            dp_fault *fault)
+{
+	uint64_t owners;
+	bool is;
+	DP_TRY(is_account(p, &is, &a[0]->spender, fault));
+	if (!is) return DP_OK;
+	DP_TRY(visit_owners(p, a, count, false, &owners, fault));
+	if (owners > p->options->spender_owners_max) return DP_OK;
+	return visit_owners(p, a, count, true, &owners, fault);
 }
 
 static dp_code pair_approvals(const struct pairing *p, dp_fault *fault)
@@ -144,7 +169,7 @@ static dp_code pair_approvals(const struct pairing *p, dp_fault *fault)
 	for (uint64_t first = 0, end; first < count && code == DP_OK; first = end) {
 		end = first + 1;
 		while (end < count && dp_addr_eq(&a[end]->spender, &a[first]->spender)) end++;
-		code = pair_spender(p, a, first, end, fault);
+		code = pair_spender(p, a + first, end - first, fault);
 	}
 	dp_free(a);
 	return code;

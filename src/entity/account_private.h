@@ -6,8 +6,8 @@
 #include "entity/account.h"
 
 enum {
-	DP_FLOWS_MAX = 1 << 20,          // transfers of one address that are kept
-	DP_PAIR_DISTANCE_MAX = 4096,     // transfers in that are looked at for one transfer out
+	DP_FLOWS_MAX = 1 << 20,      // transfers of one address that are kept
+	DP_PAIR_DISTANCE_MAX = 4096, // transfers in that are looked at for one transfer out
 	DP_ACCOUNT_ADDRESSES_MAX = 1 << 26
 };
 
@@ -27,11 +27,13 @@ typedef struct dp_view {
 } dp_view;
 
 // `with_noise`: also what is of no genuine asset or of nothing (amount 0 then).
-DP_MUST dp_code dp_view_make(dp_view *ret_view, dp_ledger *l, const dp_addr *addr,
-                             uint64_t txs_max, bool with_noise, dp_fault *fault);
+DP_MUST dp_code dp_view_make(dp_view *ret_view, dp_ledger *l, const dp_addr *addr, uint64_t txs_max,
+                             bool with_noise, dp_fault *fault);
 void dp_view_done(dp_view *v);
-// Leaves out the flows of counterparties that only imitate another one.
-DP_MUST dp_code dp_view_drop_lookalikes(dp_view *v, dp_fault *fault);
+// Leaves out what came in from counterparties that only imitate another one. What went out stays:
+// nobody can forge a genuine payment of another's, so it went where it went.
+DP_MUST dp_code dp_view_drop_lookalikes(dp_view *v, const dp_account_options *options,
+                                        const dp_chain *chain, dp_fault *fault);
 const dp_addr *dp_flow_other(const dp_flow *f);
 
 // One transaction, read: the movements of the builder's only transaction.

@@ -5,11 +5,12 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "chain/asset.h"
 #include "codec/csv.h"
 #include "codec/input.h"
 
-enum { OWNER = 0, SPENDER, TX, BLOCK, COLUMN_COUNT };
-static const char *const names[COLUMN_COUNT] = {"owner", "spender", "tx", "block"};
+enum { OWNER = 0, SPENDER, TX, BLOCK, CONTRACT, COLUMN_COUNT };
+static const char *const names[COLUMN_COUNT] = {"owner", "spender", "tx", "block", "contract"};
 
 struct table {
 	dp_csv csv;
@@ -31,7 +32,7 @@ static dp_code read_head(struct table *t, dp_fault *fault)
 		t->column[i] = -1;
 		for (uint32_t j = 0; j < t->csv.field_count; j++)
 			if (is_named(&t->csv.field[j], names[i])) t->column[i] = (int32_t)j;
-		if (t->column[i] < 0 && i != BLOCK)
+		if (t->column[i] < 0 && i != BLOCK && i != CONTRACT)
 			return dp_fail_at(fault, DP_BAD_BYTES, t->csv.line, 0,
 			                  "no column '%s': the head line names owner, spender, tx "
 			                  "and, if known, block",
@@ -53,9 +54,12 @@ static dp_code read_height(uint64_t *ret_height, const dp_csv_field *f)
 	return DP_OK;
 }
 
-static dp_code read_row(const struct table *t, dp_approval *ret_approval, dp_fault *fault)
+// *ret_counts: not of a token that is not listed.
+static dp_code read_row(const struct table *t, dp_approval *ret_approval, bool *ret_counts,
+                        dp_fault *fault)
 {
 	dp_approval a = {0};
+	dp_addr contract = {0};
 	const dp_csv_field *field[COLUMN_COUNT] = {0};
 	char text[DP_FAULT_TEXT_MAX];
 	dp_fault inner = {0};
@@ -78,8 +82,10 @@ static dp_code read_row(const struct table *t, dp_approval *ret_approval, dp_fau
 			code = dp_addr_parse(&a.spender, f->text, f->size, t->chain, &inner);
 		else if (at == TX)
 			code = dp_txid_parse(a.txid, f->text, f->size, t->chain, &inner);
-		else
+		else if (at == BLOCK)
 			code = read_height(&a.height, f);
+		else
+			code = dp_addr_parse(&contract, f->text, f->size, t->chain, &inner);
 	}
 	if (code != DP_OK) {
 		if (at - 1 == BLOCK) (void)dp_fail(&inner, code, "not a height");
@@ -87,6 +93,8 @@ static dp_code read_row(const struct table *t, dp_approval *ret_approval, dp_fau
 		return dp_fail_at(fault, code, t->csv.line, 0, "%s: %.300s", names[at - 1], text);
 	}
 	*ret_approval = a;
+	*ret_counts = field[CONTRACT] == NULL || contract.len != 20 ||
+	              dp_asset_by_contract(t->chain, contract.bytes).v != 0;
 	return DP_OK;
 }
 
@@ -95,10 +103,12 @@ static dp_code read_table(struct table *t, dp_approvals *a, dp_fault *fault)
 	DP_TRY(read_head(t, fault));
 	for (;;) {
 		dp_approval row;
+		bool counts;
 		dp_code code = dp_csv_next(&t->csv, fault);
 		if (code == DP_END) return DP_OK;
 		DP_TRY(code);
-		DP_TRY(read_row(t, &row, fault));
+		DP_TRY(read_row(t, &row, &counts, fault));
+		if (!counts) continue;
 		void *items = a->item;
 		DP_TRY(dp_grow(&items, &a->cap, sizeof *a->item, a->count + 1, DP_APPROVALS_MAX,
 		               fault));

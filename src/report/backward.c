@@ -29,12 +29,15 @@ static const dp_tag_record *tag_of(const dp_origin *o, const dp_backward_about *
 }
 
 // What a person called the address of a service; "" where nobody did.
-static const char *service_name(const dp_origin *o, const dp_backward_about *about)
+static const char *service_name(char out[DP_REPORT_LABEL_MAX], const dp_origin *o,
+                                const dp_backward_about *about)
 {
 	if (o->stop == DP_BACKWARD_NO_INDEX) return "";
 	if (o->stop == DP_BACKWARD_TAGGED) {
 		const dp_tag_record *tag = tag_of(o, about);
-		return tag != NULL ? dp_tags_text(about->tags, tag->label) : "";
+		if (tag == NULL) return "";
+		return dp_report_label(out, dp_tags_text(about->tags, tag->label),
+		                       (tag->flags & DP_TAGF_INFERRED) != 0);
 	}
 	DP_CHECK(o->stop < about->stop_count);
 	const char *name = about->stop[o->stop].name;
@@ -181,7 +184,8 @@ static void largest(dp_out *o, const dp_backward *b, const dp_backward_about *ab
 		const dp_origin *x = &b->origin[i];
 		char amount[DP_AMOUNT_TEXT_MAX], share[SHARE_TEXT_MAX], address[DP_ADDR_TEXT_MAX];
 		char tx[DP_TXID_TEXT_MAX], when[DP_TIME_TEXT_MAX];
-		const char *name = service_name(x, about);
+		char label[DP_REPORT_LABEL_MAX];
+		const char *name = service_name(label, x, about);
 		dp_out_printf(o, "  %22s %-6s %8s  %s%s%s %s\n",
 		              dp_amount_short(amount, x->units, b->asset, 8),
 		              dp_asset_symbol(b->asset), share_text(share, x->units, b->units),
@@ -308,13 +312,13 @@ static void origins(dp_json_out *o, const dp_backward *b, const dp_backward_abou
 	dp_json_array(o);
 	for (uint32_t i = 0; i < b->origin_count; i++) {
 		const dp_origin *x = &b->origin[i];
-		char address[DP_ADDR_TEXT_MAX], tx[DP_TXID_TEXT_MAX];
+		char address[DP_ADDR_TEXT_MAX], tx[DP_TXID_TEXT_MAX], label[DP_REPORT_LABEL_MAX];
 		bool is_one = x->tx_no != DP_BACKWARD_NO_TX;
 		dp_json_object(o);
 		key_text(o, "kind", dp_origin_name((dp_origin_kind)x->kind));
 		key_text(o, "address", address_text(address, &x->addr, b->chain));
 		if (x->kind == DP_ORIGIN_SERVICE) {
-			key_text(o, "service", service_name(x, about));
+			key_text(o, "service", service_name(label, x, about));
 			key_text(o, "by", service_by(x, about));
 		}
 		key_amount(o, "amount", x->units);
@@ -410,7 +414,7 @@ dp_code dp_report_backward_csv(const dp_backward *b, const dp_backward_about *ab
 	for (uint32_t i = 0; i < b->origin_count; i++) {
 		const dp_origin *x = &b->origin[i];
 		char address[DP_ADDR_TEXT_MAX], tx[DP_TXID_TEXT_MAX], amount[DP_U256_DEC_MAX];
-		char height[24] = "", when[DP_TIME_TEXT_MAX] = "";
+		char height[24] = "", when[DP_TIME_TEXT_MAX] = "", label[DP_REPORT_LABEL_MAX];
 		if (x->tx_no != DP_BACKWARD_NO_TX) {
 			(void)snprintf(height, sizeof height, "%llu",
 			               (unsigned long long)x->height);
@@ -418,7 +422,7 @@ dp_code dp_report_backward_csv(const dp_backward *b, const dp_backward_about *ab
 		}
 		field(&o, about->holder, false);
 		field(&o, dp_origin_name((dp_origin_kind)x->kind), false);
-		field(&o, service_name(x, about), false);
+		field(&o, service_name(label, x, about), false);
 		field(&o, address_text(address, &x->addr, b->chain), false);
 		field(&o, caip, false);
 		field(&o, dp_asset_symbol(b->asset), false);

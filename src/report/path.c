@@ -13,6 +13,7 @@
 #include "casebook/service.h"
 #include "casebook/sql.h"
 #include "report/path_share.h"
+#include "report/private.h"
 
 // Links and services are numbered through all cases of a run; the case files say what they are.
 struct claims {
@@ -337,12 +338,16 @@ static dp_code tagged_name(struct finder *f, const char **io_name, const char *a
                            dp_fault *fault)
 {
 	sqlite3_stmt *s;
-	DP_TRY(dp_sql_prepare(f->db, &s, "select label from service where run=? and address=?",
-	                      fault));
+	DP_TRY(dp_sql_prepare(
+	    f->db, &s, "select label, inferred from service where run=? and address=?", fault));
 	dp_sql_i64(s, 1, f->run);
 	dp_sql_text(s, 2, address);
 	dp_code code = dp_sql_row(f->db, s, fault);
-	if (code == DP_OK) code = keep(f, io_name, dp_sql_get_text(s, 0), fault);
+	if (code == DP_OK) {
+		char label[DP_REPORT_LABEL_MAX];
+		dp_report_label(label, dp_sql_get_text(s, 0), sqlite3_column_int(s, 1) != 0);
+		code = keep(f, io_name, label, fault);
+	}
 	(void)sqlite3_finalize(s);
 	return code == DP_END ? damaged(fault, "a flow names a service that no tag named") : code;
 }

@@ -8,7 +8,7 @@
 
 // A transfer that carries nothing, as noted in the casebook.
 struct dp_noise_row {
-	const char *from, *to, *symbol;
+	const char *from, *to, *symbol, *tx;
 	dp_u256 units;
 	bool counterfeit; // else a zero-value row of a genuine contract
 };
@@ -29,7 +29,7 @@ struct dp_loader {
 	struct dp_noise_row *noise;
 	dp_u256 *inside; // poison: by link of the run and stolen asset, what went in and waits
 	uint64_t inside_cap;
-	uint64_t noise_cap;
+	uint64_t noise_cap, lookalike_cap;
 	uint32_t noise_count;
 	uint64_t service_cap;
 	struct dp_deposit_state *deposit; // by node
@@ -38,6 +38,11 @@ struct dp_loader {
 
 //- services.c
 
+// What others wrote (a label, a source) for one line of a report: control characters and ends of
+// lines become blanks, so that no label can pretend to be a line of ours, what is too long is cut,
+// and what is inferred says so (I-8).
+enum { DP_REPORT_LABEL_MAX = 448 };
+const char *dp_report_label(char out[DP_REPORT_LABEL_MAX], const char *text, bool is_inferred);
 DP_MUST dp_code dp_result_services(struct dp_loader *l, dp_fault *fault);
 // The service that a tag named at this address; NULL: none.
 const dp_result_service *dp_result_service_at(const struct dp_loader *l, const char *address);

@@ -271,7 +271,9 @@ static dp_code add_arrival(struct dp_loader *l, struct flow *f, int bucket, dp_f
 	DP_TRY(NEXT(r, arrival, r->arrival_count, l->arrival_cap, fault));
 	dp_result_arrival *a = &r->arrival[r->arrival_count++];
 	name_service(l, a, f);
-	f->service = a->service;
+	// Only a service gives its customers addresses, and only one that is known to be one: what
+	// pays an inferred deposit address is not inferred to be another.
+	if (bucket == DP_BUCKET_SERVICE && a->word != DP_WORD_INFERRED) f->service = a->service;
 	a->deposit = "";
 	a->since_theft = l->theft_time == INT64_MAX ? 0 : f->time - l->theft_time;
 	a->bucket = (uint8_t)bucket;
@@ -563,6 +565,7 @@ void dp_result_free(dp_result *r)
 	dp_free(r->holder);
 	dp_free(r->arrival);
 	dp_free(r->service);
+	dp_free(r->lookalike);
 	dp_free(r->uncovered);
 	dp_free(r->edge);
 	dp_free(r->node);

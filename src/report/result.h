@@ -51,16 +51,16 @@ typedef struct dp_result_service {
 } dp_result_service;
 
 typedef struct dp_result_arrival {
-	const char *service; // name, or "" when the place has none
-	const char *by;      // whose word says so
-	uint8_t word;        // dp_result_word
+	const char *service;          // name, or "" when the place has none
+	const char *by;               // whose word says so
+	uint8_t word;                 // dp_result_word
 	const dp_result_service *tag; // NULL: stated
 	// The wallet that paid it behaves like one of the service's deposit addresses: all that
 	// reached it went on to the service, so many times. Inferred, from this case's money alone;
 	// 0: it does not.
 	const char *deposit;
 	uint32_t deposit_pairs;
-	uint32_t from; // number of the holder that paid; 0: a transaction of coins
+	uint32_t from;       // number of the holder that paid; 0: a transaction of coins
 	int64_t since_theft; // seconds since the first theft of the case
 	uint8_t bucket;
 	const char *address;
@@ -126,6 +126,14 @@ typedef struct dp_result_noise {
 	uint64_t source_noise, source_movements; // in all of the source, whoever they touch
 } dp_result_noise;
 
+// An address that was sent worthless transfers and looks like a wallet of the case (the rule is
+// shape/poisoning.h's): made to be copied in its place.
+typedef struct dp_result_lookalike {
+	const char *address, *imitates;
+	uint32_t leading, trailing; // hex digits in which they agree
+	const char *tx;             // of the first such transfer
+} dp_result_lookalike;
+
 typedef struct dp_result_link {
 	const dp_link_claim *claim;
 	dp_u256 origin_in[4]; // by stolen index, the first four
@@ -149,7 +157,8 @@ typedef struct dp_result {
 	dp_result_split *split; // most recipients first
 	dp_result_link *link;
 	dp_result_noise noise;
-	uint32_t service_count;
+	dp_result_lookalike *lookalike; // in order of address
+	uint32_t service_count, lookalike_count;
 	uint32_t stolen_count, holder_count, arrival_count, uncovered_count, edge_count, node_count,
 	    split_count, link_count;
 	const char **assumption;

@@ -24,6 +24,41 @@ const char *dp_result_word_name(dp_result_word word)
 
 //- services --------------------------------------------------------------------------------------
 
+const char *dp_report_label(char out[DP_REPORT_LABEL_MAX], const char *text, bool is_inferred)
+{
+	static const char said[] = " (inferred)", more[] = "...";
+	enum { TEXT_MAX = DP_REPORT_LABEL_MAX - sizeof said - sizeof more };
+	size_t n = 0;
+	DP_CHECK(out != NULL && text != NULL);
+	const unsigned char *p = (const unsigned char *)text;
+	while (*p != 0 && n < TEXT_MAX) {
+		// In UTF-8 those from 0x80 to 0x9f have 0xc2 before them.
+		bool is_long = *p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0;
+		bool is_control = is_long || *p < 0x20 || *p == 0x7f;
+		out[n++] = is_control ? ' ' : (char)*p;
+		p += is_long ? 2 : 1;
+	}
+	bool is_cut = *p != 0;
+	// Not in the middle of a character.
+	while (is_cut && n > 0 && (*p & 0xc0) == 0x80) {
+		p--;
+		n--;
+	}
+	out[n] = 0;
+	if (is_cut) memcpy(out + n, more, sizeof more);
+	if (is_inferred && strstr(out, said + 1) == NULL)
+		memcpy(out + strlen(out), said, sizeof said);
+	return out;
+}
+
+static dp_code read_text(struct dp_loader *l, const char **ret_text, sqlite3_stmt *s, int column,
+                         bool is_inferred, dp_fault *fault)
+{
+	char text[DP_REPORT_LABEL_MAX];
+	dp_report_label(text, dp_sql_get_text(s, column), is_inferred);
+	return dp_result_text(l->r, ret_text, text, fault);
+}
+
 static dp_code read_service(struct dp_loader *l, sqlite3_stmt *s, dp_fault *fault)
 {
 	void *items = l->r->service;
@@ -32,16 +67,16 @@ static dp_code read_service(struct dp_loader *l, sqlite3_stmt *s, dp_fault *faul
 	l->r->service = items;
 	dp_result_service *v = &l->r->service[l->r->service_count];
 	DP_TRY(dp_result_text(l->r, &v->address, dp_sql_get_text(s, 0), fault));
-	DP_TRY(dp_result_text(l->r, &v->label, dp_sql_get_text(s, 1), fault));
-	DP_TRY(dp_result_text(l->r, &v->category, dp_sql_get_text(s, 2), fault));
-	DP_TRY(dp_result_text(l->r, &v->actor, dp_sql_get_text(s, 3), fault));
-	DP_TRY(dp_result_text(l->r, &v->source, dp_sql_get_text(s, 4), fault));
-	DP_TRY(dp_result_text(l->r, &v->list, dp_sql_get_text(s, 5), fault));
+	v->inferred = sqlite3_column_int(s, 7) != 0;
+	DP_TRY(read_text(l, &v->label, s, 1, v->inferred, fault));
+	DP_TRY(read_text(l, &v->category, s, 2, false, fault));
+	DP_TRY(read_text(l, &v->actor, s, 3, false, fault));
+	DP_TRY(read_text(l, &v->source, s, 4, false, fault));
+	DP_TRY(read_text(l, &v->list, s, 5, false, fault));
 	int confidence = sqlite3_column_int(s, 6);
 	if (confidence < 0 || confidence > 100)
 		return dp_fail(fault, DP_BAD_BYTES, "the casebook is damaged: a tag's confidence");
 	v->confidence = (uint8_t)confidence;
-	v->inferred = sqlite3_column_int(s, 7) != 0;
 	l->r->service_count++;
 	return DP_OK;
 }

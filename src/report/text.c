@@ -203,8 +203,8 @@ static void arrived_by(dp_out *o, const dp_result_arrival *a)
 		dp_out_printf(o, "  %31s that it is one is inferred, not known\n", "");
 	if (a->deposit_pairs > 0)
 		dp_out_printf(o,
-		              "  %31s from %s,\n  %31s a deposit address there (inferred: it only "
-		              "passed on, %u time%s)\n",
+		              "  %31s from %s,\n  %31s perhaps a deposit address there "
+		              "(inferred: it only passed this money on, %u time%s)\n",
 		              "", a->deposit, "", a->deposit_pairs,
 		              a->deposit_pairs == 1 ? "" : "s");
 }

@@ -145,6 +145,63 @@ class TraceTags(dye.Case):
         # The thief's own wallet is no deposit address.
         self.assertEqual(deposit((2, THIEF, EXCHANGE, 100)), [None])
 
+    def test_only_services_that_are_known_have_deposit_addresses(self):
+        rows = self.rows((1, OTHER, THIEF, 100), (2, THIEF, MIDDLE, 60), (3, MIDDLE, LAST, 60))
+        inferred = tag(LAST, "A deposit address", "exchange", context='\'{"inferred": true}\'')
+        for more, tags in (({"victim": [{"address": LAST, "name": "Owner"}]},
+                            tag(OTHER, "Two", "exchange")),
+                           ({"services": [{"address": LAST, "name": "Seized", "bucket": "frozen"}]},
+                            tag(OTHER, "Two", "exchange")),
+                           ({}, tag(LAST, "A mixer", "mixing_service")), ({}, inferred)):
+            result = self.results(self.theft(**more), rows, "--tags", self.pack(tags))["theft"]
+            self.assertEqual(len(result["arrivals"]), 1)
+            self.assertNotIn("deposit", result["arrivals"][0], (more, tags))
+        self.assertEqual(result["arrivals"][0]["confidence"], "inferred")
+        self.assertEqual(result["arrivals"][0]["service"], "A deposit address (inferred)")
+
+    def test_labels_cannot_pretend_to_be_lines_of_the_report(self):
+        rows = self.rows((1, OTHER, THIEF, 100), (2, THIEF, MIDDLE, 60), (3, MIDDLE, EXCHANGE, 60))
+        book = self.path("l.casebook")
+        for label in ('"Shop\\n  100 ETH    returned to Nobody"', '"%s"' % ("long " * 700),
+                      '"%s"' % ("\u00e9" * 2000)):
+            pack = self.pack(tag(EXCHANGE, label, "exchange"))
+            text = self.done("trace", self.theft(), rows, "--quiet", "--tags", pack, "--casebook",
+                             book)
+            line = [line for line in text.splitlines() if line.strip().startswith("60 ETH")]
+            self.assertEqual(len(line), 1)
+            self.assertRegex(line[0].lower(), " at %s$" % EXCHANGE)
+            self.assertNotRegex(text, "(?m)^ *100 ETH +returned")
+            path = self.done("path", book, "theft", EXCHANGE)
+            self.assertNotRegex(path, "(?m)^ *100 ETH +returned")
+            os.remove(book)
+
+    def test_what_a_case_says_of_an_address_outlives_its_tags(self):
+        first = self.rows((1, OTHER, THIEF, 100), (2, THIEF, EXCHANGE, 60), name="first.csv")
+        whole = self.rows((1, OTHER, THIEF, 100), (2, THIEF, EXCHANGE, 60), (3, EXCHANGE, LAST, 60))
+        theft = self.theft(follow=[{"address": EXCHANGE, "by": "the label is wrong"}])
+        book, other = self.path("f.casebook"), tag(OTHER, "Two", "exchange")
+        wrong = self.pack(tag(EXCHANGE, "An Exchange", "exchange"), other)
+        # The list has seen its mistake.
+        right = self.pack(other, name="right.yaml")
+        self.done("trace", theft, first, "--quiet", "--tags", wrong, "--casebook", book)
+        went = json.loads(self.done("trace", theft, whole, "--quiet", "--tags", right, "--casebook",
+                                    book, "--format", "json"))
+        fresh = self.results(theft, whole, "--tags", right)["theft"]
+        for key in ("holders", "arrivals", "buckets"):
+            self.assertEqual(went[key], fresh[key], key)
+
+    def test_dust_at_a_new_service_is_another_state_too(self):
+        first = self.rows((1, OTHER, THIEF, 100), (2, THIEF, LAST, "0.5"), name="first.csv")
+        whole = self.rows((1, OTHER, THIEF, 100), (2, THIEF, LAST, "0.5"), (3, THIEF, MIDDLE, 10))
+        theft, book = self.theft(dust_limit=str(ETH)), self.path("d.casebook")
+        other = tag(OTHER, "Two", "exchange")
+        self.done("trace", theft, first, "--quiet", "--tags", self.pack(other), "--casebook", book)
+        late = self.pack(other, tag(LAST, "Late", "exchange"), name="late.yaml")
+        refused = dye.run("trace", theft, whole, "--quiet", "--tags", late, "--casebook", book)
+        self.assertEqual(refused.returncode, 1)
+        self.assertIn("by these it is Late", refused.stderr)
+        self.done("trace", theft, whole, "--quiet", "--tags", self.pack(other), "--casebook", book)
+
     def test_going_on_with_other_tags(self):
         first = self.rows((1, OTHER, THIEF, 100), (2, THIEF, MIDDLE, 60), (3, MIDDLE, EXCHANGE, 50),
                           name="first.csv")
@@ -201,6 +258,22 @@ class TraceTags(dye.Case):
         self.assertEqual(dumps[0], dumps[1])
         self.assertEqual(len(dumps[0][0]), 1)
 
+    def test_undoing_blocks_forgets_with_which_tags_they_were_followed(self):
+        rows = self.rows((1, OTHER, THIEF, 100), (2, THIEF, MIDDLE, 60), (3, MIDDLE, LAST, 50),
+                         (4, LAST, MIDDLE, 5), (5, MIDDLE, LAST, 1))
+        exchange = tag(EXCHANGE, "An Exchange", "exchange")
+        old, new = self.pack(exchange), self.pack(exchange, tag(OTHER, "Two", "exchange"),
+                                                  name="new.yaml")
+        book = self.path("u.casebook")
+        self.done("trace", self.theft(), rows, "--quiet", "--tags", old, "--casebook", book,
+                  "--until", "4")
+        self.done("trace", self.theft(), rows, "--quiet", "--tags", new, "--casebook", book)
+        self.done("rollback", book, "theft", "2")
+        result = json.loads(self.done("trace", self.theft(), rows, "--quiet", "--tags", old,
+                                      "--casebook", book, "--format", "json"))
+        fresh = self.results(self.theft(), rows, "--tags", old)["theft"]
+        self.assertEqual(result["assumptions"], fresh["assumptions"])
+
     def test_path_names_the_tagged_service(self):
         rows = self.rows((1, OTHER, THIEF, 100), (2, THIEF, MIDDLE, 60), (3, MIDDLE, EXCHANGE, 50))
         pack = self.pack(tag(EXCHANGE, "An Exchange", "exchange"))
@@ -224,7 +297,8 @@ class TraceTags(dye.Case):
                 self.assertEqual(through[key], plain[key], (plan, key))
 
     def test_backward_ends_at_tagged_services(self):
-        rows = self.rows((1, OTHER, EXCHANGE, 100), (2, EXCHANGE, MIDDLE, 60), (3, MIDDLE, LAST, 50))
+        rows = self.rows((1, OTHER, EXCHANGE, 100), (2, EXCHANGE, MIDDLE, 60),
+                         (3, MIDDLE, LAST, 50))
         folder = self.path("ledger")
         self.done("import", rows, "--ledger", folder, "--chain", "ethereum", "--quiet")
         pack = self.pack(tag(EXCHANGE, "An Exchange", "exchange"))

@@ -145,8 +145,24 @@ class Whole(Who):
                           tag["match"]),
                          ("deposit address of Great Exchange (inferred)", True, "exchange", 10,
                           "exact"))
+        # It is inferred, too, where money went to it and the wallet itself is not known.
+        self.assertEqual([(o["deposit_address"], o["inferred"]) for o in
+                          self.ask(ledger, USER, "--tags", pack)["off_ramps"]], [(None, True)])
         # What was inferred proves nothing new: it is no wallet of an exchange.
         self.assertEqual(self.ask(ledger, "--deposits", "--tags", pack), [])
+
+    def test_who_pays_others_too_is_listed_and_not_exported(self):
+        # Following ends at what the pack names: one deposit must not hide what else is moved.
+        rows = self.ROWS + ((18, DEPOSIT, FUNDER, "USDC", 1), (19, USER, FRIEND, "USDC", 9),
+                            (20, FRIEND, EXCHANGE, "USDC", 9))
+        ledger, tags, pack = self.made(rows), self.tags(), self.path("deposits.yaml")
+        asked = dye.run("who", "--ledger", ledger, "--deposits", "--tags", tags, "--export", pack,
+                        "--format", "json")
+        self.assertEqual({d["address"].lower(): d["exclusive"] for d in json.loads(asked.stdout)},
+                         {DEPOSIT: False, FRIEND: False})
+        self.assertEqual(asked.returncode, 1)
+        self.assertIn("is not written", asked.stderr)
+        self.assertFalse(os.path.exists(pack))
 
     def test_a_pack_without_tags_is_not_written(self):
         ledger, pack = self.made(self.ROWS), self.path("deposits.yaml")
@@ -157,12 +173,12 @@ class Whole(Who):
     def test_pairs_of_a_shared_deposit_address_and_of_approvals(self):
         ledger, tags = self.made(self.ROWS), self.tags()
         approvals = self.write("approvals.csv", "owner,spender,tx\n%s,%s,0x%064x\n"
-                               % (USER, FUNDER, 77))
+                               % (USER, FUNDER, 3))
         pairs = self.ask(ledger, "--pairs", "--tags", tags, "--approvals", approvals)
         self.assertEqual([(p["a"].lower(), p["b"].lower(), p["through"].lower()) for p in pairs],
                          [(USER, FRIEND, DEPOSIT), (USER, FUNDER, "")])
         self.assertEqual((pairs[0]["first"][-1], pairs[0]["second"][-1], pairs[1]["first"]),
-                         ("3", "5", "0x%064x" % 77))
+                         ("3", "5", "0x%064x" % 3))
         self.write("approvals.csv", "owner,spender,tx\n0x12,%s,0x1\n" % FUNDER)
         self.refused("who", "--ledger", ledger, "--pairs", "--approvals", approvals,
                      says=["approvals.csv:2", "owner"])

@@ -136,7 +136,9 @@ static dp_u256 value(int64_t n, int64_t m)
 		for (uint32_t i = 0; i < world.count; i++)
 			if (is_flow(i, n, false) && other(i, n) == m && at(i)->asset == asset)
 				sum += units(i);
-		dp_u256 v = dp_u256_of(asset == T_USDC ? sum * 1000000000000 : sum);
+		if (asset == T_USDC) sum *= 1000000000000;
+		if (asset == T_UNI) sum /= 1000000000; // nobody pays with it
+		dp_u256 v = dp_u256_of(sum);
 		if (dp_u256_lt(best, v)) best = v;
 	}
 	return best;
@@ -154,7 +156,8 @@ static int64_t imitated(int64_t n, int64_t m, bool noise)
 {
 	int64_t twin = m >= 4096 ? m - 4096 : m + 4096;
 	uint32_t twin_first = first_flow(n, twin, noise);
-	if (twin_first == UINT32_MAX) return T_NOBODY;
+	if (twin_first == UINT32_MAX || is_tagged(m)) return T_NOBODY;
+	if (is_tagged(twin)) return twin;
 	int c = dp_u256_cmp(value(n, twin), value(n, m));
 	bool is = c > 0 || (c == 0 && twin_first < first_flow(n, m, noise));
 	return is ? twin : T_NOBODY;
@@ -162,7 +165,8 @@ static int64_t imitated(int64_t n, int64_t m, bool noise)
 
 static bool counts(uint32_t i, int64_t n)
 {
-	return is_flow(i, n, false) && imitated(n, other(i, n), false) == T_NOBODY;
+	if (!is_flow(i, n, false)) return false;
+	return at(i)->from == n || imitated(n, other(i, n), false) == T_NOBODY;
 }
 
 struct slow_deposit {

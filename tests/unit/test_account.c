@@ -399,8 +399,6 @@ static void off_ramps_are_direct_or_through_a_deposit_address(void **state)
 	assert_int_equal(count, 0);
 }
 
-//- look-alikes -----------------------------------------------------------------------------------
-
 static dp_code note_imitation(void *context, const dp_imitation *im, dp_fault *f)
 {
 	dp_imitation **at = context;
@@ -408,6 +406,61 @@ static dp_code note_imitation(void *context, const dp_imitation *im, dp_fault *f
 	*(*at)++ = *im;
 	return DP_OK;
 }
+
+// A thief pays his exchange, then more to a look-alike of his own; poisoners pay him with tokens of
+// which a million are worth a cent.
+static void no_look_alike_hides_where_money_went(void **state)
+{
+	(void)state;
+	dp_offramp o[DP_OFFRAMP_MAX];
+	dp_imitation im[8], *end = im;
+	uint32_t count;
+	bool is_cut;
+	dp_addr user = t_addr(USER);
+	begin();
+	t_send(&world, 10, USER, DEPOSIT, T_ETH, 500);
+	t_send(&world, 11, DEPOSIT, EXCHANGE, T_ETH, 490);
+	t_send(&world, 12, USER, RIVAL, T_ETH, 300);
+	t_send(&world, 13, USER, DEPOSIT + 4096, T_ETH, 600);
+	t_send(&world, 14, USER, RIVAL + 4096, T_ETH, 400);
+	t_send(&world, 15, RIVAL + 8192, USER, T_UNI, 1000);
+	open_world();
+	must(dp_account_offramps(world.ledger, o, &count, &is_cut, &user, &options, &fault));
+	assert_int_equal(count, 2);
+	assert_true(is_number(&o[0].deposit, DEPOSIT));
+	assert_true(is_number(&o[1].service, RIVAL));
+	must(dp_account_imitations(world.ledger, &user, &options, note_imitation, &end, &fault));
+	for (dp_imitation *i = im; i < end; i++) assert_false(is_number(&i->addr, RIVAL));
+	// Without tags, too, what is nearly worthless makes nobody the original of a real one.
+	begin();
+	t_send(&world, 10, OTHER, USER, T_ETH, 1000000);
+	t_send(&world, 11, OTHER + 4096, USER, T_UNI, 100000000);
+	open_world();
+	end = im;
+	must(dp_account_imitations(world.ledger, &user, &options, note_imitation, &end, &fault));
+	assert_int_equal(end - im, 1);
+	assert_true(is_number(&im[0].addr, OTHER + 4096));
+}
+
+static void dust_to_a_thousand_does_not_hide_the_off_ramp_of_another_asset(void **state)
+{
+	(void)state;
+	dp_offramp o[DP_OFFRAMP_MAX];
+	uint32_t count;
+	bool is_cut;
+	dp_addr user = t_addr(USER);
+	begin();
+	t_send(&world, 10, USER, DEPOSIT, T_USDC, 500);
+	t_send(&world, 11, DEPOSIT, EXCHANGE, T_USDC, 500);
+	for (int64_t i = 0; i < 1001; i++) t_send(&world, 12, USER, 2000 + i, T_ETH, 1);
+	open_world();
+	must(dp_account_offramps(world.ledger, o, &count, &is_cut, &user, &options, &fault));
+	assert_int_equal(count, 1);
+	assert_true(is_number(&o[0].deposit, DEPOSIT));
+	assert_true(is_cut);
+}
+
+//- look-alikes -----------------------------------------------------------------------------------
 
 static void who_imitates_a_counterparty_is_told(void **state)
 {
@@ -522,6 +575,16 @@ static void too_few_too_slow_or_money_is_no_airdrop(void **state)
 	assert_int_equal(pair_count, 0);
 }
 
+// The id of the n-th transaction of a world.
+static const char *tx_text(int64_t n)
+{
+	static char text[DP_TXID_TEXT_MAX];
+	uint8_t id[32];
+	t_txid(id, n);
+	dp_txid_format(text, id, t_chain(false));
+	return text;
+}
+
 static void owner_and_spender_are_one_if_both_are_accounts(void **state)
 {
 	(void)state;
@@ -539,8 +602,8 @@ static void owner_and_spender_are_one_if_both_are_accounts(void **state)
 		char a[DP_ADDR_TEXT_MAX], b[DP_ADDR_TEXT_MAX];
 		dp_addr_format(a, &owner, t_chain(false));
 		dp_addr_format(b, &spender, t_chain(false));
-		n += snprintf(text + n, sizeof text - (size_t)n, "%d,x,%s,%s,0x%064x\n",
-		              (int)(100 + i), a, b, (unsigned)i);
+		n += snprintf(text + n, sizeof text - (size_t)n, "%d,x,%s,%s,%s\n", (int)(100 + i),
+		              a, b, tx_text(i < 33 ? 3 : i - 28));
 	}
 	must(dp_approvals_parse(&approvals, text, (size_t)n, t_chain(false), &fault));
 	assert_int_equal(approvals.count, 9);
@@ -555,6 +618,43 @@ static void owner_and_spender_are_one_if_both_are_accounts(void **state)
 	options.spender_owners_max = 6;
 	find_pairs();
 	assert_int_equal(pair_count, 7);
+	dp_approvals_done(&approvals);
+}
+
+// Any contract may claim an approval in anybody's name.
+static void an_approval_that_its_owner_did_not_sign_proves_nothing(void **state)
+{
+	(void)state;
+	dp_approvals approvals = {0};
+	char text[4096], addr[8][DP_ADDR_TEXT_MAX];
+	begin();
+	for (int64_t i = 30; i < 38; i++) t_send(&world, 10 + (uint64_t)i, i, 900, T_ETH, 1);
+	open_world();
+	for (int64_t i = 0; i < 8; i++) {
+		dp_addr a = t_addr(30 + i);
+		dp_addr_format(addr[i], &a, t_chain(false));
+	}
+	// 30 -> 31 signed by 32, and in a transaction that nobody knows. 33 -> 31 is signed. With
+	// those of four more that 32 forged 31 has six owners, but one whom it is known to have.
+	// And one that 32 signed, of a token that it wrote itself.
+	int n = snprintf(text, sizeof text, "owner,spender,contract,tx\n%s,%s,%s,%s\n", addr[0],
+	                 addr[1], "0xdAC17F958D2ee523a2206206994597C13D831ec7", tx_text(5));
+	n += snprintf(text + n, sizeof text - (size_t)n, "%s,%s,%s,%s\n", addr[0], addr[1],
+	              "0xdAC17F958D2ee523a2206206994597C13D831ec7", tx_text(999));
+	for (int64_t i = 3; i < 8; i++)
+		n +=
+		    snprintf(text + n, sizeof text - (size_t)n, "%s,%s,%s,%s\n", addr[i], addr[1],
+		             "0xdAC17F958D2ee523a2206206994597C13D831ec7", tx_text(i == 3 ? 6 : 5));
+	n += snprintf(text + n, sizeof text - (size_t)n, "%s,%s,%s,%s\n", addr[2], addr[0],
+	              "0xbad0000000000000000000000000000000000bad", tx_text(5));
+	must(dp_approvals_parse(&approvals, text, (size_t)n, t_chain(false), &fault));
+	assert_int_equal(approvals.count, 7);
+	options.approval = approvals.item;
+	options.approval_count = approvals.count;
+	find_pairs();
+	assert_int_equal(pair_count, 1);
+	assert_true(is_number(&pairs[0].a, 33));
+	assert_true(is_number(&pairs[0].b, 31));
 	dp_approvals_done(&approvals);
 }
 
@@ -643,11 +743,14 @@ int main(void)
 	    cmocka_unit_test(the_first_funder_pays_the_first_gas),
 	    cmocka_unit_test(an_account_is_who_signs),
 	    cmocka_unit_test(off_ramps_are_direct_or_through_a_deposit_address),
+	    cmocka_unit_test(no_look_alike_hides_where_money_went),
+	    cmocka_unit_test(dust_to_a_thousand_does_not_hide_the_off_ramp_of_another_asset),
 	    cmocka_unit_test(who_imitates_a_counterparty_is_told),
 	    cmocka_unit_test(senders_of_one_deposit_address_are_one),
 	    cmocka_unit_test(takers_of_an_airdrop_that_gather_it_are_one),
 	    cmocka_unit_test(too_few_too_slow_or_money_is_no_airdrop),
 	    cmocka_unit_test(owner_and_spender_are_one_if_both_are_accounts),
+	    cmocka_unit_test(an_approval_that_its_owner_did_not_sign_proves_nothing),
 	    cmocka_unit_test(wrong_approvals_are_named_with_their_line),
 	    cmocka_unit_test(every_allocation_may_fail),
 	};

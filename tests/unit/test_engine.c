@@ -187,6 +187,36 @@ static void a_stolen_coin_is_followed_to_its_ends(void **state)
 	end();
 }
 
+// A case file can only name it by the P2PKH address that explorers show it as, as tags do.
+static void a_bare_key_is_the_service_that_its_address_is(void **state)
+{
+	(void)state;
+	begin("fifo",
+	      BTC "stolen: [{outpoint: \"" BTX(
+	          "1") ":0\"}]\nservices:\n"
+	               "  - {address: 1BvBMSEYstWetqTFn5Au4m4GFg7xJaNVN2, name: shop}\n",
+	      NULL);
+	dp_block_builder b = {0};
+	dp_fault fault;
+	block(1);
+	tx(1);
+	t_out(&l, 1, 100);
+	block(2);
+	tx(2);
+	t_in(&l, 1, 0, 100);
+	t_out(&l, 9, 100);
+	assert_int_equal(t_apply(e, &l, 0, &fault), DP_OK);
+	(void)t_build(&b, &l, 1);
+	dp_movement *paid = &b.block.mv[b.block.mv_count - 1];
+	paid->to = cases[0].stop[0].addr;
+	assert_int_equal(paid->to.kind, DP_ADDR_P2PKH);
+	paid->to.kind = DP_ADDR_P2PK;
+	assert_int_equal(dp_engine_apply(e, &b.block, &fault), DP_OK);
+	assert_int_equal(in(DP_BUCKET_SERVICE), 100);
+	dp_builder_done(&b);
+	end();
+}
+
 static void a_seed_may_name_a_transaction_and_an_address(void **state)
 {
 	(void)state;
@@ -1010,6 +1040,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_stolen_coin_is_followed_to_its_ends),
+	    cmocka_unit_test(a_bare_key_is_the_service_that_its_address_is),
 	    cmocka_unit_test(a_seed_may_name_a_transaction_and_an_address),
 	    cmocka_unit_test(seeds_that_cannot_be_are_refused_with_their_line),
 	    cmocka_unit_test(a_seed_from_before_the_source_is_known_when_spent),
