@@ -9,6 +9,7 @@ back what tags added.
 # Covers: engine/stop.c casebook/service.c report/services.c cli/tags_option.c
 import json
 import os
+import random
 import sqlite3
 import unittest
 
@@ -313,6 +314,36 @@ class TraceTags(dye.Case):
         follow = self.theft(follow=[{"address": EXCHANGE, "by": "known better"}])
         again = json.loads(self.done(*ask, follow, "--tags", pack))
         self.assertEqual([o["kind"] for o in again["sources"]], ["before"])
+
+
+    def test_random_worlds_with_tags_are_those_with_stated_services(self):
+        """The same places, once in the case file and once in a tag file: everything but whose word
+        it is must agree, under every policy."""
+        chance = random.Random(20250221)
+        people = ["0x" + "%02x" % (0x10 + i) * 20 for i in range(7)]
+        for world in range(6):
+            moves = [(1, OTHER, people[0], 100)]
+            for block in range(2, 40):
+                src, dst = chance.sample(people, 2)
+                coins = "%d.%d" % (chance.randrange(9), chance.randrange(1, 9))
+                moves.append((block, src, dst, coins))
+            rows = self.rows(*moves)
+            places = chance.sample(people[1:], 2)
+            pack = self.pack(tag(places[0], "One", "exchange"),
+                             tag(places[1], "Two", "mixing_service"))
+            stated = [{"address": places[0], "name": "One"},
+                      {"address": places[1], "name": "Two", "bucket": "mixer"}]
+            stolen = [{"address": people[0], "amount": "60", "tx": tx(1)}]
+            for policy in ("fifo", "lifo", "haircut", "poison", "tiho", "tilo", "seniority"):
+                case = self.case("theft", stolen=stolen)
+                tagged = self.results(case, rows, "--policy", policy, "--tags", pack)["theft"]
+                case = self.case("theft", stolen=stolen, services=stated)
+                listed = self.results(case, rows, "--policy", policy)["theft"]
+                for key in ("stolen", "buckets", "holders", "uncovered"):
+                    self.assertEqual(tagged[key], listed[key], (world, policy, key))
+                plain = ("service", "bucket", "address", "amount", "origin", "tx", "hop")
+                self.assertEqual([[a[k] for k in plain] for a in tagged["arrivals"]],
+                                 [[a[k] for k in plain] for a in listed["arrivals"]])
 
 
 if __name__ == "__main__":
