@@ -24,6 +24,7 @@
 #include "codec/bech32.h"
 #include "codec/caip.h"
 #include "codec/cashaddr.h"
+#include "codec/eip55.h"
 #include "codec/hash.h"
 #include "codec/hex.h"
 #include "codec/script.h"
@@ -111,18 +112,6 @@ dp_addr dp_addr_from_output(const dp_chain *chain, const uint8_t *script, size_t
 
 //- format ----------------------------------------------------------------------------------------
 
-// Writes 40 hex digits in EIP-55 case.
-static void eip55(char out[41], const uint8_t bytes[20])
-{
-	uint8_t hash[32];
-	dp_hex_encode(out, bytes, 20);
-	dp_keccak256(hash, out, 40);
-	for (size_t i = 0; i < 40; i++) {
-		unsigned nibble = i % 2 == 0 ? hash[i / 2] >> 4 : hash[i / 2] & 15;
-		if (out[i] >= 'a' && nibble >= 8) out[i] = (char)(out[i] - 'a' + 'A');
-	}
-}
-
 // Our own forms: the word, a colon, hex digits.
 static const char *const template_words[DP_ADDR_KIND_COUNT] = {
     [DP_ADDR_P2PKH] = "p2pkh", [DP_ADDR_P2SH] = "p2sh",     [DP_ADDR_P2WPKH] = "p2wpkh",
@@ -180,7 +169,8 @@ size_t dp_addr_format(char out[DP_ADDR_TEXT_MAX], const dp_addr *a, const dp_cha
 		return (size_t)n;
 	case DP_ADDR_EVM:
 		memcpy(out, "0x", 2);
-		eip55(out + 2, a->bytes);
+		dp_hex_encode(out + 2, a->bytes, 20);
+		dp_eip55_set(out + 2);
 		return 42;
 	case DP_ADDR_P2PKH:
 	case DP_ADDR_P2PK: return format_hash(out, a, chain, false);
@@ -224,14 +214,7 @@ static const char *parse_evm(dp_addr *ret, const char *text, size_t n)
 	if (n != 42) return "0x and 40 hex digits are needed";
 	uint8_t bytes[20];
 	if (!dp_hex_decode(bytes, 20, text + 2)) return "0x and 40 hex digits are needed";
-	bool lower = false, upper = false;
-	for (size_t i = 2; i < 42; i++) {
-		lower |= text[i] >= 'a';
-		upper |= text[i] >= 'A' && text[i] <= 'F';
-	}
-	char right[41];
-	eip55(right, bytes);
-	if (lower && upper && memcmp(right, text + 2, 40) != 0)
+	if (dp_eip55_is_mixed(text + 2) && !dp_eip55_is_right(text + 2))
 		return "its EIP-55 checksum is wrong, so at least one character is mistyped; "
 		       "compare "
 		       "it with its source (all lower case has no checksum)";

@@ -20,7 +20,7 @@ const char *dp_cli_plain(char *out, size_t out_size, const char *text);
 // "2024-09-27"; "" for DP_NO_DATE.
 enum { DP_CLI_DATE_MAX = 16 };
 const char *dp_cli_date(char out[DP_CLI_DATE_MAX], int64_t date);
-void dp_cli_json_date(dp_json_out *o, const char *key, int64_t date); // null for DP_NO_DATE
+void dp_cli_json_date(dp_json_out *o, const char *key, int64_t date);     // null for DP_NO_DATE
 void dp_cli_json_text(dp_json_out *o, const char *key, const char *text); // nothing for ""
 void dp_cli_json_count(dp_json_out *o, const char *key, uint64_t count);
 // "DP_EXIT_DONE", or says what is wrong. `text` NULL: *ret_time stays.
@@ -29,7 +29,7 @@ int dp_cli_tag_time(int64_t *io_time, const char *text, const char *option, cons
 // Complaints on stderr: at most so many of each file, then how many more.
 enum { DP_CLI_COMPLAINTS_MAX = 20 };
 typedef struct dp_cli_complaints {
-	uint64_t max; // 0: DP_CLI_COMPLAINTS_MAX
+	uint64_t max;                       // 0: DP_CLI_COMPLAINTS_MAX
 	uint64_t count, left_out, warnings; // of the whole command
 	uint64_t in_file;
 	bool errors_only; // warnings are news for an import alone

@@ -58,7 +58,7 @@ static void say(char out[TEXT_SIZE], const dp_tag *t)
 static dp_code take(void *context, const dp_stored_tag *t, dp_fault *fault)
 {
 	struct job *j = context;
-	char what[TEXT_SIZE], list[TEXT_SIZE];
+	char what[TEXT_SIZE], list[TEXT_SIZE], place[DP_PLACE_TEXT_MAX + 1];
 	bool is_on = j->at == DP_NO_DATE
 	                 ? t->gone == DP_NO_DATE
 	                 : t->first_seen <= j->at && (t->gone == DP_NO_DATE || t->gone > j->at);
@@ -70,7 +70,8 @@ static dp_code take(void *context, const dp_stored_tag *t, dp_fault *fault)
 	(void)sqlite3_bind_text(j->add, 2, dp_cli_plain(list, sizeof list, t->list), -1,
 	                        SQLITE_TRANSIENT);
 	(void)sqlite3_bind_text(j->add, 3, network, -1, SQLITE_STATIC);
-	(void)sqlite3_bind_text(j->add, 4, t->tag.text, -1, SQLITE_TRANSIENT);
+	(void)sqlite3_bind_text(j->add, 4, dp_cli_plain(place, sizeof place, t->tag.text), -1,
+	                        SQLITE_TRANSIENT);
 	(void)sqlite3_bind_text(j->add, 5, what, -1, SQLITE_TRANSIENT);
 	int code = sqlite3_step(j->add);
 	(void)sqlite3_reset(j->add);

@@ -188,6 +188,17 @@ static void report_all(struct job *j, const dp_store_counts *c)
 	print_counts(j->out, c);
 }
 
+// Half a list, another list under the same name, or one in other words looks like an issue that
+// takes nearly all off its list; a sanctioned address must not seem delisted by a mistake.
+static void doubt_gone(const dp_store_counts *c)
+{
+	if (c->gone == 0 || (c->gone <= c->tags && c->again > 0)) return;
+	(void)fprintf(stderr,
+	              "dyepack: %llu gone, %llu seen before: are these the right lists (--list), "
+	              "whole, and in the same words? 'dyepack tag diff' shows what is gone\n",
+	              (unsigned long long)c->gone, (unsigned long long)c->again);
+}
+
 static dp_code import_all(struct job *j, char **files, int count, dp_fault *fault)
 {
 	dp_store_counts counts;
@@ -209,6 +220,7 @@ static dp_code import_all(struct job *j, char **files, int count, dp_fault *faul
 	if (counts.files == 0)
 		return dp_fail(fault, DP_BAD_BYTES, "no file could be read: nothing is imported");
 	DP_TRY(dp_store_commit(j->store, &counts, fault));
+	doubt_gone(&counts);
 	report_all(j, &counts);
 	return j->format == DP_FORMAT_JSON ? dp_json_finish(&j->json) : DP_OK;
 }

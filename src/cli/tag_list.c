@@ -121,14 +121,25 @@ static const char *network_name(const dp_tag *tag)
 
 static void print_text(const dp_stored_tag *t)
 {
-	char label[64], what[64], list[64], first[DP_CLI_DATE_MAX], gone[DP_CLI_DATE_MAX];
+	char label[64], what[64], list[64], place[DP_PLACE_TEXT_MAX + 1], first[DP_CLI_DATE_MAX],
+	    gone[DP_CLI_DATE_MAX];
 	const char *category = t->tag.category[0] != 0 ? t->tag.category : t->tag.abuse;
-	(void)printf("%-42s %-5s %3u  %-20s  %-28s  %s, %s", t->tag.text, network_name(&t->tag),
+	(void)printf("%-42s %-5s %3u  %-20s  %-28s  %s, %s",
+	             dp_cli_plain(place, sizeof place, t->tag.text), network_name(&t->tag),
 	             t->tag.confidence, dp_cli_plain(what, sizeof what, category),
 	             dp_cli_plain(label, sizeof label, t->tag.label),
 	             dp_cli_plain(list, sizeof list, t->list), dp_cli_date(first, t->first_seen));
 	if (t->gone != DP_NO_DATE) (void)printf(", gone %s", dp_cli_date(gone, t->gone));
 	(void)putchar('\n');
+}
+
+// A character of a cell; a blank for one that a terminal would obey (U+0080 to U+009F too, which
+// are C2 and then the number).
+static void put_plain(const char *text, const char *p)
+{
+	unsigned char c = (unsigned char)*p;
+	bool is_c1 = p > text && (unsigned char)p[-1] == 0xc2 && c < 0xa0;
+	(void)putchar(c < ' ' || c == 0x7f || is_c1 ? ' ' : c);
 }
 
 // A cell: quoted where it must be; nothing that a spreadsheet would compute or a terminal obey.
@@ -140,12 +151,11 @@ static void print_cell(const char *text, bool is_last)
 		if (strchr("=+-@", text[0]) != NULL) (void)putchar('\'');
 		for (const char *p = text; *p != 0; p++) {
 			if (*p == '"') (void)putchar('"');
-			(void)putchar((unsigned char)*p < ' ' ? ' ' : *p);
+			put_plain(text, p);
 		}
 		(void)putchar('"');
 	} else {
-		for (const char *p = text; *p != 0; p++)
-			(void)putchar((unsigned char)*p < ' ' || *p == 0x7f ? ' ' : *p);
+		for (const char *p = text; *p != 0; p++) put_plain(text, p);
 	}
 	(void)putchar(is_last ? '\n' : ',');
 }

@@ -61,6 +61,12 @@ static void print_what(const struct job *j, const dp_tag_record *r)
 	print_line("is", words, 3);
 }
 
+// The level's name where it is certain: 100 may be `override` or `ownership`, 65 has none.
+static const char *level_of(const dp_tag_record *r)
+{
+	return dp_confidence_is_one(r->confidence) ? dp_confidence_name(r->confidence) : "";
+}
+
 static void print_dates(const struct job *j, const dp_tag_record *r)
 {
 	char list[TEXT_SIZE], first[DP_CLI_DATE_MAX], last[DP_CLI_DATE_MAX], gone[DP_CLI_DATE_MAX];
@@ -104,8 +110,7 @@ static void print_tag(const struct job *j, const dp_tag_record *r, const dp_netw
 	one[0] = text_of(j, text, r->program);
 	print_line("program", one, 1);
 	(void)printf("    %-11s %u%s%s\n", "confidence", r->confidence,
-	             dp_confidence_name(r->confidence)[0] != 0 ? " " : "",
-	             dp_confidence_name(r->confidence));
+	             level_of(r)[0] != 0 ? " " : "", level_of(r));
 	one[0] = text_of(j, text, r->source);
 	print_line("source", one, 1);
 	print_dates(j, r);
@@ -134,7 +139,7 @@ static void json_tag(struct job *j, const dp_tag_record *r, const dp_network *ne
 	dp_cli_json_text(o, "program", dp_tags_text(j->tags, r->program));
 	dp_json_key(o, "confidence");
 	dp_json_uint(o, r->confidence);
-	dp_cli_json_text(o, "confidence_level", dp_confidence_name(r->confidence));
+	dp_cli_json_text(o, "confidence_level", level_of(r));
 	dp_json_key(o, "source");
 	dp_json_string(o, dp_tags_text(j->tags, r->source));
 	dp_json_key(o, "list");

@@ -250,6 +250,7 @@ static void take_type(maker *m, dp_tag *io_tag)
 static dp_code warn(const maker *m, const dp_tag *tag, dp_fault *fault)
 {
 	const char *const names_[] = {tag->category, tag->abuse};
+	DP_CHECK(tag->category != NULL && tag->abuse != NULL);
 	for (int i = 0; i < 2; i++) {
 		if (names_[i][0] == 0 || dp_concept_find(names_[i], strlen(names_[i])) != NULL)
 			continue;

@@ -53,7 +53,9 @@ typedef struct dp_entry_file {
 	char list[512];              // set by dp_entry_begin
 	char *room;                  // DP_ENTRY_ROOM bytes, the reader's
 } dp_entry_file;
-enum { DP_ENTRY_ROOM = DP_TAG_CONTEXT_MAX + 12 * (DP_TAG_TEXT_MAX + 1) };
+enum { // the longest texts of all fields at once
+	DP_ENTRY_ROOM = DP_TAG_CONTEXT_MAX + 1 + (DP_ENTRY_FIELDS - 1) * (DP_TAG_TEXT_MAX + 1)
+};
 
 // Names the list, by the user's word, the title or the file's name, and tells the sink.
 DP_MUST dp_code dp_entry_begin(dp_entry_file *f, dp_fault *fault);

@@ -35,12 +35,16 @@ static bool has_check(const bucket *b, uint32_t check)
 	return (same[0] | same[1]) != 0;
 }
 
-uint32_t dp_tags_seek(const dp_tags *t, const dp_addr *a)
+static inline uint64_t home(const dp_tags *t, uint64_t key)
+{
+	return (key >> 32) * t->bucket_count >> 32;
+}
+
+uint32_t dp_tags_seek(const dp_tags *t, const dp_addr *a, uint64_t key)
 {
 	if (t->bucket_count == 0) return 0;
-	uint64_t key = dp_addr_key_inline(a);
 	uint32_t check = (uint32_t)key;
-	uint64_t at = (key >> 32) * t->bucket_count >> 32;
+	uint64_t at = home(t, key);
 	// Ends: the table is never full.
 	for (;; at = at + 1 == t->bucket_count ? 0 : at + 1) {
 		const bucket *b = &t->bucket[at];
@@ -85,8 +89,61 @@ const dp_tag_record *dp_tags_find(const dp_tags *t, const dp_addr *addr, uint32_
 		shown.kind = DP_ADDR_P2PKH;
 		addr = &shown;
 	}
-	uint32_t place = dp_tags_seek(t, addr);
+	uint32_t place = dp_tags_seek(t, addr, dp_tags_key(t, addr));
 	return place == 0 ? NULL : dp_tags_at(t, place, ret_count);
+}
+
+//- in steps --------------------------------------------------------------------------------------
+
+// Not in its own bucket, which is full: the buckets behind it are left to the last step.
+#define PLACE_BEHIND UINT32_MAX
+
+// Places and records lie across the borders of lines at times: both ends are fetched.
+static inline void fetch(const void *memory, size_t size)
+{
+	__builtin_prefetch(memory);
+	__builtin_prefetch((const uint8_t *)memory + size - 1);
+}
+
+void dp_tags_ask(const dp_tags *t, dp_tags_question *ret_question, const dp_addr *addr)
+{
+	DP_CHECK(t != NULL && ret_question != NULL);
+	DP_CHECK(addr != NULL && addr->kind != DP_ADDR_P2PK);
+	*ret_question = (dp_tags_question){.key = dp_tags_key(t, addr)};
+	if (t->bucket_count > 0) __builtin_prefetch(&t->bucket[home(t, ret_question->key)]);
+}
+
+void dp_tags_ask_place(const dp_tags *t, dp_tags_question *io_question)
+{
+	DP_CHECK(t != NULL && io_question != NULL);
+	dp_tags_question *q = io_question;
+	if (t->bucket_count == 0) return;
+	const bucket *b = &t->bucket[home(t, q->key)];
+	uint32_t check = (uint32_t)q->key;
+	if (b->place[BUCKET_SLOTS - 1] != 0) q->place = PLACE_BEHIND;
+	if (!has_check(b, check)) return;
+	unsigned i = 0;
+	while (b->check[i] != check) i++;
+	// A check of 0 is in every empty slot: then the place is 0, and nothing is found.
+	q->place = b->place[i];
+	if ((q->place & PLACE_LONG) != 0)
+		fetch(&t->long_at[(q->place & ~PLACE_LONG) - 1], sizeof(long_place));
+	else if (q->place != 0)
+		fetch(&t->short_at[q->place - 1], sizeof(short_place));
+}
+
+void dp_tags_ask_tags(const dp_tags *t, dp_tags_question *io_question, const dp_addr *addr)
+{
+	DP_CHECK(t != NULL && io_question != NULL);
+	DP_CHECK(addr != NULL && addr->kind != DP_ADDR_P2PK);
+	dp_tags_question *q = io_question;
+	if (q->place == 0 || addr->kind == DP_ADDR_NONE) return;
+	// Whose check is the same need not be the same address: then the long way.
+	if (q->place == PLACE_BEHIND || !is_place(t, q->place, addr))
+		q->place = dp_tags_seek(t, addr, q->key);
+	if (q->place == 0) return;
+	q->tag = dp_tags_at(t, q->place, &q->count);
+	fetch(q->tag, sizeof *q->tag);
 }
 
 void dp_tags_each(const dp_tags *t,
@@ -252,6 +309,17 @@ static bool is_weightier(const dp_tag_record *a, const dp_tag_record *b)
 	return a->stop > b->stop;
 }
 
+// Is a tag that is gone from its list replaced there by another one of the same place?
+static bool is_corrected(const dp_tag_record *tag, uint32_t count, const dp_tag_record *gone)
+{
+	if (gone->gone == 0) return false;
+	for (uint32_t i = 0; i < count; i++)
+		if (tag[i].gone == 0 && tag[i].type == DP_TAG_ACTOR && tag[i].list == gone->list &&
+		    tag[i].network == gone->network)
+			return true;
+	return false;
+}
+
 bool dp_tags_stop(const dp_tags *t, dp_tag_stop *ret_stop, const dp_addr *addr,
                   const dp_network *network)
 {
@@ -260,7 +328,8 @@ bool dp_tags_stop(const dp_tags *t, dp_tag_stop *ret_stop, const dp_addr *addr,
 	const dp_tag_record *tag = dp_tags_find(t, addr, &count), *best = NULL;
 	for (uint32_t i = 0; i < count; i++) {
 		bool says = (tag[i].flags & DP_TAGF_DECIDES) != 0 && tag[i].type == DP_TAG_ACTOR &&
-		            dp_tags_match(&tag[i], network) == DP_MATCH_EXACT;
+		            dp_tags_match(&tag[i], network) == DP_MATCH_EXACT &&
+		            !is_corrected(tag, count, &tag[i]);
 		if (says && (best == NULL || is_weightier(&tag[i], best))) best = &tag[i];
 	}
 	if (best == NULL || best->stop == DP_FOLLOW) return false;

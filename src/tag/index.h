@@ -1,7 +1,7 @@
 // Tags in memory, for asking: which tags has this address? Made once from stores and tag files,
 // then only read, by any number of threads.
 //
-//   slots    buckets of eight by dp_addr_key, one line of the cache each: 4 bytes of the key beside
+//   slots    buckets of eight by a keyed hash, one line of the cache each: 4 bytes of it beside
 //            the number of the place, so that an address without tags, which is nearly every one,
 //            costs that line and no more
 //   places   address, and where its tags begin; tags of one place stand together
@@ -68,6 +68,19 @@ void dp_tags_digest(const dp_tags *t, uint8_t ret_digest[16]);
 // A bare key (P2PK) is asked for as the P2PKH address that explorers and tag files show it as.
 const dp_tag_record *dp_tags_find(const dp_tags *t, const dp_addr *addr, uint32_t *ret_count);
 
+// The same in three steps, for many questions at once: each step reads what the one before had
+// fetched and has the next fetched, so that who takes the first step of all, then the second of
+// all, waits for memory once a step and not three times a question. `addr` is the same at all
+// steps, and no bare key. After the last step `tag` and `count` are what dp_tags_find gives.
+typedef struct dp_tags_question {
+	uint64_t key;          // the table's own
+	uint32_t place, count;
+	const dp_tag_record *tag;
+} dp_tags_question;
+void dp_tags_ask(const dp_tags *t, dp_tags_question *ret_question, const dp_addr *addr);
+void dp_tags_ask_place(const dp_tags *t, dp_tags_question *io_question);
+void dp_tags_ask_tags(const dp_tags *t, dp_tags_question *io_question, const dp_addr *addr);
+
 // Does a tag speak of this very address of this chain, or of one that the same key has elsewhere?
 typedef enum dp_tag_match { DP_MATCH_NONE = 0, DP_MATCH_SAME_KEY, DP_MATCH_EXACT } dp_tag_match;
 // Contracts have no key: a tag whose concept is one of contracts only (defi_*, ...) never matches
@@ -83,7 +96,8 @@ dp_tag_dated dp_tags_dated(const dp_tag_record *tag, int64_t time);
 // about an actor and say anything about custody (DP_TAGF_DECIDES), one of the built-in set decides
 // (it names the contracts that others call mixing services); without one, that of the highest
 // confidence; among equals one that stops, for to follow a stranger's money is the worse mistake.
-// A tag that is gone from its list still tells who it is. False: follow on.
+// A tag that is gone from its list still tells who it is, unless the list now says something else
+// of the same address: that is a correction. False: follow on.
 typedef struct dp_tag_stop {
 	const dp_tag_record *tag;
 	uint8_t stop; // dp_concept_stop

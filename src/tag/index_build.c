@@ -8,10 +8,11 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
+#include <sys/random.h>
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/pages.h"
 #include "chain/key.h"
 #include "tag/index_private.h"
 
@@ -39,6 +40,15 @@ typedef struct meaning {
 } meaning;
 enum { MEANING_COUNT = 64 };
 
+// A tag whose bucket is being fetched. The table is larger than the cache, and a builder that
+// waited for each line of it would do little else.
+typedef struct waiting {
+	uint64_t key;
+	dp_addr addr;
+	dp_tag_record record;
+} waiting;
+enum { WAITING_COUNT = 32 };
+
 struct tag_builder {
 	dp_tags *t;
 	pending *tag;
@@ -48,6 +58,8 @@ struct tag_builder {
 	actor_row *actor;
 	uint64_t actor_count, actor_cap;
 	meaning meanings[MEANING_COUNT];
+	waiting waiting[WAITING_COUNT];
+	uint32_t waiting_count;
 };
 
 //- buckets ---------------------------------------------------------------------------------------
@@ -65,16 +77,6 @@ static void put_place(dp_tags *t, uint64_t key, uint32_t place)
 	b->place[i] = place;
 }
 
-// Asks for large pages before the memory is touched: questions go to random places, and each would
-// cost a walk through the tables of small pages besides. A refusal changes nothing but the speed.
-static void want_large_pages(void *memory, uint64_t size)
-{
-	enum { LARGE_PAGE = 2 << 20 };
-	uintptr_t begin = ((uintptr_t)memory + LARGE_PAGE - 1) & ~(uintptr_t)(LARGE_PAGE - 1);
-	uintptr_t end = ((uintptr_t)memory + size) & ~(uintptr_t)(LARGE_PAGE - 1);
-	if (begin < end) (void)madvise((void *)begin, end - begin, MADV_HUGEPAGE);
-}
-
 // Makes the table anew with so many buckets.
 static dp_code set_buckets(dp_tags *t, uint64_t count, dp_fault *fault)
 {
@@ -83,7 +85,7 @@ static dp_code set_buckets(dp_tags *t, uint64_t count, dp_fault *fault)
 	void *memory = dp_alloc((count + 1) * sizeof(bucket));
 	if (memory == NULL)
 		return dp_fail(fault, DP_NO_MEMORY, "no memory for a table of tagged addresses");
-	want_large_pages(memory, (count + 1) * sizeof(bucket));
+	dp_pages_large(memory, (count + 1) * sizeof(bucket));
 	dp_free(t->bucket_memory);
 	t->bucket_memory = memory;
 	t->bucket = (bucket *)(((uintptr_t)memory + sizeof(bucket) - 1) & ~(sizeof(bucket) - 1));
@@ -93,7 +95,7 @@ static dp_code set_buckets(dp_tags *t, uint64_t count, dp_fault *fault)
 		uint32_t place =
 		    is_long ? PLACE_LONG | (uint32_t)(i - t->short_count + 1) : (uint32_t)(i + 1);
 		dp_addr a = dp_tags_address(t, place);
-		put_place(t, dp_addr_key_inline(&a), place);
+		put_place(t, dp_tags_key(t, &a), place);
 	}
 	return DP_OK;
 }
@@ -104,9 +106,10 @@ static uint64_t buckets_for(uint64_t places, uint64_t load)
 }
 
 // The number of the address' place; a new one where there was none.
-static dp_code place_of(dp_tags *t, uint32_t *ret_place, const dp_addr *a, dp_fault *fault)
+static dp_code place_of(dp_tags *t, uint32_t *ret_place, const dp_addr *a, uint64_t key,
+                        dp_fault *fault)
 {
-	*ret_place = dp_tags_seek(t, a);
+	*ret_place = dp_tags_seek(t, a, key);
 	if (*ret_place != 0) return DP_OK;
 	uint64_t count = t->short_count + t->long_count;
 	if (count >= TAG_COUNT_MAX)
@@ -127,7 +130,7 @@ static dp_code place_of(dp_tags *t, uint32_t *ret_place, const dp_addr *a, dp_fa
 		t->long_at[t->long_count++] = (long_place){.addr = *a};
 		*ret_place = PLACE_LONG | (uint32_t)t->long_count;
 	}
-	put_place(t, dp_addr_key_inline(a), *ret_place);
+	put_place(t, key, *ret_place);
 	return DP_OK;
 }
 
@@ -138,11 +141,11 @@ static dp_code grow_text_slots(tag_builder *b, uint64_t count, dp_fault *fault)
 	DP_CHECK((count & (count - 1)) == 0 && count > b->text_count);
 	text_slot *slot = dp_alloc(count * sizeof *slot);
 	if (slot == NULL) return dp_fail(fault, DP_NO_MEMORY, "no memory for the texts of tags");
-	want_large_pages(slot, count * sizeof *slot);
+	dp_pages_large(slot, count * sizeof *slot);
 	for (uint64_t i = 0; i < b->text_slot_count; i++) {
 		if (b->text_slot[i].offset == 0) continue;
 		const char *text = b->t->text + b->text_slot[i].offset;
-		uint64_t at = XXH3_64bits(text, strlen(text)) & (count - 1);
+		uint64_t at = XXH3_64bits_withSeed(text, strlen(text), b->t->seed) & (count - 1);
 		while (slot[at].offset != 0) at = (at + 1) & (count - 1);
 		slot[at] = b->text_slot[i];
 	}
@@ -167,7 +170,8 @@ dp_code tag_builder_text(tag_builder *b, uint32_t *ret_text, const char *text, s
 	if ((b->text_count + 1) * 4 > b->text_slot_count * 3)
 		DP_TRY(grow_text_slots(b, b->text_slot_count == 0 ? 1024 : b->text_slot_count * 2,
 		                       fault));
-	uint64_t key = XXH3_64bits(text, n), mask = b->text_slot_count - 1, at = key & mask;
+	uint64_t key = XXH3_64bits_withSeed(text, n, t->seed);
+	uint64_t mask = b->text_slot_count - 1, at = key & mask;
 	uint32_t check = (uint32_t)(key >> 32);
 	for (; b->text_slot[at].offset != 0; at = (at + 1) & mask) {
 		const char *there = t->text + b->text_slot[at].offset;
@@ -222,26 +226,43 @@ static const meaning *meaning_of(tag_builder *b, const dp_tag_record *r)
 	return m;
 }
 
+// Those that wait, in the order in which they came.
+static dp_code add_waiting(tag_builder *b, dp_fault *fault)
+{
+	uint32_t count = b->waiting_count;
+	DP_CHECK(count <= WAITING_COUNT);
+	b->waiting_count = 0;
+	DP_TRY(dp_grow((void **)&b->tag, &b->tag_cap, sizeof *b->tag, b->tag_count + count,
+	               TAG_COUNT_MAX, fault));
+	for (uint32_t i = 0; i < count; i++) {
+		const waiting *w = &b->waiting[i];
+		pending *p = &b->tag[b->tag_count];
+		DP_TRY(place_of(b->t, &p->place, &w->addr, w->key, fault));
+		p->record = w->record;
+		const meaning *m = meaning_of(b, &w->record);
+		p->record.concept = m->concept;
+		p->record.stop = m->stop;
+		p->record.risk = m->risk;
+		p->record.flags |= m->flags;
+		p->record.zero = 0;
+		b->tag_count++;
+	}
+	return DP_OK;
+}
+
 dp_code tag_builder_add(tag_builder *b, const dp_addr *addr, const dp_tag_record *record,
                         dp_fault *fault)
 {
 	DP_CHECK(b != NULL && record != NULL);
 	DP_CHECK(addr != NULL && addr->kind != DP_ADDR_NONE);
-	DP_TRY(dp_grow((void **)&b->tag, &b->tag_cap, sizeof *b->tag, b->tag_count + 1,
-	               TAG_COUNT_MAX, fault));
-	dp_addr a = *addr;
-	if (a.kind == DP_ADDR_P2PK) a.kind = DP_ADDR_P2PKH;
-	pending *p = &b->tag[b->tag_count];
-	DP_TRY(place_of(b->t, &p->place, &a, fault));
-	p->record = *record;
-	const meaning *m = meaning_of(b, record);
-	p->record.concept = m->concept;
-	p->record.stop = m->stop;
-	p->record.risk = m->risk;
-	p->record.flags |= m->flags;
-	p->record.zero = 0;
-	b->tag_count++;
-	return DP_OK;
+	waiting *w = &b->waiting[b->waiting_count++];
+	w->addr = *addr;
+	if (w->addr.kind == DP_ADDR_P2PK) w->addr.kind = DP_ADDR_P2PKH;
+	w->record = *record;
+	dp_tags_question fetched;
+	dp_tags_ask(b->t, &fetched, &w->addr);
+	w->key = fetched.key;
+	return b->waiting_count == WAITING_COUNT ? add_waiting(b, fault) : DP_OK;
 }
 
 dp_code tag_builder_actor(tag_builder *b, const dp_actor *actor, dp_fault *fault)
@@ -278,6 +299,9 @@ dp_code tag_builder_new(tag_builder **ret_builder, dp_fault *fault)
 		tag_builder_free(b);
 		return code;
 	}
+	uint64_t *seed = &b->t->seed;
+	// Without the kernel's help the tables still work, only a patient enemy could slow them.
+	if (getrandom(seed, sizeof *seed, 0) != (ssize_t)sizeof *seed) *seed = 0x6479657061636b33;
 	b->t->text[0] = 0; // number 0 is ""
 	b->t->text_size = 1;
 	*ret_builder = b;
@@ -305,13 +329,13 @@ dp_code tag_builder_reserve(tag_builder *b, uint64_t tags, uint64_t texts, dp_fa
 	while (slots * 3 < (b->text_count + texts + 1) * 4) slots *= 2;
 	if (slots > b->text_slot_count) DP_TRY(grow_text_slots(b, slots, fault));
 	dp_tags *t = b->t;
-	uint64_t places = t->short_count + t->long_count + tags;
+	uint64_t places = t->short_count + t->long_count + b->waiting_count + tags;
 	DP_TRY(dp_grow((void **)&b->tag, &b->tag_cap, sizeof *b->tag, b->tag_count + tags,
 	               TAG_COUNT_MAX, fault));
 	DP_TRY(dp_grow((void **)&t->short_at, &t->short_cap, sizeof *t->short_at,
 	               t->short_count + tags, TAG_COUNT_MAX, fault));
-	want_large_pages(b->tag + b->tag_count, tags * sizeof *b->tag);
-	want_large_pages(t->short_at + t->short_count, tags * sizeof *t->short_at);
+	dp_pages_large(b->tag + b->tag_count, tags * sizeof *b->tag);
+	dp_pages_large(t->short_at + t->short_count, tags * sizeof *t->short_at);
 	uint64_t buckets = buckets_for(places, LOAD_DONE);
 	return buckets > t->bucket_count ? set_buckets(t, buckets, fault) : DP_OK;
 }
@@ -353,6 +377,7 @@ static dp_code gather(tag_builder *b, dp_fault *fault)
 	if (t->record == NULL)
 		return dp_fail(fault, DP_NO_MEMORY, "no memory for %llu tags",
 		               (unsigned long long)b->tag_count);
+	dp_pages_large(t->record, (b->tag_count + 1) * sizeof *t->record);
 	uint32_t next = 0;
 	for (uint64_t i = 0; i < t->short_count + t->long_count; i++) {
 		uint32_t place = nth_place(t, i);
@@ -398,7 +423,7 @@ static uint32_t share(const dp_tags *t, shared *slots, uint64_t mask, uint32_t f
                       uint16_t count)
 {
 	size_t size = count * sizeof(dp_tag_record);
-	uint64_t key = XXH3_64bits(&t->record[first], size), at = key & mask;
+	uint64_t key = XXH3_64bits_withSeed(&t->record[first], size, t->seed), at = key & mask;
 	uint16_t check = (uint16_t)(key >> 48);
 	for (; slots[at].count != 0; at = (at + 1) & mask) {
 		const shared *s = &slots[at];
@@ -416,6 +441,7 @@ static dp_code settle(dp_tags *t, dp_fault *fault)
 	while (slot_count < places * 2) slot_count *= 2;
 	shared *slots = dp_alloc(slot_count * sizeof *slots);
 	if (slots == NULL) return dp_fail(fault, DP_NO_MEMORY, "no memory for tags");
+	dp_pages_large(slots, slot_count * sizeof *slots);
 	uint32_t end = 0;
 	for (uint64_t i = 0; i < places; i++) {
 		uint32_t place = nth_place(t, i), *first = first_of(t, place);
@@ -486,6 +512,7 @@ static dp_code finish_actors(tag_builder *b, dp_fault *fault)
 static dp_code finish(tag_builder *b, dp_fault *fault)
 {
 	dp_tags *t = b->t;
+	DP_TRY(add_waiting(b, fault));
 	DP_TRY(gather(b, fault));
 	dp_free(b->tag);
 	b->tag = NULL;

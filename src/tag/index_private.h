@@ -7,12 +7,15 @@
 // bucket comes from the key's upper half by multiplication (Lemire, "Fast Random Integer Generation
 // in an Interval", 2019), which needs no power of two, the check from the lower half.
 //
-// A thief chooses the addresses that are looked up, not those that are tagged: a crowded bucket
-// would need tags with colliding keys. The whole address is compared on a hit.
+// Who writes a tag file chooses addresses and texts, and XXH3 without a key has inputs of which
+// any number have one hash (eight bytes equal to its own secret make it blind for the next eight):
+// a file of some megabytes would take hours. So each table has a random key. Nothing that is
+// answered or written depends on it. The whole address is compared on a hit.
 #ifndef DP_TAG_INDEX_PRIVATE_H
 #define DP_TAG_INDEX_PRIVATE_H
 
 #include "base/fault.h"
+#include "chain/key.h"
 #include "tag/index.h"
 
 enum {
@@ -58,6 +61,7 @@ struct dp_tags {
 	bucket *bucket; // aligned, inside bucket_memory
 	void *bucket_memory;
 	uint64_t bucket_count;
+	uint64_t seed; // of the hashes of addresses and texts
 	short_place *short_at;
 	long_place *long_at;
 	uint64_t short_count, short_cap, long_count, long_cap;
@@ -69,8 +73,13 @@ struct dp_tags {
 	uint64_t actor_count;
 };
 
-// The place of an address, or 0.
-uint32_t dp_tags_seek(const dp_tags *t, const dp_addr *a);
+static inline uint64_t dp_tags_key(const dp_tags *t, const dp_addr *a)
+{
+	return XXH3_64bits_withSeed(a, 2u + a->len, t->seed);
+}
+
+// The place of an address with this key, or 0.
+uint32_t dp_tags_seek(const dp_tags *t, const dp_addr *a, uint64_t key);
 dp_addr dp_tags_address(const dp_tags *t, uint32_t place);
 const dp_tag_record *dp_tags_at(const dp_tags *t, uint32_t place, uint32_t *ret_count);
 

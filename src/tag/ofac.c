@@ -134,7 +134,7 @@ static const char *list_name(const dp_ofac *o)
 	if (o->defaults->list_name != NULL) return o->defaults->list_name;
 	const char *slash = strrchr(o->path, '/');
 	const char *base = slash != NULL ? slash + 1 : o->path;
-	return strncasecmp(base, "cons", 4) == 0 ? "OFAC Consolidated" : "OFAC SDN";
+	return strcasestr(base, "cons") != NULL ? "OFAC Consolidated" : "OFAC SDN";
 }
 
 dp_code dp_ofac_begin(dp_ofac *o, dp_fault *fault)
@@ -147,6 +147,7 @@ dp_code dp_ofac_begin(dp_ofac *o, dp_fault *fault)
 	    .creator = "OFAC",
 	    .kind = o->kind,
 	    .date = o->date,
+	    .is_partial = o->is_partial,
 	};
 	return o->sink->list(o->sink->context, &list, fault);
 }

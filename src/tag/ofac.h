@@ -41,6 +41,7 @@ typedef struct dp_ofac {
 	const dp_tag_sink *sink;
 	int64_t date;       // of the issue, as far as it is known yet
 	bool is_begun;      // the list was handed over
+	bool is_partial;    // this form does not have all entries
 	uint64_t addresses; // found, good and bad
 } dp_ofac;
 

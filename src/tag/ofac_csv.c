@@ -9,7 +9,8 @@
 // The remarks are cut at 1000 characters (OFAC's notice of 8 August 2013), in the middle of an
 // address if it so happens; the rest is in SDN_COMMENTS.CSV, without a place to put it back. An
 // entry with more than about thirteen addresses is therefore not whole in this form, and we say so
-// with each that was cut. The file has no date: the user says it, or nobody does.
+// with each that was cut. An issue read from it alone takes nobody off the list: whom the cut took
+// would be called no longer sanctioned. The file has no date: the user says it, or nobody does.
 #include <string.h>
 
 #include "base/check.h"
@@ -184,7 +185,8 @@ static dp_code read_csv(const char *path, const dp_tag_defaults *defaults, const
 	                 .kind = "ofac-csv",
 	                 .defaults = defaults,
 	                 .sink = sink,
-	                 .date = defaults->date};
+	                 .date = defaults->date,
+	                 .is_partial = true};
 	dp_input *in;
 	dp_code code = dp_input_open(&in, path, fault);
 	if (code == DP_OK) {

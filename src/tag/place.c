@@ -180,7 +180,7 @@ static uint16_t chain_networks[CHAIN_MAX];
 __attribute__((constructor)) static void fill_table(void)
 {
 	DP_CHECK(dp_chain_count() <= CHAIN_MAX);
-	for (uint16_t i = 0; i < ROW_COUNT; i++) {
+	for (uint32_t i = 0; i < ROW_COUNT; i++) {
 		row *r = &rows[i];
 		DP_CHECK(r->network.id == i + 1);
 		if (r->chain == NULL) continue;
@@ -299,6 +299,20 @@ static bool base58_bytes(uint8_t *ret_bytes, size_t size, const char *digits, co
 	while (zeros < size && ret_bytes[zeros] == 0) zeros++;
 	while (zero_digits < n && text[zero_digits] == digits[0]) zero_digits++;
 	return zeros == zero_digits;
+}
+
+// The other way: the number in exactly `chars` digits. `bytes` is used up.
+static void base58_digits(char *out, size_t chars, const char *digits, uint8_t *bytes, size_t size)
+{
+	for (size_t i = chars; i-- > 0;) {
+		unsigned rest = 0;
+		for (size_t j = 0; j < size; j++) {
+			rest = rest << 8 | bytes[j];
+			bytes[j] = (uint8_t)(rest / 58);
+			rest %= 58;
+		}
+		out[i] = digits[rest];
+	}
 }
 
 //- addresses of networks that are no chains of ours -----------------------------------------------
@@ -448,6 +462,25 @@ static bool monero_bytes(uint8_t *ret_bytes, size_t size, const char *text)
 	return true;
 }
 
+// An integrated address is a plain one with a payment id in it (Monero's addressing, prefix 19):
+// the same keys hold what comes to either, so either is looked up as the plain one.
+static dp_addr monero_plain(const uint8_t *integrated)
+{
+	enum { SIZE = 69, BLOCK = 8, BLOCK_CHARS = 11, CHARS = 95 };
+	uint8_t bytes[SIZE], hash[32];
+	char text[CHARS];
+	memcpy(bytes, integrated, SIZE - 4);
+	bytes[0] = 18;
+	dp_keccak256(hash, bytes, SIZE - 4);
+	memcpy(bytes + SIZE - 4, hash, 4);
+	for (size_t at = 0, out = 0; at < SIZE; at += BLOCK, out += BLOCK_CHARS) {
+		bool is_last = SIZE - at < BLOCK;
+		base58_digits(text + out, is_last ? CHARS - out : BLOCK_CHARS, bitcoin_digits,
+		              bytes + at, is_last ? SIZE - at : BLOCK);
+	}
+	return make_other(text, CHARS, false);
+}
+
 static const char *parse_monero(dp_addr *ret, const char *text, size_t n)
 {
 	enum { PLAIN_CHARS = 95, PLAIN_SIZE = 69, LONG_CHARS = 106, LONG_SIZE = 77 };
@@ -463,8 +496,27 @@ static const char *parse_monero(dp_addr *ret, const char *text, size_t n)
 	if (memcmp(hash, bytes + size - 4, 4) != 0) return why_mistyped;
 	bool is_plain = n == PLAIN_CHARS && (bytes[0] == 18 || bytes[0] == 42);
 	if (!is_plain && !(n == LONG_CHARS && bytes[0] == 19)) return why_version;
-	*ret = make_other(text, n, false);
+	*ret = is_plain ? make_other(text, n, false) : monero_plain(bytes);
 	return NULL;
+}
+
+// The r... of the account that an X... speaks of: whoever holds one holds the other, so both are
+// one place. Version 0 and the 20 bytes, whose first digit stands for the version.
+static dp_addr ripple_plain(const uint8_t account[20])
+{
+	enum { SIZE = 25, CHARS = 35 };
+	uint8_t bytes[SIZE] = {0}, hash[32];
+	char text[SIZE + CHARS];
+	size_t zeros = 0, first = SIZE;
+	memcpy(bytes + 1, account, 20);
+	dp_sha256d(hash, bytes, SIZE - 4);
+	memcpy(bytes + SIZE - 4, hash, 4);
+	while (zeros < SIZE && bytes[zeros] == 0) zeros++;
+	memset(text, ripple_digits[0], SIZE);
+	base58_digits(text + SIZE, CHARS, ripple_digits, bytes, SIZE);
+	// As many zero digits before the number as it has zero bytes.
+	while (first < SIZE + CHARS && text[first] == ripple_digits[0]) first++;
+	return make_other(text + first - zeros, SIZE + CHARS - first + zeros, false);
 }
 
 // r... is a version byte and 20 bytes; X... has a tag for the receiver in it (XLS-5).
@@ -480,7 +532,7 @@ static const char *parse_ripple(dp_addr *ret, const char *text, size_t n)
 	if (memcmp(hash, bytes + size - 4, 4) != 0) return why_mistyped;
 	bool is_tagged = !is_plain && bytes[0] == 0x05 && bytes[1] == 0x44;
 	if (!is_tagged && !(is_plain && bytes[0] == 0)) return why_version;
-	*ret = make_other(text, n, false);
+	*ret = is_tagged ? ripple_plain(bytes + 2) : make_other(text, n, false);
 	return NULL;
 }
 
@@ -657,6 +709,8 @@ dp_code dp_place_parse(dp_place *ret_place, const char *text, size_t n, const dp
 	case FORM_SOLANA: why = parse_solana(&a, text, n); break;
 	case FORM_TEXT: why = parse_text(&a, r, text, n); break;
 	}
+	// One tag on it would be a tag on every OP_RETURN of the chain.
+	if (why == NULL && a.kind == DP_ADDR_NULLDATA) why = "nobody holds what it stands for";
 	if (why != NULL) return bad(fault, text, n, network, why);
 	*ret_place = (dp_place){.network = network->id, .addr = a};
 	return DP_OK;

@@ -7,7 +7,8 @@
 //
 //   DP_PLACE_TX     32 bytes: a transaction id, in the order in which people print it
 //   DP_PLACE_OTHER  32 bytes: SHA-256 of an address of a network whose form we cannot take apart
-//                   (Monero, Ripple, ...), as text: the text itself is kept by who has room for it
+//                   (Monero, Ripple, ...), as text: the text itself is kept by who has room for it.
+//                   Of spellings of one account (Monero's integrated, Ripple's X...) the plain one
 //
 // A Tron address is DP_ADDR_EVM: its 20 bytes are the same hash of the same kind of key, and
 // whoever holds the key holds the address of both networks. The same is true of Bitcoin and its
@@ -34,8 +35,8 @@ typedef struct dp_network {
 	const char *aliases;   // other names, separated by blanks: "XBT bitcoin"; any case
 } dp_network;
 
-uint16_t dp_network_count(void);                 // ids are 1..count
-const dp_network *dp_network_at(uint16_t id);    // aborts when out of range
+uint16_t dp_network_count(void);                               // ids are 1..count
+const dp_network *dp_network_at(uint16_t id);                  // aborts when out of range
 const dp_network *dp_network_find(const char *text, size_t n); // also CAIP-2; NULL when unknown
 const dp_network *dp_network_of(const dp_chain *chain);        // aborts when it has none
 

@@ -24,7 +24,7 @@ static const char schema[] =
     "create index text_hash on text(hash);"
     "create table list(id integer primary key, name integer not null unique);"
     "create table issue(id integer primary key, list integer not null, date integer not null,"
-    " unique(list, date));"
+    " whole integer not null, unique(list, date));"
     "create table file(id integer primary key, issue integer not null, path text not null,"
     " sha256 blob not null, kind text not null, creator text not null, imported integer not null,"
     " tags integer not null default 0, left_out integer not null default 0,"
@@ -56,7 +56,8 @@ static const char schema[] =
     " (select text from text where id=head.concepts) as concepts,"
     " (select text from text where id=head.program) as program, confidence, type, flags,"
     " lastmod, context, f.date as first_seen, l.date as last_seen,"
-    " (select min(date) from issue where list=head.list and date>l.date) as gone"
+    " (select min(date) from issue where list=head.list and date>l.date and whole)"
+    " as gone"
     " from tag join head on head.id=tag.head join list on list.id=head.list"
     " join issue f on f.id=tag.first join issue l on l.id=tag.last;";
 
@@ -66,7 +67,8 @@ static const char *const statements[DP_SQL_COUNT] = {
     [DP_SQL_TEXT_GET] = "select text from text where id=?",
     [DP_SQL_LIST_FIND] = "select id from list where name=?",
     [DP_SQL_LIST_ADD] = "insert into list(name) values(?)",
-    [DP_SQL_ISSUE_ADD] = "insert into issue(list, date) values(?,?)",
+    [DP_SQL_ISSUE_ADD] = "insert into issue(list, date, whole) values(?,?,?)",
+    [DP_SQL_ISSUE_WHOLE] = "update issue set whole=1 where id=?",
     [DP_SQL_FILE_ADD] = "insert or ignore into file(issue, path, sha256, kind, creator, imported)"
                         " values(?,?,?,?,?,?)",
     [DP_SQL_FILE_END] = "update file set tags=?, left_out=? where id=?",
@@ -188,7 +190,7 @@ dp_code dp_store_load_moments(dp_store *s, dp_fault *fault)
 	               DP_STORE_ID_MAX, fault));
 	s->moments = (uint32_t)top + 1;
 	memset(s->moment, 0, s->moments * sizeof *s->moment);
-	DP_TRY(dp_store_prepare(s, &stmt, "select id, list, date from issue", fault));
+	DP_TRY(dp_store_prepare(s, &stmt, "select id, list, date, whole from issue", fault));
 	while ((code = dp_store_step(s, stmt, fault)) == DP_OK) {
 		int64_t id = sqlite3_column_int64(stmt, 0), list = sqlite3_column_int64(stmt, 1);
 		if (id <= 0 || id > top || list <= 0 || list > 64 * lists + 65536) {
@@ -196,7 +198,8 @@ dp_code dp_store_load_moments(dp_store *s, dp_fault *fault)
 			break;
 		}
 		s->moment[id] = (dp_store_moment){.list = (uint32_t)list,
-		                                  .date = sqlite3_column_int64(stmt, 2)};
+		                                  .date = sqlite3_column_int64(stmt, 2),
+		                                  .is_whole = sqlite3_column_int(stmt, 3) != 0};
 	}
 	(void)sqlite3_finalize(stmt);
 	return code == DP_END ? dp_store_note_all(s, fault) : code;
@@ -222,7 +225,7 @@ dp_code dp_store_note_issue(dp_store *s, uint32_t issue, dp_fault *fault)
 		               (uint64_t)m->list + 1, DP_STORE_ID_MAX, fault));
 		while (s->lists <= m->list) s->newest[s->lists++] = DP_NO_DATE;
 	}
-	if (m->date > s->newest[m->list]) s->newest[m->list] = m->date;
+	if (m->is_whole && m->date > s->newest[m->list]) s->newest[m->list] = m->date;
 	return DP_OK;
 }
 
@@ -272,6 +275,41 @@ static dp_code make_schema(dp_store *s, dp_fault *fault)
 	return dp_store_run(s, "commit", fault);
 }
 
+// Is this the text of a statement of our schema? SQLite keeps the text of each, with CREATE and
+// what it creates in capitals.
+static bool is_of_schema(const char *sql)
+{
+	const char *at = strcasestr(schema, sql);
+	if (at == NULL || (at != schema && at[-1] != ';')) return false;
+	return at[strlen(sql)] == ';';
+}
+
+// The application's number alone proves nothing: where `tag` is a view, reading it may never end,
+// and a trigger makes of an import what it likes. So tables are ours to the letter, and there are
+// no triggers; other views, tables and indexes that somebody added for questions of their own are
+// left alone.
+static dp_code check_schema(dp_store *s, dp_fault *fault)
+{
+	sqlite3_stmt *stmt = NULL;
+	dp_code code;
+	uint32_t wanted = 0, found = 0;
+	for (const char *p = schema; *p != 0; p++) wanted += *p == ';';
+	DP_TRY(dp_store_prepare(s, &stmt, "select type, sql from sqlite_master", fault));
+	while ((code = dp_store_step(s, stmt, fault)) == DP_OK) {
+		const char *type = (const char *)sqlite3_column_text(stmt, 0);
+		const char *sql = (const char *)sqlite3_column_text(stmt, 1);
+		if (type != NULL && strcmp(type, "trigger") == 0) {
+			code = dp_store_damaged(fault, "it has a trigger, which no store has");
+			break;
+		}
+		found += sql != NULL && is_of_schema(sql);
+	}
+	(void)sqlite3_finalize(stmt);
+	if (code != DP_END) return code;
+	if (found == wanted) return DP_OK;
+	return dp_store_damaged(fault, "its tables are not those of a tag store");
+}
+
 // Is it ours, and of this format? An empty database becomes a store when that is asked for;
 // somebody else's is never written into.
 static dp_code check_ours(dp_store *s, bool create, dp_fault *fault)
@@ -281,7 +319,7 @@ static dp_code check_ours(dp_store *s, bool create, dp_fault *fault)
 	DP_TRY(dp_store_number(s, &version, "pragma user_version", fault));
 	DP_TRY(dp_store_number(s, &tables, "select count(*) from sqlite_master", fault));
 	if (application == DP_STORE_APPLICATION) {
-		if (version == DP_STORE_VERSION) return DP_OK;
+		if (version == DP_STORE_VERSION) return check_schema(s, fault);
 		return dp_fail(fault, DP_BAD_BYTES,
 		               "the tag store has format %lld, this dyepack reads format %d",
 		               (long long)version, DP_STORE_VERSION);

@@ -3,7 +3,7 @@
 // date at which it was gone, so that a transaction before that date is judged by what was known.
 //
 //   list    name                                           one a list
-//   issue   list, date                                     all that is known of a list of that date
+//   issue   list, date, whole                              all that is known of a list of that date
 //   file    issue, path, SHA-256, reader, creator, counts  one a file of an issue
 //   head    list, network, category, actor, ... by text    what many tags of a list share
 //   tag     head, place, label, source, first and last issue
@@ -13,6 +13,9 @@
 //
 // first_seen  date of the first issue that has it     last_seen  of the last one that has it
 // gone        date of the first issue after last_seen that does not have it; none: still there
+//
+// An issue of which only partial files are known (dp_tag_list.is_partial) is not whole: it says who
+// is on the list, never who is not.
 //
 // The dates are a function of the set of issues alone: files may be imported in any order, and
 // files of one list and one date are one issue, also when they come in several imports. A tag that

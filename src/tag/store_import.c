@@ -351,18 +351,34 @@ static dp_code find_list(dp_store *s, uint32_t *ret_id, const char *name, dp_fau
 	return add_row(s, stmt, ret_id, fault);
 }
 
-static dp_code find_issue(dp_store *s, int64_t date, bool is_undated, dp_fault *fault)
+// A whole file makes the issue whole of which partial ones were known.
+static dp_code complete_issue(dp_store *s, dp_fault *fault)
+{
+	sqlite3_stmt *stmt;
+	dp_store_moment *m = &s->moment[s->issue];
+	DP_CHECK(!m->is_whole && s->completed == 0);
+	DP_TRY(dp_store_sql(s, &stmt, DP_SQL_ISSUE_WHOLE, fault));
+	(void)sqlite3_bind_int64(stmt, 1, s->issue);
+	DP_TRY(dp_store_done(s, stmt, fault));
+	m->is_whole = m->was_partial = true;
+	s->completed = s->issue;
+	return dp_store_note_issue(s, s->issue, fault);
+}
+
+static dp_code find_issue(dp_store *s, int64_t date, bool is_undated, bool is_whole,
+                          dp_fault *fault)
 {
 	sqlite3_stmt *stmt;
 	uint32_t id;
 	for (uint32_t i = 1; i < s->moments; i++) {
 		if (s->moment[i].list != s->list || s->moment[i].date != date) continue;
 		s->issue = i;
-		return DP_OK;
+		return is_whole && !s->moment[i].is_whole ? complete_issue(s, fault) : DP_OK;
 	}
 	DP_TRY(dp_store_sql(s, &stmt, DP_SQL_ISSUE_ADD, fault));
 	(void)sqlite3_bind_int64(stmt, 1, s->list);
 	(void)sqlite3_bind_int64(stmt, 2, date);
+	(void)sqlite3_bind_int64(stmt, 3, is_whole);
 	DP_TRY(add_row(s, stmt, &id, fault));
 	DP_CHECK(id >= s->moments);
 	DP_TRY(dp_grow((void **)&s->moment, &s->moment_cap, sizeof *s->moment, (uint64_t)id + 1,
@@ -371,6 +387,7 @@ static dp_code find_issue(dp_store *s, int64_t date, bool is_undated, dp_fault *
 	s->moment[id] =
 	    (dp_store_moment){.list = s->list,
 	                      .date = date,
+	                      .is_whole = is_whole,
 	                      .is_new = true,
 	                      .is_undated = is_undated,
 	                      .before = is_undated ? dp_store_issue_before(s, s->list, date) : 0};
@@ -404,7 +421,8 @@ static dp_code on_list(void *context, const dp_tag_list *list, dp_fault *fault)
 	s->head_id = 0;
 	DP_TRY(find_list(s, &s->list, list->name, fault));
 	bool is_undated = list->date == DP_NO_DATE;
-	DP_TRY(find_issue(s, is_undated ? s->now : list->date, is_undated, fault));
+	int64_t date = is_undated ? s->now : list->date;
+	DP_TRY(find_issue(s, date, is_undated, !list->is_partial, fault));
 	DP_TRY(dp_store_sql(s, &stmt, DP_SQL_FILE_ADD, fault));
 	(void)sqlite3_bind_int64(stmt, 1, s->issue);
 	bind_text(stmt, 2, s->path != NULL ? s->path : "");
@@ -477,7 +495,7 @@ dp_code dp_store_begin(dp_store *s, int64_t now, dp_fault *fault)
 	s->is_importing = true;
 	s->now = now;
 	s->counts = s->before_file = (dp_store_counts){0};
-	s->list = s->issue = s->head_id = 0;
+	s->list = s->issue = s->head_id = s->completed = 0;
 	s->file_id = 0;
 	s->seen_used = s->disputed_used = 0;
 	dp_store_texts_forget(s);
@@ -503,7 +521,7 @@ dp_code dp_store_file(dp_store *s, const char *path, dp_fault *fault)
 	s->path = copy;
 	s->has_sha256 = digest_file(s->sha256, path);
 	s->before_file = s->counts;
-	s->list = s->issue = 0;
+	s->list = s->issue = s->completed = 0;
 	DP_TRY(dp_store_run(s, "savepoint file", fault));
 	s->is_in_file = true;
 	return DP_OK;
@@ -519,6 +537,9 @@ dp_code dp_store_undo_file(dp_store *s, dp_fault *fault)
 	s->counts = s->before_file;
 	s->file_id = 0;
 	s->list = s->issue = s->head_id = 0;
+	if (s->completed != 0)
+		s->moment[s->completed].is_whole = s->moment[s->completed].was_partial = false;
+	s->completed = 0;
 	dp_store_texts_forget(s); // numbers of what is no longer there
 	// Issues of this file end with it; what is known of earlier ones of this import stays. An
 	// issue whose `differs` this file set stays so: it is kept where it could be folded.

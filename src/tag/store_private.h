@@ -21,10 +21,12 @@ enum {
 typedef struct dp_store_moment {
 	uint32_t list; // 0: no issue has this number
 	int64_t date;
-	bool is_new;     // of this import
-	bool is_undated; // its date is that of the import
-	bool differs;    // undated: something in it was not in `before`
-	uint32_t before; // undated: the issue before it when it began; 0: none
+	bool is_whole;    // what is not in it was taken off the list
+	bool is_new;      // of this import
+	bool was_partial; // and is made whole by this import
+	bool is_undated;  // its date is that of the import
+	bool differs;     // undated: something in it was not in `before`
+	uint32_t before;  // undated: the issue before it when it began; 0: none
 } dp_store_moment;
 
 // Texts by their hash, so that a text that occurs a million times is asked for once. Bounded: when
@@ -53,6 +55,7 @@ enum dp_store_statement {
 	DP_SQL_LIST_FIND,
 	DP_SQL_LIST_ADD,
 	DP_SQL_ISSUE_ADD,
+	DP_SQL_ISSUE_WHOLE,
 	DP_SQL_FILE_ADD,
 	DP_SQL_FILE_END,
 	DP_SQL_HEAD_FIND,
@@ -71,6 +74,7 @@ enum dp_store_statement {
 typedef struct dp_store_head {
 	uint32_t list, network, category, abuse, actor, concepts, program;
 	uint8_t confidence, type, flags;
+	uint8_t zero; // so that two compare with memcmp
 } dp_store_head;
 enum { DP_STORE_CLUSTER = 1, DP_STORE_INFERRED = 2 }; // flags
 
@@ -86,7 +90,7 @@ struct dp_store {
 	dp_store_moment *moment; // by issue
 	uint64_t moment_cap;
 	uint32_t moments; // the highest number of an issue, + 1
-	int64_t *newest;  // by list: the date of its newest issue
+	int64_t *newest;  // by list: the date of its newest whole issue
 	uint64_t newest_cap, lists;
 
 	// The file being read.
@@ -94,6 +98,7 @@ struct dp_store {
 	uint8_t sha256[32];
 	bool has_sha256;
 	uint32_t list, issue; // 0: none begun
+	uint32_t completed;   // the issue that this file made whole; 0: none
 	int64_t file_id;      // 0: it was imported before
 	uint64_t file_tags, file_left_out;
 	uint64_t *seen; // bit by tag: in this file already

@@ -14,7 +14,7 @@ typedef struct tables {
 	dp_store_head *head;
 	uint16_t *network; // dp_network id of the head
 	uint32_t heads;
-	int64_t *gone; // by issue: the date of the next one of its list, or DP_NO_DATE
+	int64_t *gone; // by issue: the date of the next whole one of its list, or DP_NO_DATE
 	char **text;   // for dp_store_visit alone
 	uint32_t texts;
 	uint32_t *list_text; // by list
@@ -123,7 +123,7 @@ static dp_code load_dates(dp_store *s, tables *t, dp_fault *fault)
 		if (s->moment[id].list != list) next = DP_NO_DATE;
 		list = s->moment[id].list;
 		t->gone[id] = next;
-		next = s->moment[id].date;
+		if (s->moment[id].is_whole) next = s->moment[id].date;
 	}
 	(void)sqlite3_finalize(stmt);
 	return code == DP_END ? DP_OK : code;
@@ -144,7 +144,7 @@ static dp_code each_text(dp_store *s,
 {
 	sqlite3_stmt *stmt = NULL;
 	dp_code code;
-	DP_TRY(dp_store_prepare(s, &stmt, "select id, text from text", fault));
+	DP_TRY(dp_store_prepare(s, &stmt, "select id, text from text order by id", fault));
 	while ((code = dp_store_step(s, stmt, fault)) == DP_OK) {
 		const char *text = (const char *)sqlite3_column_text(stmt, 1);
 		sqlite3_int64 id = sqlite3_column_int64(stmt, 0);
@@ -158,6 +158,33 @@ static dp_code each_text(dp_store *s,
 	return code == DP_END ? DP_OK : code;
 }
 
+// Can a place have these bytes? Who formats or looks up an address relies on it, and a store may
+// come from anybody. A key is the kind and then the bytes.
+static bool is_place(const uint8_t *key, int size)
+{
+	int n = size - 1;
+	if (n < 0 || size > DP_STORE_KEY_MAX) return false;
+	switch (key[0]) {
+	case DP_ADDR_EVM:
+	case DP_ADDR_P2PKH:
+	case DP_ADDR_P2SH:
+	case DP_ADDR_P2WPKH:
+	case DP_ADDR_P2PK: return n == 20;
+	case DP_ADDR_P2WSH:
+	case DP_ADDR_P2TR:
+	case DP_ADDR_MULTISIG:
+	case DP_ADDR_SCRIPT:
+	case DP_PLACE_TX:
+	case DP_PLACE_OTHER: return n == 32;
+	case DP_ADDR_WITNESS: return n >= 3 && key[1] <= 16;
+	case DP_ADDR_NAME:
+		for (int i = 1; i <= n; i++)
+			if (key[i] < 0x20 || key[i] == 0x7f) return false;
+		return n >= 1;
+	default: return false;
+	}
+}
+
 // Columns id, head, key, label, source, first, last.
 static dp_code read_row(const dp_store *s, const tables *t, dp_store_row *ret_row,
                         sqlite3_stmt *stmt, dp_fault *fault)
@@ -166,7 +193,7 @@ static dp_code read_row(const dp_store *s, const tables *t, dp_store_row *ret_ro
 	const uint8_t *key = sqlite3_column_blob(stmt, 2);
 	int size = sqlite3_column_bytes(stmt, 2);
 	uint32_t first = number_at(stmt, 5, s->moments), last = number_at(stmt, 6, s->moments);
-	if (head == 0 || size < 1 || size > DP_STORE_KEY_MAX || first == 0 || last == 0)
+	if (head == 0 || !is_place(key, size) || first == 0 || last == 0)
 		return dp_store_damaged(fault, "a tag has no place, head or issue");
 	const dp_store_head *h = &t->head[head];
 	*ret_row = (dp_store_row){
@@ -209,10 +236,11 @@ static dp_code scan_rows(dp_store *s, const tables *t,
                          void *context, dp_fault *fault)
 {
 	sqlite3_stmt *stmt = NULL;
-	dp_store_row row;
+	dp_store_row row = {0};
 	dp_code code;
 	DP_TRY(dp_store_prepare(
-	    s, &stmt, "select id, head, key, label, source, first, last from tag", fault));
+	    s, &stmt, "select id, head, key, label, source, first, last from tag order by id",
+	    fault));
 	while ((code = dp_store_step(s, stmt, fault)) == DP_OK) {
 		code = read_row(s, t, &row, stmt, fault);
 		if (code == DP_OK) code = visit(context, &row, fault);
@@ -309,13 +337,13 @@ static dp_code visit_rows(dp_store *s, const tables *t, const char *list,
                           void *context, dp_fault *fault)
 {
 	sqlite3_stmt *stmt = NULL;
-	dp_store_row row;
+	dp_store_row row = {0};
 	dp_code code;
 	char address[DP_PLACE_TEXT_MAX];
 	DP_TRY(
 	    dp_store_prepare(s, &stmt,
 	                     "select id, head, key, label, source, first, last, lastmod, context,"
-	                     " address from tag",
+	                     " address from tag order by id",
 	                     fault));
 	while ((code = dp_store_step(s, stmt, fault)) == DP_OK) {
 		code = read_row(s, t, &row, stmt, fault);
@@ -391,15 +419,18 @@ dp_code dp_store_visit_issues(dp_store *s,
                                                dp_fault *fault),
                               void *context, dp_fault *fault)
 {
-	// Counts of all issues in two passes, not one a row.
+	// Counts of all issues in two passes, not one a row. Gone with a whole issue is what was
+	// last seen in the whole one before it, or in the partial ones between the two.
 	static const char sql[] =
 	    "with added(issue, n) as materialized(select first, count(*) from tag group by first),"
 	    " ended(issue, n) as materialized(select last, count(*) from tag group by last)"
 	    " select text, kind, creator, path, date, imported,"
 	    " (select count(*) from file f where f.issue=issue.id),"
 	    " coalesce((select n from added where added.issue=issue.id), 0),"
-	    " coalesce((select n from ended where ended.issue=(select i.id from issue i where"
-	    " i.list=issue.list and i.date<issue.date order by i.date desc limit 1)), 0)"
+	    " case when issue.whole then coalesce((select sum(n) from issue i join ended on"
+	    " ended.issue=i.id where i.list=issue.list and i.date<issue.date and i.date>=coalesce("
+	    "(select max(w.date) from issue w where w.list=issue.list and w.whole and"
+	    " w.date<issue.date), i.date)), 0) else 0 end"
 	    " from issue join list on list.id=issue.list join text on text.id=list.name"
 	    " left join file on file.id=(select max(id) from file f where f.issue=issue.id)"
 	    " order by text, date";

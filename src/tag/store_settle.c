@@ -34,9 +34,11 @@ static bool can_fold(const dp_store *s, uint32_t issue, const uint64_t *tags,
 	const dp_store_moment *m = &s->moment[issue];
 	if (m->list == 0 || !m->is_new || !m->is_undated || m->differs || m->before == 0)
 		return false;
-	// All of the issue before was seen again; and nothing came in between.
-	return tags[m->before] == 0 && actors[m->before] == 0 &&
-	       dp_store_issue_before(s, m->list, m->date) == m->before;
+	// Nothing came in between; and all of the issue before was seen again, without which a
+	// whole issue says that something is gone.
+	if (dp_store_issue_before(s, m->list, m->date) != m->before) return false;
+	return !m->is_whole ||
+	       (tags[m->before] == 0 && actors[m->before] == 0 && s->moment[m->before].is_whole);
 }
 
 static dp_code run_with(dp_store *s, const char *sql, int64_t a, int64_t b, dp_fault *fault)
@@ -61,8 +63,8 @@ static dp_code fold(dp_store *s, uint64_t *tags, uint64_t *actors, dp_fault *fau
 		if (!can_fold(s, i, tags, actors)) continue;
 		uint32_t into = s->moment[i].before;
 		DP_TRY(run_with(s, "insert into fold values(?,?)", i, into, fault));
-		tags[into] = tags[i];
-		actors[into] = actors[i];
+		tags[into] += tags[i];
+		actors[into] += actors[i];
 		tags[i] = actors[i] = 0;
 		s->moment[i].list = 0;
 		folded++;
@@ -81,19 +83,20 @@ static dp_code fold(dp_store *s, uint64_t *tags, uint64_t *actors, dp_fault *fau
 }
 
 // Tags that were on their list before this import and are not any more. `old`: by list, the date of
-// the newest issue that was there before.
+// the newest whole issue that was there before; later ones are partial.
 static uint64_t count_gone(const dp_store *s, const uint64_t *tags, int64_t *old)
 {
 	uint64_t gone = 0;
 	for (uint64_t i = 0; i < s->lists; i++) old[i] = DP_NO_DATE;
 	for (uint32_t i = 1; i < s->moments; i++) {
 		const dp_store_moment *m = &s->moment[i];
-		if (m->list != 0 && !m->is_new && m->date > old[m->list]) old[m->list] = m->date;
+		bool was_whole = m->is_whole && !m->is_new && !m->was_partial;
+		if (m->list != 0 && was_whole && m->date > old[m->list]) old[m->list] = m->date;
 	}
 	for (uint32_t i = 1; i < s->moments; i++) {
 		const dp_store_moment *m = &s->moment[i];
 		if (m->list == 0 || m->is_new) continue;
-		if (m->date == old[m->list] && s->newest[m->list] > m->date) gone += tags[i];
+		if (m->date >= old[m->list] && s->newest[m->list] > m->date) gone += tags[i];
 	}
 	return gone;
 }
@@ -101,7 +104,8 @@ static uint64_t count_gone(const dp_store *s, const uint64_t *tags, int64_t *old
 dp_code dp_store_settle(dp_store *s, dp_fault *fault)
 {
 	bool any_new = false;
-	for (uint32_t i = 1; i < s->moments; i++) any_new = any_new || s->moment[i].is_new;
+	for (uint32_t i = 1; i < s->moments; i++)
+		any_new = any_new || s->moment[i].is_new || s->moment[i].was_partial;
 	if (!any_new) return DP_OK;
 	uint64_t *tags = dp_alloc(2 * s->moments * sizeof *tags);
 	if (tags == NULL) return dp_fail(fault, DP_NO_MEMORY, "out of memory");

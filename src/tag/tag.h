@@ -53,6 +53,7 @@ typedef struct dp_tag_list {
 	const char *creator;
 	const char *kind; // name of the reader: "tagpack", "ofac-xml", ...
 	int64_t date;     // of this issue; DP_NO_DATE: the file does not say
+	bool is_partial;  // may lack entries of its issue: what is not in it was not taken off
 } dp_tag_list;
 
 // Where a reader puts what it finds. `list` comes first, once. An error from any of them ends the

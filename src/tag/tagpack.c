@@ -7,10 +7,10 @@
 //   - address: 1...          what a tag says itself counts more than the header
 //
 // A pack is read once, from front to end, a tag at a time. Two things may stand behind the tags
-// that must be known before the first is handed over: keys of the header, and, where the header
-// has no `lastmod`, the date of the youngest tag, which is the pack's. Whether keys can stand there
-// is seen by a quick look at how the lines begin; where they can, or the header has no date, the
-// pack is surveyed first: read without a word, for the header and the dates only.
+// that must be known before the first is handed over: keys of the header, and, where neither it
+// nor the user dates the pack, the date of the youngest tag, which is then the pack's. Whether keys
+// can stand there is seen by a quick look at how the lines begin; where they can, or the header has
+// no date, the pack is surveyed first: read without a word, for the header and the dates only.
 #include "tag/tagpack.h"
 
 #include <stdio.h>
@@ -286,8 +286,9 @@ static dp_code give_list(pack_reader *r)
 	                    .creator = creator == NULL ? "" : creator,
 	                    .kind = r->is_actors ? "actorpack" : "tagpack",
 	                    .date = r->common.lastmod};
-	if (list.date == DP_NO_DATE) list.date = r->lastmod_latest;
+	// The youngest tag only tells a date before which the pack was not made.
 	if (list.date == DP_NO_DATE) list.date = r->defaults->date;
+	if (list.date == DP_NO_DATE) list.date = r->lastmod_latest;
 	r->has_list = true;
 	return r->sink->list(r->sink->context, &list, r->fault);
 }

@@ -131,7 +131,7 @@ dp_code dp_pack_open(pack_reader *r)
 		if (code != DP_OK) close_top(r);
 		return code;
 	}
-	struct stat st;
+	struct stat st = {0};
 	r->can_reread =
 	    strcmp(r->main_path, "-") != 0 && stat(r->main_path, &st) == 0 && S_ISREG(st.st_mode);
 	DP_TRY(push(r, r->main_path, r->can_reread));

@@ -204,9 +204,9 @@ static uint32_t hash_name(const char *name, size_t n)
 // Before main, after which the tables are only read.
 __attribute__((constructor)) static void fill_table(void)
 {
-	for (uint16_t i = 0; i < CONCEPT_COUNT; i++) {
+	for (uint32_t i = 0; i < CONCEPT_COUNT; i++) {
 		dp_concept *c = &concepts[i];
-		c->id = i + 1;
+		c->id = (uint16_t)(i + 1);
 		size_t n = strlen(c->name);
 		DP_CHECK(n <= CONCEPT_NAME_MAX);
 		uint32_t slot = hash_name(c->name, n);

@@ -15,9 +15,9 @@
 // What following does when stolen money arrives at such a place (design.md 4: taint stops at
 // services, where other people's money mixes).
 typedef enum dp_concept_stop {
-	DP_FOLLOW = 0,    // goes on: persons, bridges, exchanges without custody, contract mixers
-	DP_STOP_SERVICE,  // an arrival at a service: exchange, payment processor, gambling, ...
-	DP_STOP_MIXER     // an arrival at a mixer that has custody
+	DP_FOLLOW = 0,   // goes on: persons, bridges, exchanges without custody, contract mixers
+	DP_STOP_SERVICE, // an arrival at a service: exchange, payment processor, gambling, ...
+	DP_STOP_MIXER    // an arrival at a mixer that has custody
 } dp_concept_stop;
 
 // What screening says of money from or to such a place. The order is from the best to the worst.
@@ -26,12 +26,12 @@ typedef enum dp_risk_class {
 	DP_CLASS_SERVICE,  // exchange, payment processor, miner, ...
 	DP_CLASS_DEFI,     // bridge, DEX, lending
 	DP_CLASS_GAMBLING,
-	DP_CLASS_MIXER,    // mixing services of every kind
-	DP_CLASS_DARK,     // dark markets, drugs, weapons, carding
+	DP_CLASS_MIXER, // mixing services of every kind
+	DP_CLASS_DARK,  // dark markets, drugs, weapons, carding
 	DP_CLASS_SCAM,
-	DP_CLASS_THEFT,    // hacks, exploits, thieves, phishing
+	DP_CLASS_THEFT,     // hacks, exploits, thieves, phishing
 	DP_CLASS_EXTORTION, // ransomware, sextortion
-	DP_CLASS_TERROR,   // and abuse of persons
+	DP_CLASS_TERROR,    // and abuse of persons
 	DP_CLASS_SANCTION,
 	DP_CLASS_COUNT
 } dp_risk_class;

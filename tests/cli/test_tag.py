@@ -26,6 +26,10 @@ label: Shop
 tags:
 - address: '%s'
 """
+SDN = """<sdnList><publshInformation><Publish_Date>09/20/2024</Publish_Date></publshInformation>
+<sdnEntry><uid>7</uid><lastName>X</lastName><sdnType>Individual</sdnType><programList>
+<program>CYBER2</program></programList><idList>%s</idList></sdnEntry></sdnList>
+"""
 
 
 class Tag(dye.Case):
@@ -197,6 +201,31 @@ class BadInput(Tag):
         result, lines = self.imported(folder)
         self.assertEqual((result["tags"], len(result["files"])), (1, 1))
         self.assertIn("passed over", lines[0])
+
+    def test_a_list_that_seems_to_be_another_one_is_doubted(self):
+        for folder, date, address in (("a", "2024-01-01", A1), ("b", "2025-01-01", A2),
+                                      ("c", "2026-01-01", A2)):
+            os.mkdir(self.path(folder))
+            sheet = self.write(folder + "/list.csv", "address,label\n%s,x\n" % address)
+            _, lines = self.imported(sheet, "--date", date)
+            self.assertEqual(len(lines), 1 if folder == "b" else 0)
+            if lines:
+                self.assertIn("1 gone, 0 seen before", lines[0])
+
+    def test_a_remark_that_is_cut_delists_nobody(self):
+        listed = ["0x%040x" % (i + 1000) for i in range(30)]
+        self.imported(self.write("sdn.xml", SDN % "".join(
+            "<id><idType>Digital Currency Address - ETH</idType><idNumber>%s</idNumber></id>" % a
+            for a in listed)))
+        remarks = "; alt. ".join("Digital Currency Address - ETH " + a for a in listed)[:1000]
+        sheet = self.write("sdn.csv", '7,"X","individual","CYBER2"' + ",-0- " * 7 +
+                           ',"%s"\n' % remarks)
+        result, lines = self.imported(sheet, "--date", "2025-01-01")
+        self.assertEqual(result["gone"], 0)
+        self.assertIn("SDN.CSV cuts remarks", "".join(lines))
+        tags = self.tags("--list", "OFAC SDN")
+        self.assertEqual([t["gone"] for t in tags], [None] * 30)
+        self.assertEqual({t["last_seen"] for t in tags}, {"2024-09-20", "2025-01-01"})
 
     def test_complaints_are_cut_short(self):
         rows = "".join("0x12,%d\n" % i for i in range(50))

@@ -90,6 +90,31 @@ static void wrong_rows_are_left_out_by_line(void **state)
 		if (strstr(ear.text, places[i]) == NULL) fail_msg("%s in %s", places[i], ear.text);
 }
 
+// All fields of one entry as long as they may be: the room is made for that, too.
+static void every_field_may_be_as_long_as_any(void **state)
+{
+	static const char head[] = "address,tx_hash,label,source,category,abuse,actor,concepts,"
+	                           "program,confidence,lastmod,tag_type,is_cluster_definer,"
+	                           "context\n" A1;
+	enum { FIELDS = 12, SIZE = 256 << 10 };
+	(void)state;
+	char *text = malloc(SIZE);
+	assert_non_null(text);
+	size_t n = (size_t)snprintf(text, SIZE, "%s", head);
+	for (int i = 0; i < FIELDS; i++) {
+		text[n++] = ',';
+		memset(text + n, 'x', DP_TAG_TEXT_MAX);
+		n += DP_TAG_TEXT_MAX;
+	}
+	text[n++] = ',';
+	memset(text + n, 'x', DP_TAG_CONTEXT_MAX);
+	memcpy(text + n + DP_TAG_CONTEXT_MAX, "\n" A2 "\n", sizeof A2 + 2);
+	assert_int_equal(hear(text, NULL), DP_OK);
+	assert_int_equal(ear.left_out, 1); // for its confidence
+	assert_int_equal(ear.tags, 1);
+	free(text);
+}
+
 static void an_unknown_category_is_kept_with_a_warning(void **state)
 {
 	(void)state;
@@ -135,6 +160,7 @@ int main(void)
 	    cmocka_unit_test(the_user_can_say_which_column_is_what),
 	    cmocka_unit_test(without_an_address_column_the_header_is_shown),
 	    cmocka_unit_test(wrong_rows_are_left_out_by_line),
+	    cmocka_unit_test(every_field_may_be_as_long_as_any),
 	    cmocka_unit_test(an_unknown_category_is_kept_with_a_warning),
 	    cmocka_unit_test(transactions_and_tokens_find_their_place),
 	    cmocka_unit_test(no_memory_is_said),

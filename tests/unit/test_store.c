@@ -85,6 +85,8 @@ static dp_code listen(void *context, const dp_fault *what, bool is_warning, dp_f
 	return DP_OK;
 }
 
+static bool is_partial; // of the next files
+
 // Imports tags as one file.
 static void import_tags(dp_store *s, int64_t now, const char *list, int64_t date,
                         const dp_tag *tags, uint32_t count, dp_store_counts *ret_counts)
@@ -94,7 +96,8 @@ static void import_tags(dp_store *s, int64_t now, const char *list, int64_t date
 	ok(dp_store_begin(s, now, &fault), &fault);
 	dp_tag_sink sink = dp_store_sink(s, listen, NULL);
 	ok(dp_store_file(s, "/nowhere/list", &fault), &fault);
-	dp_tag_list l = {.name = list, .creator = "me", .kind = "test", .date = date};
+	dp_tag_list l = {
+	    .name = list, .creator = "me", .kind = "test", .date = date, .is_partial = is_partial};
 	ok(sink.list(sink.context, &l, &fault), &fault);
 	for (uint32_t i = 0; i < count; i++) ok(sink.tag(sink.context, &tags[i], &fault), &fault);
 	ok(dp_store_commit(s, ret_counts, &fault), &fault);
@@ -169,6 +172,77 @@ static void other_peoples_files_are_refused_by_name(void **state)
 	assert_non_null(strstr(fault.text, "tag import"));
 }
 
+// Makes a store with one tag and does `sql` to it.
+static void spoil(const char *sql)
+{
+	dp_store *s;
+	dp_fault fault = {0};
+	sqlite3 *db;
+	(void)unlink(path);
+	dp_tag tag = tag_of(address[0], "x");
+	ok(dp_store_open(&s, path, true, false, &fault), &fault);
+	import_tags(s, NOW, "L", NOW, &tag, 1, NULL);
+	dp_store_close(s);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+// A store may come from anybody: the number in its head proves nothing.
+static void a_store_with_other_tables_or_triggers_is_refused(void **state)
+{
+	static const char *const sql[] = {
+	    "create trigger t after insert on tag begin delete from tag; end",
+	    "drop view tags; drop table tag; create view tag as with recursive c(i) as (select 1"
+	    " union all select i+1 from c) select i as id, 1 as head, x'01' as key, 1 as label,"
+	    " 1 as source, 1 as first, 1 as last, 0 as ident from c",
+	    "drop index text_hash", "drop table actor", "alter table list add column more text"};
+	dp_store *s = NULL;
+	(void)state;
+	for (size_t i = 0; i < sizeof sql / sizeof *sql; i++) {
+		spoil(sql[i]);
+		for (int readonly = 0; readonly < 2; readonly++) {
+			dp_fault fault = {0};
+			assert_int_equal(dp_store_open(&s, path, false, readonly != 0, &fault),
+			                 DP_BAD_BYTES);
+			assert_non_null(strstr(fault.text, "damaged"));
+		}
+	}
+	assert_null(s);
+	// What somebody added for questions of their own changes nothing, not even the order.
+	spoil("create index by_text on text(text); create view mine as select 1; vacuum; analyze");
+	dp_fault fault = {0};
+	ok(dp_store_open(&s, path, false, true, &fault), &fault);
+	assert_int_equal(look(s).count, 1);
+	dp_store_close(s);
+}
+
+static void a_store_with_places_that_cannot_be_is_damaged(void **state)
+{
+	// Nobody; too short; too long; of no kind; an output that nobody holds; no version;
+	// characters that a terminal would obey.
+	static const char *const key[] = {"00",
+	                                  "01aabb",
+	                                  "010102030405060708090a0b0c0d0e0f101112131415",
+	                                  "c80102030405060708090a0b0c0d0e0f1011121314",
+	                                  "0b",
+	                                  "07110203",
+	                                  "0c1b5b324a"};
+	(void)state;
+	for (size_t i = 0; i < sizeof key / sizeof *key; i++) {
+		char sql[160];
+		dp_store *s;
+		dp_fault fault = {0};
+		found f = {0};
+		(void)snprintf(sql, sizeof sql, "update tag set key=x'%s'", key[i]);
+		spoil(sql);
+		ok(dp_store_open(&s, path, false, true, &fault), &fault);
+		assert_int_equal(dp_store_visit(s, NULL, take, &f, &fault), DP_BAD_BYTES);
+		assert_non_null(strstr(fault.text, "damaged"));
+		dp_store_close(s);
+	}
+}
+
 static void a_store_in_a_folder_nobody_may_write_is_read(void **state)
 {
 	dp_store *s;
@@ -209,6 +283,97 @@ static void an_older_issue_is_put_in_its_place(void **state)
 	assert_int_equal(f.first[1], 10 * DAY);
 	assert_int_equal(f.last[1], 20 * DAY);
 	assert_int_equal(f.gone[1], 30 * DAY);
+	dp_store_close(s);
+}
+
+typedef struct issues {
+	uint32_t count;
+	uint64_t gone[8];
+} issues;
+
+static dp_code take_issue(void *context, const dp_store_issue *issue, dp_fault *fault)
+{
+	issues *i = context;
+	(void)fault;
+	assert_true(i->count < 8);
+	i->gone[i->count++] = issue->gone;
+	return DP_OK;
+}
+
+static int64_t gone_in_view(dp_store *s)
+{
+	sqlite3_stmt *stmt;
+	assert_int_equal(
+	    sqlite3_prepare_v2(dp_store_db(s), "select gone from tags where id=2", -1, &stmt, NULL),
+	    SQLITE_OK);
+	assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+	int64_t gone = sqlite3_column_int64(stmt, 0); // 0 for NULL
+	(void)sqlite3_finalize(stmt);
+	return gone;
+}
+
+// A sanctioned address that a form of the list had no room for is not off the list.
+static void a_partial_file_takes_nothing_off_its_list(void **state)
+{
+	dp_tag tags[2] = {tag_of(address[0], "a"), tag_of(address[1], "b")};
+	dp_store_counts counts;
+	dp_fault fault = {0};
+	issues i = {0};
+	dp_store *s = fresh();
+	(void)state;
+	import_tags(s, NOW, "L", 10 * DAY, tags, 2, NULL);
+	is_partial = true;
+	import_tags(s, NOW, "L", 20 * DAY, tags, 1, &counts);
+	assert_int_equal(counts.gone, 0);
+	assert_int_equal(look(s).gone[1], DP_NO_DATE);
+	assert_int_equal(gone_in_view(s), 0);
+	// Undated, and says nothing new: no new issue.
+	import_tags(s, NOW, "L", DP_NO_DATE, tags, 1, &counts);
+	ok(dp_store_visit_issues(s, take_issue, &i, &fault), &fault);
+	assert_int_equal(i.count, 2);
+	assert_int_equal(i.gone[1], 0);
+	// A younger whole issue tells of both who is gone; a whole file of the partial one's date
+	// tells it of that date.
+	is_partial = false;
+	import_tags(s, NOW, "L", 30 * DAY, tags, 1, &counts);
+	assert_int_equal(counts.gone, 1);
+	assert_int_equal(look(s).gone[1], 30 * DAY);
+	import_tags(s, NOW, "L", 20 * DAY, tags, 1, &counts);
+	assert_int_equal(look(s).gone[0], DP_NO_DATE);
+	assert_int_equal(look(s).gone[1], 20 * DAY);
+	assert_int_equal(gone_in_view(s), 20 * DAY);
+	i.count = 0;
+	ok(dp_store_visit_issues(s, take_issue, &i, &fault), &fault);
+	assert_int_equal(i.gone[1], 1);
+	assert_int_equal(i.gone[2], 0);
+	dp_store_close(s);
+}
+
+// The same in another order, and with the completing file taken back.
+static void a_partial_issue_becomes_whole_by_a_whole_file(void **state)
+{
+	dp_tag tags[2] = {tag_of(address[0], "a"), tag_of(address[1], "b")};
+	dp_store_counts counts;
+	dp_fault fault = {0};
+	dp_store *s = fresh();
+	(void)state;
+	is_partial = true;
+	import_tags(s, NOW, "L", 20 * DAY, tags, 1, NULL);
+	is_partial = false;
+	import_tags(s, NOW, "L", 10 * DAY, tags, 2, &counts);
+	assert_int_equal(look(s).gone[1], DP_NO_DATE);
+	ok(dp_store_begin(s, NOW, &fault), &fault);
+	dp_tag_sink sink = dp_store_sink(s, listen, NULL);
+	ok(dp_store_file(s, "/nowhere/list", &fault), &fault);
+	dp_tag_list l = {.name = "L", .creator = "", .kind = "test", .date = 20 * DAY};
+	ok(sink.list(sink.context, &l, &fault), &fault);
+	ok(dp_store_undo_file(s, &fault), &fault);
+	ok(dp_store_commit(s, &counts, &fault), &fault);
+	assert_int_equal(counts.gone, 0);
+	assert_int_equal(look(s).gone[1], DP_NO_DATE);
+	import_tags(s, NOW, "L", 20 * DAY, tags, 1, &counts);
+	assert_int_equal(counts.gone, 1);
+	assert_int_equal(look(s).gone[1], 20 * DAY);
 	dp_store_close(s);
 }
 
@@ -440,8 +605,12 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(other_peoples_files_are_refused_by_name),
+	    cmocka_unit_test(a_store_with_other_tables_or_triggers_is_refused),
+	    cmocka_unit_test(a_store_with_places_that_cannot_be_is_damaged),
 	    cmocka_unit_test(a_store_in_a_folder_nobody_may_write_is_read),
 	    cmocka_unit_test(an_older_issue_is_put_in_its_place),
+	    cmocka_unit_test(a_partial_file_takes_nothing_off_its_list),
+	    cmocka_unit_test(a_partial_issue_becomes_whole_by_a_whole_file),
 	    cmocka_unit_test(an_undated_file_with_nothing_new_is_no_new_issue),
 	    cmocka_unit_test(of_lastmod_the_youngest_is_kept),
 	    cmocka_unit_test(what_stands_twice_in_a_file_is_counted),

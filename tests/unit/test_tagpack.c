@@ -229,7 +229,7 @@ static void what_the_user_says_counts_where_the_pack_says_nothing(void **state)
 	forget();
 	static const char text[] = "tags:\n- address: 12t9YDPgwueZ9NyMgw519p7AA8isjr6SMw\n"
 	                           "- address: 13AM4VW2dhxYgXeQepoHkHSQuy6NgaEb94\n"
-	                           "  label: own\n  confidence: 7\n";
+	                           "  label: own\n  confidence: 7\n  lastmod: 2024-01-01\n";
 	defaults = (dp_tag_defaults){.list_name = "L",
 	                             .category = "exchange",
 	                             .label = "given",
@@ -241,6 +241,9 @@ static void what_the_user_says_counts_where_the_pack_says_nothing(void **state)
 	    DP_OK);
 	assert_string_equal(heard.list_name, "L");
 	assert_int_equal(heard.list_date, 86400);
+	// The date of the youngest tag is no date of the pack: when that tag is taken out, the
+	// younger issue would seem the older one.
+	assert_int_equal(heard.tag[1].tag.lastmod, 1704067200);
 	assert_string_equal(heard.tag[0].label, "given");
 	assert_string_equal(heard.tag[0].category, "exchange");
 	assert_int_equal(heard.tag[0].tag.confidence, 60);
