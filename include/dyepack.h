@@ -99,7 +99,7 @@ typedef struct dyepack_options {
 	const char *rules; /* a risk.yaml; NULL: the rules that ship with dyepack */
 	int no_builtin;    /* leave out the tags that ship with dyepack */
 	int no_lookalikes; /* do not compare with known addresses */
-	int64_t now;       /* for tag files without a date, and for queries; 0: the clock's */
+	int64_t now;       /* for tag files without a date; 0: the clock's */
 } dyepack_options;
 
 /* Zero-initialise, then set what is needed. */
@@ -109,7 +109,7 @@ typedef struct dyepack_query {
 	const void *bytes; /* the binary forms */
 	uint16_t form;     /* DYEPACK_TEXT, DYEPACK_EVM, ... */
 	uint16_t chain;    /* of dyepack_chain; 0: told by the form (0x..: Ethereum, bc1..: Bitcoin) */
-	int64_t at;        /* judge as of this time; 0: now */
+	int64_t at;        /* judge as of this time; 0: by the latest that is known */
 } dyepack_query;
 
 typedef struct dyepack_verdict {
@@ -122,7 +122,7 @@ typedef struct dyepack_verdict {
 	uint32_t case_count; /* cases whose money it held */
 	uint16_t hops;       /* from the nearest theft; 0xffff: none */
 	uint16_t chain;
-	int64_t at;
+	int64_t at; /* the query's; INT64_MAX: by the latest that is known */
 	/* What the worst rule that matched speaks of, "" where there is none. The texts are the
 	 * screener's and stay until dyepack_close. */
 	const char *rule;  /* its id */

@@ -2,6 +2,7 @@
 // out; rules that a person can read decide (risk.yaml).
 #include "cli/screen.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -103,6 +104,23 @@ static dp_code complain(void *context, const dp_fault *what, bool is_warning, dp
 	return DP_OK;
 }
 
+// Whoever is on a sanctions list is so by law, whatever a file of rules leaves out: it is told, for
+// a slip of the pen there looks like a clean world.
+static void check_rules(const struct screen *s)
+{
+	const dp_rules *rules = dp_screener_rules(s->run.screener);
+	for (uint32_t i = 0; i < rules->count; i++) {
+		const dp_rule *r = &rules->rule[i];
+		bool is_on = r->dated == 0 || (r->dated & DP_DATE_ON) != 0;
+		bool is_any = r->classes == 0 || (r->classes >> DP_CLASS_SANCTION & 1) != 0;
+		if (r->kind == DP_FACT_TAG && is_any && is_on && r->level > DP_RISK_NONE) return;
+	}
+	(void)fprintf(stderr,
+	              "dyepack: %s has no rule that makes somebody on a sanctions list risky: "
+	              "{tag: {class: sanction}} with a level above none\n",
+	              s->rules);
+}
+
 static dp_code load(struct screen *s, dp_fault *fault)
 {
 	uint32_t books = 0;
@@ -118,6 +136,7 @@ static dp_code load(struct screen *s, dp_fault *fault)
 	                         .complain = complain,
 	                         .context = s};
 	DP_TRY(dp_screener_new(&s->run.screener, &o, fault));
+	if (s->rules != NULL) check_rules(s);
 	if (s->left_out > 10)
 		(void)fprintf(stderr,
 		              "dyepack: %llu more left out ('dyepack tag import' lists them)\n",
@@ -152,7 +171,11 @@ static int exit_code_of(const struct screen *s)
 {
 	for (int i = s->fail_level; i >= 0 && i < (int)DP_RISK_LEVEL_COUNT; i++)
 		if (s->run.counts[i] > 0) return DP_EXIT_RISKY;
-	return DP_EXIT_DONE;
+	if (s->fail_level < 0 || s->run.errors == 0) return DP_EXIT_DONE;
+	// Who asks for a gate must not be let through by what nobody looked at.
+	(void)fprintf(stderr, "dyepack: %llu of those asked could not be judged\n",
+	              (unsigned long long)s->run.errors);
+	return DP_EXIT_FAILED;
 }
 
 int dp_cmd_screen(int argc, char **argv)

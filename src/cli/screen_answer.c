@@ -11,7 +11,8 @@
 #include "cli/screen.h"
 #include "codec/time.h"
 
-enum { ENDS_MAX = 1 << 16, WHERE_MAX = 64, INPUT_SHOWN_MAX = 200 };
+enum { ENDS_MAX = 1 << 16, WHERE_MAX = 64, INPUT_SHOWN_MAX = 200, TEXT_SHOWN_MAX = 127 };
+_Static_assert((int)TEXT_SHOWN_MAX < (int)DP_PLACE_TEXT_MAX, "room for it");
 
 // Everybody in a transaction, each once.
 typedef struct tx_end {
@@ -49,6 +50,9 @@ static void copy_input(char out[INPUT_SHOWN_MAX], const dp_screen_ask *ask)
 	for (size_t i = 0; i < n; i++) {
 		unsigned char c = (unsigned char)ask->text[i];
 		out[i] = c < 0x20 || c == 0x7f ? '?' : (char)c;
+		// The control characters that UTF-8 writes in two bytes.
+		bool is_long = i > 0 && (unsigned char)out[i - 1] == 0xc2 && c >= 0x80 && c < 0xa0;
+		if (is_long) out[i - 1] = out[i] = '?';
 	}
 	out[n] = 0;
 }
@@ -88,6 +92,26 @@ static dp_code object_done(dp_screen_run *r, dp_json_out *o)
 	return r->format == DP_SCREEN_JSON ? o->code : dp_json_finish(o);
 }
 
+// The row of what could not be judged. No more of what strangers wrote stands in it than the input.
+static dp_code csv_error(const dp_screen_ask *ask, const char *input, const char *why,
+                         dp_fault *fault)
+{
+	char shown[INPUT_SHOWN_MAX], text[INPUT_SHOWN_MAX + 128], where[40] = "";
+	size_t n = strlen(input);
+	DP_CHECK(n < sizeof shown);
+	memcpy(shown, input, n + 1);
+	for (char *p = shown; *p != 0; p++)
+		if (*p == '"' || *p == ',') *p = '?';
+	if (ask->line > 0)
+		(void)snprintf(where, sizeof where, "line %llu: ", (unsigned long long)ask->line);
+	// An apostrophe keeps a spreadsheet from taking it for a formula.
+	const char *guard = shown[0] != 0 && strchr("=+-@", shown[0]) != NULL ? "'" : "";
+	int size = snprintf(text, sizeof text, "\"%s%s\",,,error,,,,\"%s%s\",,,,,,,,,,,\n", guard,
+	                    shown, where, why);
+	DP_CHECK(size > 0 && (size_t)size < sizeof text);
+	return dp_cli_write(stdout, text, (size_t)size, fault);
+}
+
 static dp_code say_error(dp_screen_run *r, const dp_screen_ask *ask, const dp_fault *what,
                          dp_fault *fault)
 {
@@ -102,16 +126,7 @@ static dp_code say_error(dp_screen_run *r, const dp_screen_ask *ask, const dp_fa
 		DP_CHECK(n > 0 && (size_t)n < sizeof text);
 		return dp_cli_write(stdout, text, (size_t)n, fault);
 	}
-	if (r->format == DP_SCREEN_CSV) {
-		for (char *p = input; *p != 0; p++)
-			if (*p == '"' || *p == ',') *p = '?';
-		int n = snprintf(text, sizeof text,
-		                 "\"%s\",,,error,,,,\"line %llu: no address\""
-		                 ",,,,,,,,,,,\n",
-		                 input, (unsigned long long)ask->line);
-		DP_CHECK(n > 0 && (size_t)n < sizeof text);
-		return dp_cli_write(stdout, text, (size_t)n, fault);
-	}
+	if (r->format == DP_SCREEN_CSV) return csv_error(ask, input, "no address", fault);
 	o = object_out(r, &line, fault);
 	dp_json_object(o);
 	dp_json_key(o, "input");
@@ -150,6 +165,9 @@ static dp_code answer_address(dp_screen_run *r, const dp_screen_ask *ask, dp_fau
 	copy_input(input, ask);
 	DP_TRY(dp_verdict_start(&v, r->screener, &addr, network, r->at, fault));
 	dp_code code = DP_OK;
+	v.is_guessed = r->network == NULL && memchr(ask->text, ':', ask->size) == NULL;
+	// What cannot be written back (Monero, Ripple, ...) is shown as it was asked.
+	if (v.text[0] == 0) (void)snprintf(v.text, sizeof v.text, "%.*s", TEXT_SHOWN_MAX, input);
 	if (r->ledger != NULL) code = dp_screen_ledger_add(r->ledger, &v, true, fault);
 	if (code == DP_OK) code = dp_verdict_finish(&v, fault);
 	if (code == DP_OK) code = print_verdict(r, &v, input, fault);
@@ -187,9 +205,12 @@ static dp_code add_ends(tx_answer *t, const dp_block *b, const dp_tx *tx, dp_fau
 			DP_TRY(add_end(t, &mv->from, "input", inputs++, fault));
 		} else if (mv->kind == DP_MV_OUTPUT) {
 			DP_TRY(add_end(t, &mv->to, "output", outputs++, fault));
-		} else if (mv->asset.v != 0 && mv->kind != DP_MV_FEE) {
-			// Anybody can name anybody in a transfer of nothing, and a fee goes to
-			// whoever made the block: neither is part of what is asked.
+		} else if (mv->kind == DP_MV_FEE) {
+			// Who pays it sent the transaction, whoever's money it moves. It goes to
+			// whoever made the block, who is no part of what is asked.
+			DP_TRY(add_end(t, &mv->from, "sender, fee of movement", i, fault));
+		} else if (mv->asset.v != 0 && (mv->flags & DP_MVF_UNSIGNED_ZERO) == 0) {
+			// Anybody can name anybody in a transfer of nothing.
 			DP_TRY(add_end(t, &mv->from, "sender of movement", i, fault));
 			DP_TRY(add_end(t, &mv->to, "receiver of movement", i, fault));
 		}
@@ -249,20 +270,34 @@ static dp_code judge_end(dp_screen_run *r, tx_verdicts *all, const dp_addr *addr
 	return DP_OK;
 }
 
+// A transaction that is not there says nothing about anybody; unless a list names itself.
+static bool is_unjudged(const tx_answer *t, const tx_verdicts *all)
+{
+	return !t->is_found && all->level == DP_RISK_NONE;
+}
+
+static const char *why_unjudged(const tx_answer *t)
+{
+	return t->chain != NULL ? "not in the ledger" : "who is in it needs --ledger";
+}
+
 static dp_code print_tx_text(const tx_answer *t, const tx_verdicts *all, const char *input,
                              dp_fault *fault)
 {
 	dp_screen_sink sink = to_stdout();
 	char time[DP_TIME_TEXT_MAX] = "";
 	uint32_t clean = 0;
+	DP_CHECK(!t->is_found || t->chain != NULL);
 	if (t->is_found) dp_time_format(time, t->time);
 	if (t->is_found)
 		(void)printf("transaction %s on %s, block %llu, %s\n", t->id, t->chain->name,
 		             (unsigned long long)t->height, time);
 	else
-		(void)printf("transaction %s: %s\n", input,
-		             t->chain != NULL ? "not in the ledger"
-		                              : "who is in it needs --ledger");
+		(void)printf("transaction %s: %s\n", input, why_unjudged(t));
+	if (is_unjudged(t, all)) {
+		(void)printf("NOT JUDGED\n");
+		return DP_OK;
+	}
 	(void)printf("worst of %u: %s\n", all->count, dp_risk_level_name(all->level));
 	for (uint32_t i = 0; i < all->count; i++) {
 		if (all->v[i].fact_count == 0) {
@@ -286,6 +321,10 @@ static void tx_json(const tx_answer *t, const tx_verdicts *all, dp_json_out *o, 
 	dp_json_string(o, input);
 	dp_json_key(o, "found");
 	dp_json_boolean(o, t->is_found);
+	if (is_unjudged(t, all)) {
+		dp_json_key(o, "error");
+		dp_json_string(o, why_unjudged(t));
+	}
 	if (t->is_found) {
 		dp_json_key(o, "tx");
 		dp_json_string(o, t->id);
@@ -297,8 +336,10 @@ static void tx_json(const tx_answer *t, const tx_verdicts *all, dp_json_out *o, 
 		dp_json_key(o, "time");
 		dp_json_string(o, time);
 	}
-	dp_json_key(o, "level");
-	dp_json_string(o, dp_risk_level_name(all->level));
+	if (!is_unjudged(t, all)) {
+		dp_json_key(o, "level");
+		dp_json_string(o, dp_risk_level_name(all->level));
+	}
 	dp_json_key(o, "addresses");
 	dp_json_array(o);
 	for (uint32_t i = 0; i < all->count; i++)
@@ -308,12 +349,14 @@ static void tx_json(const tx_answer *t, const tx_verdicts *all, dp_json_out *o, 
 }
 
 static dp_code print_tx(dp_screen_run *r, const tx_answer *t, const tx_verdicts *all,
-                        const char *input, dp_fault *fault)
+                        const char *input, const dp_screen_ask *ask, dp_fault *fault)
 {
 	dp_screen_sink sink = to_stdout();
 	dp_json_out line, *o;
 	DP_TRY(separate(r, fault));
 	if (r->format == DP_SCREEN_TEXT) return print_tx_text(t, all, input, fault);
+	if (r->format == DP_SCREEN_CSV && is_unjudged(t, all))
+		return csv_error(ask, input, why_unjudged(t), fault);
 	if (r->format == DP_SCREEN_CSV) {
 		for (uint32_t i = 0; i < all->count; i++)
 			DP_TRY(dp_verdict_csv(&all->v[i], input, &sink, fault));
@@ -348,8 +391,12 @@ static dp_code judge_tx(dp_screen_run *r, tx_answer *t, const dp_screen_ask *ask
 			               e->more);
 		code = judge_end(r, &all, &e->addr, network, at, e->where, fault);
 	}
-	if (code == DP_OK) code = print_tx(r, t, &all, input, fault);
-	if (code == DP_OK) r->counts[all.level]++;
+	if (code == DP_OK) code = print_tx(r, t, &all, input, ask, fault);
+	// Nobody in it was judged: that is not "none".
+	if (code == DP_OK && is_unjudged(t, &all))
+		r->errors++;
+	else if (code == DP_OK)
+		r->counts[all.level]++;
 	for (uint32_t i = 0; i < all.count; i++) dp_verdict_done(&all.v[i]);
 	dp_free(all.v);
 	dp_free(all.where);

@@ -68,6 +68,8 @@ static dp_code give_lines(lines *l)
 		if (!l->is_skipping) DP_TRY(give(l, text, n));
 		l->is_skipping = false;
 	}
+	// Blanks before what is asked are none of it, however many there are.
+	while (!l->is_skipping && l->begin < l->end && is_blank(l->buffer[l->begin])) l->begin++;
 	// No address is so long: its beginning is answered, as what it is, and the rest left out.
 	if (l->end - l->begin <= LINE_BYTES_MAX) return DP_OK;
 	if (!l->is_skipping) DP_TRY(give(l, l->buffer + l->begin, LINE_BYTES_MAX));

@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "codec/eip55.h"
 #include "dp_version.h"
 #include "screen/verdict.h"
 
@@ -74,12 +75,6 @@ uint16_t dyepack_chain(const char *name)
 
 //- judging ---------------------------------------------------------------------------------------
 
-typedef struct asked {
-	dp_addr addr;
-	const dp_network *network;
-	int code;
-} asked;
-
 static bool from_bytes(dp_addr *ret_addr, const dyepack_query *q)
 {
 	static const struct {
@@ -89,84 +84,148 @@ static bool from_bytes(dp_addr *ret_addr, const dyepack_query *q)
 	             [DYEPACK_P2WSH] = {DP_ADDR_P2WSH, 32}, [DYEPACK_P2TR] = {DP_ADDR_P2TR, 32}};
 	if (q->form >= sizeof forms / sizeof *forms || q->bytes == NULL) return false;
 	*ret_addr = (dp_addr){.kind = forms[q->form].kind, .len = forms[q->form].size};
-	memcpy(ret_addr->bytes, q->bytes, forms[q->form].size);
+	// Sizes that the compiler knows need no call.
+	if (forms[q->form].size == 20)
+		memcpy(ret_addr->bytes, q->bytes, 20);
+	else
+		memcpy(ret_addr->bytes, q->bytes, 32);
 	return true;
 }
 
-static void read_query(asked *ret, const dyepack_query *q)
+// A form that the chain does not have matches nothing, and so would look clean.
+static bool has_form(const dp_network *network, const dp_addr *addr)
 {
-	ret->network = NULL;
-	ret->code = DYEPACK_BAD_ADDRESS;
-	if (q->chain > dp_network_count()) return;
-	if (q->chain != 0) ret->network = dp_network_at(q->chain);
-	if (q->form != DYEPACK_TEXT) {
-		if (from_bytes(&ret->addr, q)) ret->code = DYEPACK_OK;
-		return;
-	}
-	if (q->text == NULL) return;
-	dp_fault fault = {0};
-	size_t n = q->text_size != 0 ? q->text_size : strlen(q->text);
-	dp_code code = dp_screener_parse(&ret->addr, &ret->network, q->text, n, &fault);
-	if (code == DP_OK)
-		ret->code = DYEPACK_OK;
-	else if (strstr(fault.text, "checksum is wrong") != NULL)
-		ret->code = DYEPACK_BAD_CHECKSUM;
+	char text[DP_PLACE_TEXT_MAX];
+	dp_place place = {.addr = *addr};
+	if (network == NULL) return true;
+	place.network = network->id;
+	if (network->chain == NULL) return dp_place_format(text, &place) > 0;
+	return (network->chain->kind == DP_CHAIN_ACCOUNT) == (addr->kind == DP_ADDR_EVM);
 }
 
-static void answer(const dp_screener *s, dyepack_verdict *v, const asked *a, int64_t at)
+static int code_of_parse(dp_code code, const dp_fault *fault)
 {
-	dp_answer r = {.label = "", .list = "", .hops = DP_HOPS_NONE};
-	at = at == 0 ? DP_AT_LATEST : at;
-	if (a->code == DYEPACK_OK) dp_screener_judge(s, &r, &a->addr, a->network, at);
-	v->code = a->code;
-	v->level = r.level;
-	v->confidence = r.confidence;
-	v->rule_count = r.rule_count > UINT16_MAX ? UINT16_MAX : (uint16_t)r.rule_count;
-	v->flags = r.flags;
-	v->tag_count = r.tag_count;
-	v->case_count = r.case_count;
-	v->hops = r.hops;
+	if (code == DP_OK) return DYEPACK_OK;
+	return strstr(fault->text, "checksum is wrong") != NULL ? DYEPACK_BAD_CHECKSUM
+	                                                        : DYEPACK_BAD_ADDRESS;
+}
+
+// What is no address is asked as nobody, of whom nothing is known.
+static int read_query(dp_asked *ret, const dyepack_query *q)
+{
+	int code = DYEPACK_BAD_ADDRESS;
+	ret->network = NULL;
+	ret->at = q->at == 0 ? DP_AT_LATEST : q->at;
+	if (q->chain > dp_network_count()) {
+		ret->addr = (dp_addr){0};
+		return code;
+	}
+	if (q->chain != 0) ret->network = dp_network_at(q->chain);
+	if (q->form != DYEPACK_TEXT) {
+		if (from_bytes(&ret->addr, q) && has_form(ret->network, &ret->addr))
+			code = DYEPACK_OK;
+	} else if (q->text != NULL) {
+		dp_fault fault;
+		fault.text[0] = 0;
+		size_t n = q->text_size != 0 ? q->text_size : strlen(q->text);
+		code = code_of_parse(
+		    dp_screener_parse(&ret->addr, &ret->network, q->text, n, &fault), &fault);
+	}
+	if (code != DYEPACK_OK) ret->addr = (dp_addr){0};
+	return code;
+}
+
+static void write_verdict(dyepack_verdict *v, int code, const dp_asked *a, const dp_answer *r)
+{
+	v->code = code;
+	v->level = r->level;
+	v->confidence = r->confidence;
+	v->rule_count = r->rule_count > UINT16_MAX ? UINT16_MAX : (uint16_t)r->rule_count;
+	v->flags = r->flags;
+	v->tag_count = r->tag_count;
+	v->case_count = r->case_count;
+	v->hops = r->hops;
 	v->chain = a->network != NULL ? a->network->id : 0;
-	v->at = at;
-	v->rule = r.rule != NULL ? r.rule->id : "";
-	v->label = r.label;
-	v->list = r.list;
+	v->at = a->at;
+	v->rule = r->rule != NULL ? r->rule->id : "";
+	v->label = r->label;
+	v->list = r->list;
+	memcpy(v->address, &a->addr, sizeof v->address);
 	memset(v->reserved, 0, sizeof v->reserved);
-	if (a->code == DYEPACK_OK)
-		memcpy(v->address, &a->addr, sizeof v->address);
-	else
-		memset(v->address, 0, sizeof v->address);
 }
 
 int dyepack_screen(const dyepack_screener *screener, const dyepack_query *query,
                    dyepack_verdict *verdict)
 {
-	asked a;
+	dp_asked a;
+	dp_answer r;
 	DP_CHECK(query != NULL && verdict != NULL);
-	read_query(&a, query);
-	answer(inner(screener), verdict, &a, query->at);
-	return a.code;
+	int code = read_query(&a, query);
+	dp_screener_judge(inner(screener), &r, &a.addr, a.network, a.at);
+	write_verdict(verdict, code, &a, &r);
+	return code;
+}
+
+enum { TOGETHER = 32 };
+
+// A batch, half read: whose text has a checksum is checked with the others, side by side.
+typedef struct batch {
+	dp_asked asked[TOGETHER];
+	int code[TOGETHER];
+	const char *mixed[TOGETHER]; // the digits of those to be checked, and which they are
+	size_t mixed_at[TOGETHER], mixed_count;
+} batch;
+
+// The short way for hexadecimal text; false: it is something else.
+static bool read_hex(batch *b, size_t at, const dyepack_query *q)
+{
+	dp_asked *a = &b->asked[at];
+	if (q->form != DYEPACK_TEXT || q->text == NULL || q->chain > dp_network_count())
+		return false;
+	size_t n = q->text_size != 0 ? q->text_size : strlen(q->text);
+	a->network = q->chain != 0 ? dp_network_at(q->chain) : NULL;
+	a->at = q->at == 0 ? DP_AT_LATEST : q->at;
+	b->code[at] = DYEPACK_OK;
+	dp_hex_form form = dp_screener_parse_hex(&a->addr, &a->network, q->text, n);
+	if (form == DP_HEX_MIXED) {
+		b->mixed_at[b->mixed_count] = at;
+		b->mixed[b->mixed_count++] = q->text + 2;
+	}
+	return form != DP_HEX_NONE;
+}
+
+static void read_batch(batch *b, const dyepack_query *queries, size_t count)
+{
+	bool right[TOGETHER];
+	_Static_assert((int)TOGETHER <= (int)DP_EIP55_TOGETHER_MAX, "checked in one call");
+	b->mixed_count = 0;
+	for (size_t i = 0; i < count; i++)
+		if (!read_hex(b, i, &queries[i]))
+			b->code[i] = read_query(&b->asked[i], &queries[i]);
+	dp_eip55_are_right(right, b->mixed, b->mixed_count);
+	for (size_t i = 0; i < b->mixed_count; i++) {
+		// What is not right goes the long way, which says why.
+		size_t at = b->mixed_at[i];
+		if (!right[i]) b->code[at] = read_query(&b->asked[at], &queries[at]);
+	}
 }
 
 size_t dyepack_screen_many(const dyepack_screener *screener, const dyepack_query *queries,
                            dyepack_verdict *verdicts, size_t count)
 {
-	enum { AHEAD = 16 };
 	const dp_screener *s = inner(screener);
-	asked a[AHEAD];
+	batch b;
+	dp_answer r[TOGETHER];
 	size_t bad = 0;
 	DP_CHECK((queries != NULL && verdicts != NULL) || count == 0);
-	for (size_t first = 0; first < count; first += AHEAD) {
-		size_t n = count - first < AHEAD ? count - first : AHEAD;
+	for (size_t first = 0; first < count; first += TOGETHER) {
+		size_t n = count - first < TOGETHER ? count - first : TOGETHER;
+		read_batch(&b, queries + first, n);
+		dp_screener_judge_many(s, r, b.asked, n);
 		for (size_t i = 0; i < n; i++) {
-			read_query(&a[i], &queries[first + i]);
-			if (a[i].code == DYEPACK_OK)
-				(void)dp_screener_prefetch(s, &a[i].addr);
-			else
-				bad++;
+			write_verdict(&verdicts[first + i], b.code[i], &b.asked[i], &r[i]);
+			bad += b.code[i] != DYEPACK_OK;
 		}
-		for (size_t i = 0; i < n; i++)
-			answer(s, &verdicts[first + i], &a[i], queries[first + i].at);
 	}
 	return bad;
 }

@@ -62,6 +62,16 @@ static void note(work *w, const char *format, ...)
 
 //- rows ------------------------------------------------------------------------------------------
 
+// What was taken off its list does not speak before a crime that still stands on another one: who
+// left one list and stayed on another is not free of both.
+static bool is_worse(const work *w, const dp_tag_record *a, const dp_tag_record *b)
+{
+	bool a_gone = dp_tags_dated(a, w->options->at) == DP_DATED_GONE;
+	bool b_gone = dp_tags_dated(b, w->options->at) == DP_DATED_GONE;
+	if (a_gone != b_gone && (a_gone ? b : a)->risk >= DP_CLASS_DARK) return b_gone;
+	return a->risk > b->risk;
+}
+
 // The tag that says the worst about a place, of those that speak of this chain.
 static const dp_tag_record *worst_tag(const work *w, const dp_addr *place)
 {
@@ -69,9 +79,21 @@ static const dp_tag_record *worst_tag(const work *w, const dp_addr *place)
 	const dp_tag_record *t = dp_tags_find(w->options->tags, place, &count), *worst = NULL;
 	for (uint32_t i = 0; i < count; i++) {
 		if (dp_tags_match(&t[i], w->options->network) == DP_MATCH_NONE) continue;
-		if (worst == NULL || t[i].risk > worst->risk) worst = &t[i];
+		if (worst == NULL || is_worse(w, &t[i], worst)) worst = &t[i];
 	}
 	return worst;
+}
+
+// Sums of a ledger that somebody made up may be more than fits: told, not wrapped (I-5, I-7).
+static dp_code add_units(work *w, dp_u256 *io_sum, dp_u256 units)
+{
+	dp_u256 sum;
+	if (dp_u256_add_over(&sum, *io_sum, units))
+		return dp_fail(w->fault, DP_BAD_BYTES,
+		               "what the ledger has of this address is more than any asset has: "
+		               "it was made of wrong data");
+	*io_sum = sum;
+	return DP_OK;
 }
 
 static dp_code add_row(work *w, uint8_t side, dp_asset asset, const dp_addr *place, dp_u256 units,
@@ -84,9 +106,8 @@ static dp_code add_row(work *w, uint8_t side, dp_asset asset, const dp_addr *pla
 		dp_exposure_row *r = &e->row[i];
 		if (r->side != side || r->asset.v != asset.v || !dp_addr_eq(&r->place, place))
 			continue;
-		r->units = dp_u256_add(r->units, units);
 		if (near < r->hops) r->hops = near;
-		return DP_OK;
+		return add_units(w, &r->units, units);
 	}
 	void *items = e->row;
 	DP_TRY(dp_grow(&items, &e->row_cap, sizeof *e->row, (uint64_t)e->row_count + 1,
@@ -134,10 +155,8 @@ static dp_code add_arrival(work *w, uint64_t tx_no, const uint8_t id[32], dp_ass
                            dp_u256 units)
 {
 	for (uint32_t i = w->arrival_count; i-- > 0 && w->arrival[i].tx_no == tx_no;)
-		if (w->arrival[i].asset.v == asset.v) {
-			w->arrival[i].units = dp_u256_add(w->arrival[i].units, units);
-			return DP_OK;
-		}
+		if (w->arrival[i].asset.v == asset.v)
+			return add_units(w, &w->arrival[i].units, units);
 	void *items = w->arrival;
 	DP_TRY(dp_grow(&items, &w->arrival_cap, sizeof *w->arrival, (uint64_t)w->arrival_count + 1,
 	               DP_EXPOSURE_HISTORY_MAX * 16u, w->fault));
@@ -388,7 +407,7 @@ static dp_code follow_all(work *w)
 		w->whole = DP_U256_ZERO;
 		for (end = i; end < w->arrival_count && w->arrival[end].asset.v == a->asset.v;
 		     end++)
-			w->whole = dp_u256_add(w->whole, w->arrival[end].units);
+			DP_TRY(add_units(w, &w->whole, w->arrival[end].units));
 		DP_TRY(follow_received(w, a, end - i, symbol));
 		DP_TRY(follow_sent(w, a, end - i, symbol));
 	}

@@ -23,6 +23,7 @@ typedef struct dp_exposure_options {
 	uint64_t steps_max;
 	uint64_t block_end; // number of the first block that is not looked at
 	uint64_t tx_end;    // its first transaction
+	int64_t at;         // as of when tags are on their lists
 } dp_exposure_options;
 
 // Units of one asset that came from, or went on to, one tagged place. In order of side, asset,

@@ -11,12 +11,15 @@
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/pages.h"
 #include "casebook/casebook.h"
 #include "casebook/sql.h"
 #include "chain/block.h"
+#include "chain/key.h"
 #include "taint/policy.h"
 
 typedef enum event_kind { EV_IN = 0, EV_OUT, EV_HAS, EV_HAS_ALL } event_kind;
@@ -45,16 +48,28 @@ typedef struct held_holder {
 	uint16_t hops;
 } held_holder;
 
+typedef struct held_place {
+	dp_addr addr;
+	uint32_t first, count; // of its records
+} held_place;
+
+// Part of the key beside the place, so that only the right place is looked at.
+typedef struct held_slot {
+	uint32_t check, place; // place + 1; 0: empty
+} held_slot;
+
 struct dp_held {
 	dp_held_case *cases;
 	uint64_t case_cap;
 	uint32_t case_count;
-	dp_addr *place;
-	uint32_t *first; // of each place's records, and one behind the last
+	held_place *place;
 	uint64_t place_cap;
 	uint32_t place_count;
-	uint32_t *slot;      // place + 1
+	held_slot *slot;
 	uint64_t slot_count; // a power of two
+	// Thieves choose the addresses that casebooks hold, and XXH3 without a key has inputs of
+	// which any number fall together.
+	uint64_t seed;
 	dp_held_record *record;
 	uint32_t record_count;
 	dp_held_point *point;
@@ -71,6 +86,7 @@ typedef struct loader {
 	uint64_t event_cap;
 	uint32_t event_count;
 	// of the run that is being read
+	uint32_t run; // counted over all casebooks
 	const dp_chain *chain;
 	bool is_conserving;
 	held_colour *colour;
@@ -83,42 +99,67 @@ typedef struct loader {
 
 //- places ----------------------------------------------------------------------------------------
 
+static uint64_t key_of(const dp_held *h, const dp_addr *addr)
+{
+	return XXH3_64bits_withSeed(addr, 2u + addr->len, h->seed);
+}
+
 static uint64_t home(const dp_held *h, uint64_t key)
 {
 	return key & (h->slot_count - 1);
 }
 
-static uint32_t find_place(const dp_held *h, const dp_addr *addr)
+static uint32_t check_of(uint64_t key)
+{
+	return (uint32_t)(key >> 32);
+}
+
+// The next slot from *io_at on that has this check, as place + 1; 0: none. *io_at is behind it.
+static uint32_t next_place(const dp_held *h, uint64_t *io_at, uint32_t check)
+{
+	for (;;) {
+		const held_slot *s = &h->slot[*io_at];
+		*io_at = (*io_at + 1) & (h->slot_count - 1);
+		// Ends: the table is never full.
+		if (s->place == 0 || s->check == check) return s->place;
+	}
+}
+
+static uint32_t find_place(const dp_held *h, const dp_addr *addr, uint64_t key)
 {
 	if (h->slot_count == 0) return UINT32_MAX;
-	uint64_t at = home(h, dp_addr_key(addr));
-	for (; h->slot[at] != 0; at = (at + 1) & (h->slot_count - 1))
-		if (dp_addr_eq(&h->place[h->slot[at] - 1], addr)) return h->slot[at] - 1;
+	uint64_t at = home(h, key);
+	uint32_t place;
+	while ((place = next_place(h, &at, check_of(key))) != 0)
+		if (dp_addr_eq(&h->place[place - 1].addr, addr)) return place - 1;
 	return UINT32_MAX;
 }
 
-static void put_slot(dp_held *h, uint32_t place)
+static void put_slot(dp_held *h, uint32_t place, uint64_t key)
 {
-	uint64_t at = home(h, dp_addr_key(&h->place[place]));
-	while (h->slot[at] != 0) at = (at + 1) & (h->slot_count - 1);
-	h->slot[at] = place + 1;
+	uint64_t at = home(h, key);
+	while (h->slot[at].place != 0) at = (at + 1) & (h->slot_count - 1);
+	h->slot[at] = (held_slot){.check = check_of(key), .place = place + 1};
 }
 
 static dp_code make_slots(dp_held *h, uint64_t count, dp_fault *fault)
 {
-	uint32_t *slot = dp_alloc(count * sizeof *slot);
+	held_slot *slot = dp_alloc(count * sizeof *slot);
 	if (slot == NULL) return dp_fail(fault, DP_NO_MEMORY, "out of memory");
+	dp_pages_large(slot, count * sizeof *slot);
 	dp_free(h->slot);
 	h->slot = slot;
 	h->slot_count = count;
-	for (uint32_t i = 0; i < h->place_count; i++) put_slot(h, i);
+	for (uint32_t i = 0; i < h->place_count; i++)
+		put_slot(h, i, key_of(h, &h->place[i].addr));
 	return DP_OK;
 }
 
 static dp_code add_place(loader *l, uint32_t *ret_place, const dp_addr *addr)
 {
 	dp_held *h = l->h;
-	*ret_place = find_place(h, addr);
+	uint64_t key = key_of(h, addr);
+	*ret_place = find_place(h, addr, key);
 	if (*ret_place != UINT32_MAX) return DP_OK;
 	void *items = h->place;
 	DP_TRY(dp_grow(&items, &h->place_cap, sizeof *h->place, (uint64_t)h->place_count + 1,
@@ -127,9 +168,9 @@ static dp_code add_place(loader *l, uint32_t *ret_place, const dp_addr *addr)
 	// At most half full, so that a miss ends soon.
 	if (2 * ((uint64_t)h->place_count + 1) > h->slot_count)
 		DP_TRY(make_slots(h, h->slot_count == 0 ? 1024 : 2 * h->slot_count, l->fault));
-	h->place[h->place_count] = *addr;
+	h->place[h->place_count] = (held_place){.addr = *addr};
 	*ret_place = h->place_count++;
-	put_slot(h, *ret_place);
+	put_slot(h, *ret_place, key);
 	return DP_OK;
 }
 
@@ -191,6 +232,7 @@ static dp_code case_row(loader *l, sqlite3_stmt *s)
 	*c = (dp_held_case){.chain = dp_chain_find(chain, strlen(chain)),
 	                    .time = sqlite3_column_int64(s, 5),
 	                    .height = (uint64_t)sqlite3_column_int64(s, 4),
+	                    .run = l->run,
 	                    .casebook = l->path};
 	if (c->chain == NULL || policy == NULL)
 		return damaged(l, "it names a chain or policy that is not known");
@@ -340,9 +382,10 @@ static dp_code parcel_row(loader *l, sqlite3_stmt *s)
 	e.asset = holder->asset;
 	e.hops = holder->hops;
 	if (is_tainted) return add_event(l, &e);
-	// Clean units beside stolen ones: of every case that the holder has money of.
+	// Clean units beside stolen ones: of every case of this run that the holder has money of.
 	e.kind = EV_HAS_ALL;
 	e.case_no = UINT32_MAX;
+	e.time = l->run;
 	return add_event(l, &e);
 }
 
@@ -350,6 +393,7 @@ static dp_code read_run(loader *l, int64_t run)
 {
 	l->colour_count = l->holder_count = 0;
 	l->chain = NULL;
+	l->run++;
 	DP_TRY(each_row(l,
 	                "select c.incident, c.title, r.policy, r.chain, ifnull(r.height,0), "
 	                "ifnull(r.time,0) from cases c join run r on r.id=c.run where c.run=? "
@@ -371,18 +415,39 @@ static dp_code read_run(loader *l, int64_t run)
 
 enum { RUNS_MAX = 100000 };
 
+// The number that a query gives in its one row.
+static dp_code number_of(loader *l, const char *sql, int *ret_number)
+{
+	sqlite3_stmt *s;
+	DP_TRY(dp_sql_prepare(l->db, &s, sql, l->fault));
+	dp_code code = dp_sql_row(l->db, s, l->fault);
+	*ret_number = code == DP_OK ? sqlite3_column_int(s, 0) : 0;
+	(void)sqlite3_finalize(s);
+	return code == DP_END ? DP_OK : code;
+}
+
+static dp_code check_version(loader *l)
+{
+	int tables = 0, version = 0;
+	DP_TRY(number_of(l,
+	                 "select count(*) from sqlite_master where name in "
+	                 "('meta','run','cases','colour','holder','parcel','flow')",
+	                 &tables));
+	if (tables != 7) return dp_fail(l->fault, DP_BAD_BYTES, "this is no casebook");
+	DP_TRY(number_of(l, "select version from meta", &version));
+	// What columns mean may differ in another format: amounts would be wrong, silently.
+	if (version != DP_CASEBOOK_VERSION)
+		return dp_fail(l->fault, DP_BAD_BYTES,
+		               "the casebook has format %d, this dyepack reads format %d", version,
+		               DP_CASEBOOK_VERSION);
+	return DP_OK;
+}
+
 static dp_code read_casebook(loader *l)
 {
 	sqlite3_stmt *s;
-	DP_TRY(dp_sql_prepare(l->db, &s,
-	                      "select count(*) from sqlite_master where name in "
-	                      "('run','cases','colour','holder','parcel','flow')",
-	                      l->fault));
-	dp_code code = dp_sql_row(l->db, s, l->fault);
-	int tables = code == DP_OK ? sqlite3_column_int(s, 0) : 0;
-	(void)sqlite3_finalize(s);
-	DP_TRY(code);
-	if (tables != 6) return dp_fail(l->fault, DP_BAD_BYTES, "this is no casebook");
+	dp_code code;
+	DP_TRY(check_version(l));
 	DP_TRY(dp_sql_prepare(l->db, &s, "select id from run order by id", l->fault));
 	for (uint32_t i = 0; (code = dp_sql_row(l->db, s, l->fault)) == DP_OK; i++) {
 		code = i < RUNS_MAX ? read_run(l, sqlite3_column_int64(s, 0))
@@ -397,7 +462,8 @@ static dp_code open_casebook(loader *l, const char *path)
 {
 	DP_TRY(keep_text(l, &l->path, path));
 	dp_code code = DP_OK;
-	if (sqlite3_open_v2(path, &l->db, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK)
+	if (sqlite3_open_v2(path, &l->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL) !=
+	    SQLITE_OK)
 		code = l->db == NULL ? dp_fail(l->fault, DP_NO_MEMORY, "out of memory")
 		                     : dp_fail(l->fault, DP_IO, "cannot open the casebook: %s",
 		                               sqlite3_errmsg(l->db));
@@ -459,42 +525,47 @@ static void add_to_record(dp_held *h, const held_event *e)
 		r->origin += e->origin;
 		return;
 	}
-	if (e->kind == EV_IN && r->units_ever == 0) {
+	if (e->kind == EV_IN && r->last.most_units == 0) {
 		r->since = e->time;
 		r->has_tx = e->has_tx;
 		memcpy(r->tx, e->tx, sizeof r->tx);
 	}
-	dp_held_point *last = r->point_count > 0 ? &h->point[h->point_count - 1] : NULL;
-	dp_held_point next = {.time = e->time};
-	if (last != NULL) next = *last;
+	dp_held_point next = r->last; // zeros before the first
 	if (e->kind == EV_IN) {
-		r->units_ever += e->units;
-		r->origin_ever += e->origin;
 		next.units += e->units;
 		next.origin += e->origin;
+		if (next.units > next.most_units) {
+			next.most_units = next.units;
+			next.most_origin = next.origin;
+		}
 	} else {
 		next.units = less(next.units, e->units);
 		next.origin = less(next.origin, e->origin);
 	}
 	// Times go back a little at times; what counts is the order of blocks.
-	next.time = last != NULL && last->time > e->time ? last->time : e->time;
-	if (last != NULL && last->time == next.time) {
-		*last = next;
-		return;
+	next.time = r->has_last && r->last.time > e->time ? r->last.time : e->time;
+	if (r->has_last && r->last.time != next.time) {
+		h->point[h->point_count++] = r->last;
+		r->point_count++;
 	}
-	h->point[h->point_count++] = next;
-	r->point_count++;
+	r->last = next;
+	r->has_last = true;
 }
 
-// Clean units were noted without a case: they belong to the same address and asset.
+// Clean units were noted without a case: they belong to the same address and asset. Each run tells
+// the whole of what is held: two runs over the same blocks tell the same money twice, so what one
+// of them says is no part of what the other one calls all.
 static void add_clean(dp_held *h, uint32_t place, const held_event *event, uint32_t count)
 {
-	for (uint32_t i = h->first[place]; i < h->record_count; i++) {
+	for (uint32_t i = h->place[place].first; i < h->record_count; i++) {
 		dp_held_record *r = &h->record[i];
 		if (r->is_arrival) continue;
 		for (uint32_t k = 0; k < count; k++) {
-			bool clean = event[k].kind == EV_HAS_ALL;
-			bool held = event[k].kind == EV_HAS && h->cases[r->case_no].is_conserving;
+			uint32_t run = h->cases[r->case_no].run;
+			bool clean = event[k].kind == EV_HAS_ALL && event[k].time == run;
+			bool held = event[k].kind == EV_HAS &&
+			            h->cases[event[k].case_no].run == run &&
+			            h->cases[r->case_no].is_conserving;
 			if ((clean || held) && event[k].asset.v == r->asset.v)
 				r->all_units += event[k].units;
 		}
@@ -505,25 +576,25 @@ static dp_code add_up(loader *l)
 {
 	dp_held *h = l->h;
 	uint64_t n = l->event_count;
-	h->first = dp_alloc(((uint64_t)h->place_count + 1) * sizeof *h->first);
 	h->record = dp_alloc((n + 1) * sizeof *h->record);
 	h->point = dp_alloc((n + 1) * sizeof *h->point);
-	if (h->first == NULL || h->record == NULL || h->point == NULL)
+	if (h->record == NULL || h->point == NULL)
 		return dp_fail(l->fault, DP_NO_MEMORY, "out of memory");
+	dp_pages_large(h->record, (n + 1) * sizeof *h->record);
 	if (n > 0) qsort(l->event, n, sizeof *l->event, by_record);
 	uint32_t i = 0;
 	for (uint32_t place = 0; place < h->place_count; place++) {
 		uint32_t begin = i;
-		h->first[place] = h->record_count;
+		h->place[place].first = h->record_count;
 		for (; i < n && l->event[i].place == place; i++) {
 			const held_event *e = &l->event[i];
 			if (e->case_no == UINT32_MAX) continue;
 			if (i == begin || !same_record(e, e - 1)) start_record(h, e);
 			add_to_record(h, e);
 		}
+		h->place[place].count = h->record_count - h->place[place].first;
 		add_clean(h, place, l->event + begin, i - begin);
 	}
-	h->first[h->place_count] = h->record_count;
 	DP_CHECK(i == n);
 	// What was set aside for the most there could be goes back.
 	void *less_records = dp_realloc(h->record, (h->record_count + 1) * sizeof *h->record);
@@ -538,6 +609,9 @@ dp_code dp_held_load(dp_held **ret_held, const char *const *path, uint32_t count
 	DP_CHECK(ret_held != NULL && (path != NULL || count == 0));
 	dp_held *h = dp_alloc(sizeof *h);
 	if (h == NULL) return dp_fail(fault, DP_NO_MEMORY, "out of memory");
+	// Without the kernel's help the table still works, only a patient enemy could slow it.
+	if (getrandom(&h->seed, sizeof h->seed, 0) != (ssize_t)sizeof h->seed)
+		h->seed = 0x6479657061636b34;
 	loader l = {.h = h, .fault = fault};
 	dp_code code = DP_OK;
 	for (uint32_t i = 0; i < count && code == DP_OK; i++) code = open_casebook(&l, path[i]);
@@ -558,7 +632,6 @@ void dp_held_free(dp_held *h)
 	if (h == NULL) return;
 	dp_free(h->cases);
 	dp_free(h->place);
-	dp_free(h->first);
 	dp_free(h->slot);
 	dp_free(h->record);
 	dp_free(h->point);
@@ -568,23 +641,64 @@ void dp_held_free(dp_held *h)
 
 //- asking ----------------------------------------------------------------------------------------
 
-const dp_held_record *dp_held_find(const dp_held *h, const dp_addr *addr, uint32_t *ret_count)
+static const dp_held_record *records_of(const dp_held *h, uint32_t place, uint32_t *ret_count)
 {
-	uint32_t place = find_place(h, addr);
-	*ret_count = 0;
-	if (place == UINT32_MAX) return NULL;
-	*ret_count = h->first[place + 1] - h->first[place];
-	return *ret_count > 0 ? &h->record[h->first[place]] : NULL;
+	*ret_count = place == UINT32_MAX ? 0 : h->place[place].count;
+	return *ret_count > 0 ? &h->record[h->place[place].first] : NULL;
 }
 
-void dp_held_prefetch(const dp_held *h, uint64_t key)
+const dp_held_record *dp_held_find(const dp_held *h, const dp_addr *addr, uint32_t *ret_count)
 {
+	DP_CHECK(h != NULL && ret_count != NULL);
+	return records_of(h, find_place(h, addr, key_of(h, addr)), ret_count);
+}
+
+// Places and records lie across lines of the cache: all of them are fetched.
+static inline void fetch(const void *memory, size_t size)
+{
+	const uint8_t *p = memory;
+	for (size_t i = 0; i < size; i += 64) __builtin_prefetch(p + i);
+	__builtin_prefetch(p + size - 1);
+}
+
+void dp_held_ask(const dp_held *h, dp_held_question *ret_question, const dp_addr *addr)
+{
+	DP_CHECK(h != NULL && ret_question != NULL);
+	uint64_t key = key_of(h, addr);
+	*ret_question = (dp_held_question){.key = key, .place = UINT32_MAX};
 	if (h->slot_count > 0) __builtin_prefetch(&h->slot[home(h, key)]);
+}
+
+void dp_held_ask_place(const dp_held *h, dp_held_question *io_question)
+{
+	DP_CHECK(h != NULL && io_question != NULL);
+	if (h->slot_count == 0) return;
+	uint64_t at = home(h, io_question->key);
+	uint32_t place = next_place(h, &at, check_of(io_question->key));
+	if (place == 0) return;
+	io_question->place = place - 1;
+	fetch(&h->place[place - 1], sizeof *h->place);
+}
+
+void dp_held_ask_records(const dp_held *h, dp_held_question *io_question, const dp_addr *addr)
+{
+	DP_CHECK(h != NULL && io_question != NULL);
+	dp_held_question *q = io_question;
+	if (q->place == UINT32_MAX) return;
+	// Whose check is the same need not be the same address: then the long way.
+	if (!dp_addr_eq(&h->place[q->place].addr, addr)) q->place = find_place(h, addr, q->key);
+	q->record = records_of(h, q->place, &q->count);
+	if (q->count > 0) fetch(q->record, sizeof *q->record);
 }
 
 bool dp_held_at(const dp_held *h, const dp_held_record *record, int64_t time,
                 dp_held_point *ret_point)
 {
+	if (!record->has_last) return false;
+	if (record->last.time <= time) {
+		*ret_point = record->last;
+		return true;
+	}
 	const dp_held_point *p = h->point + record->point_first;
 	uint32_t low = 0, high = record->point_count;
 	while (low < high) {
@@ -618,13 +732,13 @@ uint32_t dp_held_place_count(const dp_held *h)
 const dp_addr *dp_held_place(const dp_held *h, uint32_t index)
 {
 	DP_CHECK(index < h->place_count);
-	return &h->place[index];
+	return &h->place[index].addr;
 }
 
 uint64_t dp_held_memory(const dp_held *h)
 {
 	return h->case_cap * sizeof *h->cases + h->place_cap * sizeof *h->place +
-	       ((uint64_t)h->place_count + 1) * sizeof *h->first + h->slot_count * sizeof *h->slot +
+	       h->slot_count * sizeof *h->slot +
 	       ((uint64_t)h->record_count + 1) * sizeof *h->record +
 	       ((uint64_t)h->point_count + 1) * sizeof *h->point;
 }

@@ -2,6 +2,7 @@
 // in which the rules take them.
 #include "screen/ledger.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -10,7 +11,7 @@
 #include "entity/cluster.h"
 #include "screen/exposure.h"
 
-enum { MEMBERS_MAX = 1000000, CLUSTER_FACTS_MAX = 1000 };
+enum { MEMBERS_MAX = 1000000, CLUSTER_FACTS_MAX = 1000 }; // facts of each class of risk
 
 struct dp_screen_ledger {
 	dp_screen_ledger_options options;
@@ -71,8 +72,8 @@ typedef struct neighbours {
 	dp_screen_ledger *l;
 	dp_verdict *v;
 	uint64_t seen;
-	uint32_t facts;
-	bool is_tagged;
+	uint32_t facts[DP_CLASS_COUNT];
+	bool is_tagged, is_cut;
 	dp_code code;
 	dp_fault *fault;
 } neighbours;
@@ -81,8 +82,14 @@ static void take_fact(void *context, const dp_screen_fact *fact)
 {
 	neighbours *n = context;
 	n->is_tagged = true;
-	if (n->code != DP_OK || n->facts == CLUSTER_FACTS_MAX) return;
-	n->facts++;
+	if (n->code != DP_OK) return;
+	DP_CHECK(fact->risk < DP_CLASS_COUNT);
+	// Counted by class: ten thousand names of an exchange must not push out the one sanctioned.
+	if (n->facts[fact->risk] == CLUSTER_FACTS_MAX) {
+		n->is_cut = true;
+		return;
+	}
+	n->facts[fact->risk]++;
 	n->code = dp_verdict_add(n->v, fact, n->fault);
 }
 
@@ -112,6 +119,11 @@ static dp_code add_cluster(dp_screen_ledger *l, dp_verdict *v, const char ***io_
 {
 	neighbours n = {.l = l, .v = v, .fault = fault};
 	dp_verdict_ledger *a = &v->ledger;
+	// Not asked is not "in no cluster".
+	if (l->cluster == NULL && dp_ledger_chain(l->ledger)->kind == DP_CHAIN_UTXO)
+		return add_note(v, io_notes,
+		                "its cluster is not known: 'dyepack cluster --ledger DIR' finds it",
+		                fault);
 	if (l->cluster == NULL) return DP_OK;
 	dp_code code =
 	    dp_cluster_of(l->cluster, &a->cluster_name, &a->cluster_size, &v->addr, fault);
@@ -123,8 +135,9 @@ static dp_code add_cluster(dp_screen_ledger *l, dp_verdict *v, const char ***io_
 	if (n.seen > MEMBERS_MAX)
 		DP_TRY(add_note(v, io_notes, "only a million members of its cluster were looked at",
 		                fault));
-	if (n.facts == CLUSTER_FACTS_MAX)
-		DP_TRY(add_note(v, io_notes, "only the first 1000 tags of its cluster are shown",
+	if (n.is_cut)
+		DP_TRY(add_note(v, io_notes,
+		                "of its cluster only the first 1000 tags of each class are shown",
 		                fault));
 	return code == DP_END ? DP_OK : code;
 }
@@ -154,6 +167,7 @@ static dp_code add_exposure(dp_screen_ledger *l, dp_verdict *v, const char ***io
 {
 	dp_exposure_options o = {.tags = dp_screener_tags(l->options.screener),
 	                         .network = l->network,
+	                         .at = v->at,
 	                         .hub_limit = l->options.hub_limit,
 	                         .arrivals_max = l->options.arrivals_max,
 	                         .steps_max = l->options.steps_max};
@@ -192,18 +206,39 @@ static dp_code add_exposure(dp_screen_ledger *l, dp_verdict *v, const char ***io
 	return code;
 }
 
+// An address of another chain is no holder here. One of the same key may be, but says so by its own
+// chain (--chain). Silence would look like a clean history, so it is noted either way.
+static dp_code check_chain(dp_screen_ledger *l, dp_verdict *v, const char ***io_notes,
+                           bool *ret_is_here, dp_fault *fault)
+{
+	char text[160];
+	const dp_chain *chain = dp_ledger_chain(l->ledger);
+	dp_addr a;
+	*ret_is_here = v->network == NULL || v->network == l->network;
+	if (*ret_is_here) return DP_OK;
+	*ret_is_here = v->is_guessed &&
+	               dp_addr_parse(&a, v->text, strlen(v->text), chain, NULL) == DP_OK &&
+	               dp_addr_eq(&a, &v->addr);
+	(void)snprintf(text, sizeof text,
+	               *ret_is_here
+	                   ? "cluster and exposure are those of this address on %.40s"
+	                   : "not looked for in the ledger, which is of %.40s: cluster and "
+	                     "exposure are not known",
+	               chain->name);
+	return add_note(v, io_notes, text, fault);
+}
+
 dp_code dp_screen_ledger_add(dp_screen_ledger *l, dp_verdict *v, bool with_exposure,
                              dp_fault *fault)
 {
-	enum { NOTES_MAX = DP_EXPOSURE_NOTES_MAX + 4 };
+	enum { NOTES_MAX = DP_EXPOSURE_NOTES_MAX + 4 }; // and two of the cluster, one of the chain
+	bool is_here = false;
 	DP_CHECK(l != NULL && v != NULL && v->reason_count == 0);
-	// An address of another chain is no holder here. One of the same key may be, but says so by
-	// its own chain (--chain).
-	if (v->network != NULL && v->network != l->network) return DP_OK;
-	if (v->addr.kind >= DP_ADDR_KIND_COUNT) return DP_OK;
 	const char **notes = dp_arena_alloc(&v->arena, NOTES_MAX * sizeof *notes);
 	if (notes == NULL) return dp_fail(fault, DP_NO_MEMORY, "out of memory");
 	v->ledger.limit = notes;
+	DP_TRY(check_chain(l, v, &notes, &is_here, fault));
+	if (!is_here || v->addr.kind >= DP_ADDR_KIND_COUNT) return DP_OK;
 	DP_TRY(add_cluster(l, v, &notes, fault));
 	if (!with_exposure || l->options.no_exposure) return DP_OK;
 	return add_exposure(l, v, &notes, fault);

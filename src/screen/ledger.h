@@ -20,7 +20,7 @@ typedef struct dp_screen_ledger dp_screen_ledger;
 
 typedef struct dp_screen_ledger_options {
 	const dp_screener *screener;
-	uint32_t hub_limit;   // 0: DP_HUB_LIMIT_DEFAULT
+	uint32_t hub_limit;    // 0: DP_HUB_LIMIT_DEFAULT
 	uint32_t arrivals_max; // of one address and asset that are followed; 0: 200
 	uint64_t steps_max;    // of following backward, in all of one address; 0: 1,000,000
 	bool no_exposure;
@@ -34,7 +34,9 @@ void dp_screen_ledger_close(dp_screen_ledger *l); // NULL is fine
 dp_ledger *dp_screen_ledger_of(dp_screen_ledger *l);
 
 // Adds to a verdict (between start and finish) what the ledger says, as of the verdict's time.
-// `with_exposure` false: the cluster only. Nothing is added for an address of another chain.
+// `with_exposure` false: the cluster only. For an address of another chain only a note is added
+// that says so; but one whose chain was told by its form (is_guessed) is taken for one of the
+// ledger's chain where it can be: 0x... has the same form on every chain of Ethereum's kind.
 DP_MUST dp_code dp_screen_ledger_add(dp_screen_ledger *l, dp_verdict *v, bool with_exposure,
                                      dp_fault *fault);
 

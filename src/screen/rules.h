@@ -68,22 +68,22 @@ enum { DP_SIDE_RECEIVED = 1, DP_SIDE_SENT = 2 };
 // One thing that is known about an address. Texts belong to the tags, casebooks or ledger that it
 // comes from.
 typedef struct dp_screen_fact {
-	uint8_t kind;  // dp_fact_kind
-	uint8_t dated; // one of DP_DATE_*
-	uint8_t match; // dp_tag_match
-	uint8_t taint; // DP_TAINT_*
-	uint8_t side;  // DP_SIDE_*
-	uint8_t risk;  // dp_risk_class; exposure of no tagged place: DP_CLASS_NONE
-	bool is_cluster;  // the tag is on another member of its cluster
-	bool is_inferred; // by heuristics
+	uint8_t kind;      // dp_fact_kind
+	uint8_t dated;     // one of DP_DATE_*
+	uint8_t match;     // dp_tag_match
+	uint8_t taint;     // DP_TAINT_*
+	uint8_t side;      // DP_SIDE_*
+	uint8_t risk;      // dp_risk_class; exposure of no tagged place: DP_CLASS_NONE
+	bool is_cluster;   // the tag is on another member of its cluster
+	bool is_inferred;  // by heuristics
 	bool is_uncertain; // exposure: what is not known, for a limit or the ledger's beginning
 	uint16_t hops;
-	uint32_t share; // taint: of all it holds; exposure: of all that came or went
+	uint32_t share;           // taint: of all it holds; exposure: of all that came or went
 	const dp_tag_record *tag; // tag, look-alike of a tagged place, exposure: NULL where none
 	dp_addr place;            // whom the tag speaks of, where that is another address
 	// taint and exposure
 	dp_u256 units, origin;
-	dp_asset asset;
+	dp_asset asset, stolen; // what the units, what the origin's units are of
 	const char *incident, *policy, *casebook; // "" where there is none
 	int64_t since;                            // DP_NO_DATE
 	uint8_t tx[32];
@@ -99,8 +99,8 @@ enum { DP_RULES_MAX = 1000, DP_RULE_WORDS_MAX = 64, DP_RULES_BYTES_MAX = 1 << 20
 typedef struct dp_rule {
 	const char *id;
 	const char *reason;
-	uint8_t level; // dp_risk_level
-	uint8_t kind;  // dp_fact_kind
+	uint8_t level;              // dp_risk_level
+	uint8_t kind;               // dp_fact_kind
 	uint8_t dated, taint, side; // which of the bits will do; 0: any
 	uint8_t confidence_min;
 	uint8_t match_min;  // DP_MATCH_EXACT: of this very chain
@@ -112,8 +112,8 @@ typedef struct dp_rule {
 	uint16_t hops_min, hops_max;
 	uint64_t chance_min;
 	dp_u256 amount_min; // in 10^-18 coins
-	const char *const *category, *const *actor, *const *list, *const *label, *const *policy,
-	    *const *incident;
+	const char *const *category,
+	    *const *actor, *const *list, *const *label, *const *policy, *const *incident;
 	uint32_t line;
 } dp_rule;
 

@@ -28,6 +28,7 @@ typedef struct dp_verdict {
 	const dp_screener *screener;
 	dp_addr addr;
 	const dp_network *network; // NULL: not known
+	bool is_guessed;           // told by the address's form: it may be of a ledger's chain too
 	const dp_chain *chain;     // whose form is written; never NULL
 	char text[DP_PLACE_TEXT_MAX];
 	int64_t at; // DP_AT_LATEST

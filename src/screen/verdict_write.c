@@ -36,8 +36,11 @@ static void say(writer *w, const char *format, ...)
 	va_end(args);
 	DP_CHECK(n >= 0);
 	// What a list's author wrote may hold anything; lines end where we end them.
-	for (char *p = line; *p != 0; p++)
-		if (((unsigned char)*p < 0x20 && (*p != '\n' || p[1] != 0)) || *p == 0x7f) *p = ' ';
+	// In UTF-8 the control characters from 0x80 to 0x9f have 0xc2 before them.
+	for (unsigned char *p = (unsigned char *)line; *p != 0; p++) {
+		if ((*p < 0x20 && (*p != '\n' || p[1] != 0)) || *p == 0x7f) *p = ' ';
+		if (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0) p[0] = p[1] = ' ';
+	}
 	if ((size_t)n >= sizeof line) line[sizeof line - 2] = '\n';
 	put(w, line);
 }
@@ -88,9 +91,9 @@ static void say_taint(writer *w, const dp_verdict *v, const dp_screen_fact *f)
 	if (f->share > 0)
 		say(w, "            that is %s of the %s it is known to hold\n",
 		    dp_share_text(share, f->share), dp_asset_info_of(f->asset)->symbol);
-	if (!dp_u256_eq(f->units, f->origin))
-		say(w, "            standing for %s base units of what was stolen\n",
-		    (dp_u256_format(coins, f->origin, 0), coins));
+	if (f->stolen.v != f->asset.v || !dp_u256_eq(f->units, f->origin))
+		say(w, "            standing for %s of what was stolen\n",
+		    dp_coins_text(coins, f->origin, f->stolen));
 	say(w, "            casebook %.400s\n", f->casebook);
 }
 
@@ -239,6 +242,10 @@ static void json_money(const dp_verdict *v, dp_json_out *o, const dp_screen_fact
 	}
 	json_amount(o, "amount", f->units);
 	if (f->kind == DP_FACT_TAINT) json_amount(o, "origin", f->origin);
+	if (f->kind == DP_FACT_TAINT && f->stolen.v != 0) {
+		dp_asset_caip19(text, f->stolen);
+		json_text(o, "origin_asset", text);
+	}
 	if (f->share > 0 || f->kind == DP_FACT_EXPOSURE) json_number(o, "share_ppm", f->share);
 	if (f->hops != DP_HOPS_NONE) json_number(o, "hops", f->hops);
 	if (f->since != DP_NO_DATE) {

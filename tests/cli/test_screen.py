@@ -12,6 +12,7 @@ import json
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
 import unittest
 
@@ -120,6 +121,52 @@ class Small(Screen):
         clean = dye.run("screen", "0x" + "11" * 20, "--no-builtin", "--fail-on", "low")
         self.assertEqual(clean.returncode, 0)
 
+    def test_however_an_address_is_written_it_is_the_same(self):
+        bitcoin = "bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq"
+        tags = self.store(self.sanctions("%s\n%s\n%s\n" % (LAZARUS, WANNACRY[0], bitcoin)))
+        low = LAZARUS.lower()
+        for text in (low, "0X" + low[2:], "0X" + low[2:].upper(), "0x" + low[2:].upper(),
+                     "eip155:1:" + low, "ethereum:" + low, "bitcoin:" + WANNACRY[0],
+                     "bitcoin:%s?amount=1&label=x" % WANNACRY[0], bitcoin.upper(),
+                     "BITCOIN:" + bitcoin.upper()):
+            answer = self.screen(text, "--tags", tags, "--no-builtin")
+            self.assertEqual(answer[text]["flags"][0], "sanctioned", text)
+        self.refused("screen", "bitcoin:" + WANNACRY[0][:-1] + "x", says=("checksum",))
+
+    def test_blanks_before_an_address_do_not_hide_it(self):
+        tags = self.store(self.sanctions(LAZARUS + "\n"))
+        lines = "\n".join((" " * 5000 + LAZARUS, "\t" * 200000 + LAZARUS + " " * 9000, LAZARUS))
+        out = self.done("screen", "-", "--tags", tags, "--no-builtin", "--quiet", "--format",
+                        "jsonl", stdin=lines)
+        self.assertEqual([json.loads(line)["level"] for line in out.splitlines()],
+                         ["severe"] * 3)
+
+    def test_what_nobody_judged_passes_no_gate_and_is_no_none(self):
+        tx = "0x" + "ab" * 32
+        gate = ("--no-builtin", "--fail-on", "high")
+        for asked, stdin in (((tx,), None), (("-",), "nonsense\n")):
+            result = dye.run("screen", *asked, *gate, stdin=stdin)
+            self.assertEqual(result.returncode, 1, result.stderr)
+            self.assertIn("could not be judged", result.stderr)
+        self.done("screen", tx, "--no-builtin")
+        whole = json.loads(self.done("screen", tx, "--no-builtin", "--format", "json"))
+        self.assertEqual((whole["counts"]["none"], whole["counts"]["errors"]), (0, 1))
+        self.assertNotIn("level", whole["results"][0])
+        rows = list(csv.DictReader(io.StringIO(
+            self.done("screen", "-", "--no-builtin", "--format", "csv", stdin=tx + "\n=1+1\n"))))
+        self.assertEqual([row["level"] for row in rows], ["error"] * 2)
+        self.assertEqual(rows[1]["input"], "'=1+1")
+
+    def test_rules_that_forget_sanctions_are_named(self):
+        tags = self.store(self.sanctions(LAZARUS + "\n"))
+        rule = "rules:\n  - id: mine\n    level: %s\n    when: {tag: {class: %s}}\n    reason: x\n"
+        for level, name, is_told in (("high", "theft", True), ("none", "sanction", True),
+                                     ("low", "sanction", False)):
+            rules = self.write("risk.yaml", rule % (level, name))
+            result = dye.run("screen", LAZARUS, "--tags", tags, "--no-builtin", "--rules", rules)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            self.assertEqual("no rule that makes" in result.stderr, is_told, result.stderr)
+
     def test_own_rules_decide(self):
         tags = self.store(self.sanctions(LAZARUS + "\n"))
         rules = self.write("risk.yaml", "rules:\n  - id: mine\n    level: low\n    when: {tag: "
@@ -189,6 +236,28 @@ class Casebooks(Screen):
                          ["6" + "0" * 18, "4" + "0" * 18])
         self.assertEqual(answer[d]["level"], "none")
 
+    def test_what_came_and_went_is_told_as_of_then_and_once(self):
+        a, b, c, d = ("0x" + digit * 40 for digit in "abcd")
+        rows = ["block,time,tx,index,kind,from,to,asset,amount"]
+        # c gets 10 and passes them on within the block; later they come back, and go again.
+        moves = ((1, a, b, 10), (2, b, c, 10), (2, c, d, 10), (3, d, c, 4), (4, c, d, 4),
+                 (5, d, c, 10), (6, c, d, 10))
+        for n, (block, src, dst, amount) in enumerate(moves, 1):
+            rows.append("%d,2025-01-0%dT00:00:00Z,0x%064x,%d,native,%s,%s,ETH,%d" % (
+                block, block, n, n, src, dst, amount))
+        book = self.path("book")
+        case = self.case("heist", policy="fifo", stolen=[
+            {"address": b, "asset": "eth", "amount": "10", "tx": "0x%064x" % 1}])
+        self.trace(case, self.write("moves.csv", "\n".join(rows) + "\n"), "--casebook", book)
+        found = {}
+        for day in ("01", "02", "03", "04", "05", "06"):
+            at = "2025-01-%sT12:00:00Z" % day
+            answer = self.screen(c, "--casebook", book, "--no-builtin", "--at", at)[c]
+            found[day] = [(r["held"], r["amount"][:-18]) for r in answer["reasons"]]
+        self.assertEqual(found, {"01": [], "02": [("ever", "10")], "03": [("now", "4")],
+                                 "04": [("ever", "10")], "05": [("now", "10")],
+                                 "06": [("ever", "10")]})
+
     def test_poison_says_reach_and_no_amounts(self):
         book, (_, b, _, _) = self.trace_heist("poison")
         answer = self.screen(b, "--casebook", book, "--no-builtin")[b]
@@ -199,6 +268,20 @@ class Casebooks(Screen):
         poison, _ = self.trace_heist("poison")
         answer = self.screen(b, "--casebook", fifo, "--casebook", poison, "--no-builtin")[b]
         self.assertEqual({r["case"] for r in answer["reasons"]}, {"heist-fifo", "heist-poison"})
+
+    def test_the_same_money_in_two_casebooks_is_not_twice_as_much(self):
+        fifo, (_, _, c, _) = self.trace_heist()
+        haircut, _ = self.trace_heist("haircut")
+        answer = self.screen(c, "--casebook", fifo, "--casebook", haircut, "--no-builtin")[c]
+        self.assertEqual([r["share_ppm"] for r in answer["reasons"]], [10**6] * 2)
+
+    def test_a_casebook_of_another_format_is_refused(self):
+        book, (_, b, _, _) = self.trace_heist()
+        connection = sqlite3.connect(book)
+        with connection:
+            connection.execute("update meta set version = 3")
+        connection.close()
+        self.refused("screen", b, "--casebook", book, says=("format 3",))
 
 
 class Ledgers(Screen):
@@ -236,6 +319,125 @@ class Ledgers(Screen):
         rows = {(r["side"], r["share_ppm"]) for r in early["reasons"] + early["other"]
                 if r["kind"] == "exposure"}
         self.assertEqual(rows, {("received", 1000000)})
+
+    def test_who_left_one_list_and_stayed_on_another_counts_as_there(self):
+        names, ledger, _ = self.world()
+        other = "0x" + "9" * 40 + "\n"
+        tags = self.store(self.sanctions(names["t"] + "\n" + other, "2025-01-01"),
+                          self.sanctions(other, "2025-01-03"),
+                          (names["t"] + "\n", "--abuse", "hacking", "--label", "thief",
+                           "--list", "bad", "--date", "2025-01-01"))
+        for at, label in (("2025-01-02T12:00:00Z", "someone"), ("2025-01-06", "thief")):
+            answer = self.screen(names["x"], "--tags", tags, "--no-builtin", "--ledger", ledger,
+                                 "--at", at)[names["x"]]
+            found = {(r["label"], r["dated"]) for r in answer["reasons"]}
+            self.assertEqual(found, {(label, "on")})
+
+    def test_a_thief_of_one_chain_is_one_on_the_next(self):
+        thief, other = "0x" + "1" * 40, "0x" + "2" * 40
+        rows = "block,time,tx,index,kind,from,to,asset,amount\n" \
+            "1,2025-01-01T00:00:00Z,0x%064x,0,native,%s,%s,BNB,10\n" % (1, thief, other)
+        ledger = self.path("ledger")
+        self.done("import", self.write("moves.csv", rows), "--chain", "bsc", "--ledger", ledger,
+                  "--quiet")
+        tags = self.store((thief + "\n", "--abuse", "hacking", "--label", "thief", "--list",
+                           "bad", "--date", "2025-01-01"))
+        for extra in ((), ("--chain", "bsc")):
+            answer = self.screen(other, "--tags", tags, "--no-builtin", "--ledger", ledger,
+                                 *extra)[other]
+            self.assertEqual((answer["level"], answer["reasons"][0]["rule"]),
+                             ("high", "received-direct"))
+        answer = self.screen(WANNACRY[0], "--no-builtin", "--ledger", ledger)[WANNACRY[0]]
+        self.assertIn("not looked for in the ledger", answer["notes"][0])
+
+    def test_amounts_that_nothing_has_are_refused(self):
+        rows = ["block,time,tx,index,kind,from,to,asset,amount"]
+        for block in (1, 2):
+            rows.append("%d,2025-01-01T00:00:00Z,0x%064x,0,native,%s,%s,ETH,%d" % (
+                block, block, "0x" + "1" * 40, "0x" + "2" * 40, 2**256 // 10**18))
+        ledger = self.path("ledger")
+        self.done("import", self.write("moves.csv", "\n".join(rows) + "\n"), "--chain",
+                  "ethereum", "--ledger", ledger, "--quiet")
+        self.refused("screen", "0x" + "2" * 40, "--no-builtin", "--ledger", ledger,
+                     says=("more than any asset has",))
+
+    def test_exposure_on_a_chain_of_coins_leaves_change_out(self):
+        t, s, x, c, m, e = [bitcoin.segwit("bc", 0, bytes([n]) * 20) for n in range(6)]
+        rows, spent = ["block,time,tx,kind,from,to,amount"], []
+
+        def tx(block, number, inputs, outputs):
+            for coin in inputs:
+                rows.append("%d,2025-01-%02dT00:00:00Z,%064x,input,%064x:%d,," % (
+                    block, block, number, *coin))
+            for address, coins in outputs:
+                rows.append("%d,2025-01-%02dT00:00:00Z,%064x,output,,%s,%d" % (
+                    block, block, number, address, coins))
+            spent.extend(inputs)
+
+        tx(1, 1, (), ((t, 30),))
+        tx(2, 2, (), ((s, 30),))
+        # Half of what x gets is the thief's; of its 20 it keeps 5 as change, passed on later.
+        tx(3, 3, ((1, 0), (2, 0)), ((x, 20), (c, 40)))
+        tx(4, 4, ((3, 0),), ((e, 15), (x, 5)))
+        tx(5, 5, ((4, 1),), ((m, 5),))
+        tx(5, 6, ((5, 0),), ((e, 5),))
+        ledger = self.path("ledger")
+        self.done("import", self.write("moves.csv", "\n".join(rows) + "\n"), "--chain",
+                  "bitcoin", "--ledger", ledger, "--quiet")
+        tags = self.store((t + "\n", "--abuse", "hacking", "--label", "thief", "--list", "bad",
+                           "--date", "2025-01-01"),
+                          (e + "\n", "--category", "exchange", "--label", "Exchange", "--list",
+                           "good", "--date", "2025-01-01"))
+        found = {}
+        for at in ("2025-01-04T12:00:00Z", "2025-02-01"):
+            answer = self.screen(x, "--tags", tags, "--no-builtin", "--ledger", ledger, "--at",
+                                 at)[x]
+            found[at] = {(r["side"], r["label"]): (r["share_ppm"], r["hops"], r["amount"])
+                         for r in answer["reasons"] + answer["other"] if r["kind"] == "exposure"}
+            self.assertIn("its cluster is not known", answer["notes"][0])
+        thief = {("received", "thief"): (500000, 1, "1000000000")}
+        self.assertEqual(found, {
+            "2025-01-04T12:00:00Z": {**thief, ("sent", "Exchange"): (750000, 1, "1500000000")},
+            "2025-02-01": {**thief, ("sent", "Exchange"): (1000000, 1, "2000000000")}})
+
+    def test_who_sends_a_transaction_is_in_it_whoever_s_money_it_moves(self):
+        rows = ["block,time,tx,index,kind,from,to,asset,amount"]
+        for kind, src, dst, amount in (("fee", LAZARUS, "", "0.01"),
+                                       ("internal", "0x" + "b" * 40, "0x" + "c" * 40, "1")):
+            rows.append("1,2025-01-01T00:00:00Z,0x%064x,0,%s,%s,%s,ETH,%s" % (
+                1, kind, src, dst, amount))
+        ledger, tx = self.path("ledger"), "0x%064x" % 1
+        self.done("import", self.write("moves.csv", "\n".join(rows) + "\n"), "--chain",
+                  "ethereum", "--ledger", ledger, "--quiet")
+        tags = self.store(self.sanctions(LAZARUS + "\n"))
+        answer = self.screen(tx, "--tags", tags, "--no-builtin", "--ledger", ledger)[tx]
+        self.assertEqual(answer["level"], "severe")
+        self.assertIn("sender", answer["addresses"][1]["where"])
+
+    def test_many_names_of_a_cluster_do_not_push_out_the_one_sanctioned(self):
+        many = 1100
+        who = [bitcoin.segwit("bc", 0, n.to_bytes(20, "big")) for n in range(1, many + 2)]
+        rows = ["block,time,tx,kind,from,to,amount"]
+        for n in range(many):
+            rows.append("%d,2025-01-01T00:00:00Z,%064x,output,,%s,1" % (n + 1, n + 1, who[n]))
+        last = "%d,2025-01-02T00:00:00Z,%064x," % (many + 1, many + 1)
+        rows += [last + "input,%064x:0,," % (n + 1) for n in range(many)]
+        rows.append(last + "output,,%s,%d" % (who[many], many))
+        ledger = self.path("ledger")
+        self.done("import", self.write("moves.csv", "\n".join(rows) + "\n"), "--chain",
+                  "bitcoin", "--ledger", ledger, "--quiet")
+        self.done("cluster", "--ledger", ledger, "--quiet")
+        names = ("\n".join(who[1:many - 1]) + "\n", "--category", "exchange", "--label", "x",
+                 "--list", "names", "--date", "2025-01-01")
+        # Members come in some order: the one on the list is the first and the last of them.
+        for asked, bad in ((who[0], who[many - 1]), (who[many - 1], who[0])):
+            tags = self.store(names, self.sanctions(bad + "\n"))
+            answer = self.screen(asked, "--tags", tags, "--no-builtin", "--ledger", ledger,
+                                 "--no-exposure")[asked]
+            os.remove(tags)
+            self.assertEqual((answer["level"], answer["reasons"][0]["rule"]),
+                             ("severe", "cluster-sanctioned"))
+            self.assertIn("first 1000 tags", " ".join(answer["notes"]))
 
     def test_a_transaction_is_everybody_in_it(self):
         names, ledger, tags = self.world()

@@ -308,6 +308,32 @@ static void opening_names_what_is_wrong(void **state)
 	assert_null(s);
 }
 
+// A form that its chain does not have matches nothing: it must not come out as clean.
+static void a_form_that_its_chain_does_not_have_is_no_address(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *chain;
+		uint16_t form;
+		bool is;
+	} asked[] = {{"ethereum", DYEPACK_EVM, true},      {"bitcoin", DYEPACK_P2TR, true},
+	             {"TRX", DYEPACK_EVM, true},           {"DASH", DYEPACK_P2PKH, true},
+	             {"bitcoin", DYEPACK_EVM, false},      {"ethereum", DYEPACK_P2PKH, false},
+	             {"TRX", DYEPACK_P2PKH, false},        {"XMR", DYEPACK_EVM, false},
+	             {"ethereum", DYEPACK_P2TR + 1, false}};
+	dyepack_screener *s = open_world();
+	uint8_t bytes[32] = {1, 2, 3};
+	for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
+		dyepack_query q = {.bytes = bytes, .form = asked[i].form};
+		dyepack_verdict v;
+		q.chain = dyepack_chain(asked[i].chain);
+		assert_int_not_equal(q.chain, 0);
+		assert_int_equal(dyepack_screen(s, &q, &v),
+		                 asked[i].is ? DYEPACK_OK : DYEPACK_BAD_ADDRESS);
+	}
+	dyepack_close(s);
+}
+
 static void without_memory_nothing_is_left_over(void **state)
 {
 	(void)state;
@@ -341,6 +367,7 @@ int main(void)
 	    cmocka_unit_test(batches_answer_as_single_questions_do),
 	    cmocka_unit_test(reasons_are_cut_to_the_callers_buffer),
 	    cmocka_unit_test(opening_names_what_is_wrong),
+	    cmocka_unit_test(a_form_that_its_chain_does_not_have_is_no_address),
 	    cmocka_unit_test(without_memory_nothing_is_left_over),
 	};
 	return cmocka_run_group_tests(tests, make_world, drop_world);
