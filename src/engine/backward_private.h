@@ -65,7 +65,7 @@ typedef struct dp_back_work {
 	uint32_t *origin_slot; // index + 1
 	uint64_t origin_slots, origin_cap, origin_max;
 	uint64_t step_cap;
-	uint32_t *stop; // indices of the options' stops, sorted by address
+	uint32_t *stop;            // indices of the options' stops, sorted by address
 	const dp_network *network; // the chain, as tags name it; NULL without tags
 	// Coins: where each input and output of the loaded transaction begins in its run of units.
 	dp_u256 *in_begin, *out_begin;

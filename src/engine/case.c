@@ -460,9 +460,10 @@ static dp_code read_head(const struct reader *r, const dp_yaml *root)
 
 static dp_code read_case(const struct reader *r, const char *yaml, size_t size)
 {
-	static const char *const keys[] = {
-	    "incident", "title",  "chain", "policy",  "theft",      "stolen",    "links", "opening",
-	    "services", "victim", "follow",  "notes",  "sources", "dust_limit", "hub_limit", NULL};
+	static const char *const keys[] = {"incident", "title",      "chain",     "policy",
+	                                   "theft",    "stolen",     "links",     "opening",
+	                                   "services", "victim",     "follow",    "notes",
+	                                   "sources",  "dust_limit", "hub_limit", NULL};
 	dp_case *c = r->c;
 	c->yaml = dp_arena_text(&c->arena, yaml, size);
 	c->yaml_size = size;

@@ -150,8 +150,7 @@ static dp_code make_slots(dp_held *h, uint64_t count, dp_fault *fault)
 	dp_free(h->slot);
 	h->slot = slot;
 	h->slot_count = count;
-	for (uint32_t i = 0; i < h->place_count; i++)
-		put_slot(h, i, key_of(h, &h->place[i].addr));
+	for (uint32_t i = 0; i < h->place_count; i++) put_slot(h, i, key_of(h, &h->place[i].addr));
 	return DP_OK;
 }
 

@@ -49,8 +49,8 @@ typedef struct dp_held_record {
 	uint32_t case_no;
 	uint32_t point_first, point_count; // without the last
 	dp_asset stolen, asset;            // what was stolen; what it is now
-	uint16_t hops;          // transactions from the theft
-	bool is_arrival;        // a service at which following stopped: nothing is held
+	uint16_t hops;                     // transactions from the theft
+	bool is_arrival;                   // a service at which following stopped: nothing is held
 	bool has_tx;
 	int64_t since;  // when the first came
 	uint8_t tx[32]; // with which transaction

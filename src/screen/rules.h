@@ -83,7 +83,7 @@ typedef struct dp_screen_fact {
 	dp_addr place;            // whom the tag speaks of, where that is another address
 	// taint and exposure
 	dp_u256 units, origin;
-	dp_asset asset, stolen; // what the units, what the origin's units are of
+	dp_asset asset, stolen;                   // what the units, what the origin's units are of
 	const char *incident, *policy, *casebook; // "" where there is none
 	int64_t since;                            // DP_NO_DATE
 	uint8_t tx[32];

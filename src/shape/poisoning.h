@@ -38,8 +38,8 @@ DP_MUST dp_code dp_poisoning_mark(dp_counterparty *io_list, uint32_t count, dp_f
 
 // Originals to compare with: built once, asked often.
 typedef struct dp_originals dp_originals;
-// `digits_min`: how many digits must agree in all, three of them at each end: DP_ALIKE_MIN within one
-// case or one node's counterparties, DP_ALIKE_MIN_ANYWHERE against originals from everywhere.
+// `digits_min`: how many digits must agree in all, three of them at each end: DP_ALIKE_MIN within
+// one case or one node's counterparties, DP_ALIKE_MIN_ANYWHERE against originals from everywhere.
 enum { DP_ALIKE_MIN = 6, DP_ALIKE_MIN_ANYWHERE = 8 };
 DP_MUST dp_code dp_originals_new(dp_originals **ret_originals, uint32_t digits_min,
                                  dp_fault *fault);

@@ -73,7 +73,7 @@ const dp_tag_record *dp_tags_find(const dp_tags *t, const dp_addr *addr, uint32_
 // all, waits for memory once a step and not three times a question. `addr` is the same at all
 // steps, and no bare key. After the last step `tag` and `count` are what dp_tags_find gives.
 typedef struct dp_tags_question {
-	uint64_t key;          // the table's own
+	uint64_t key; // the table's own
 	uint32_t place, count;
 	const dp_tag_record *tag;
 } dp_tags_question;

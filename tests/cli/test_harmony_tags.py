@@ -1,7 +1,7 @@
 """The Harmony theft (2023), followed with public tags: where does it arrive, and what is missed?
 
-`flows/harmony` is a manually verified flow; public TagPacks (`labels/tagpacks`) name some of its last
-addresses. Followed from its sources under fifo, haircut and poison, the test prints
+`flows/harmony` is a manually verified flow; public TagPacks (`labels/tagpacks`) name some of its
+last addresses. Followed from its sources under fifo, haircut and poison, the test prints
 
   edges      of the transfers in the flow that money from the sources can have taken (reachable in
              time order), how many are followed (recall), and of those followed, how many are among
@@ -63,8 +63,8 @@ class HarmonyTags(dye.Case):
         named = set(tagged_by_packs(sorted(occurring)))
         self.assertGreaterEqual(len(named), 4)
         listed = {(r["Tx_hash"].lower(), r["From"].lower(), r["To"].lower()) for r in flow.rows}
-        print("  %d different edges are listed, %d of them reachable from the sources in time order" %
-              (len(listed), len(edges)))
+        print("  %d different edges are listed, %d of them reachable from the sources in time "
+              "order" % (len(listed), len(edges)))
         for policy in ("fifo", "haircut", "poison"):
             book = self.path(policy + ".casebook")
             result = self.results(yaml, flow.edges, "--policy", policy, "--tags", packs,
