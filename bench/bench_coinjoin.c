@@ -105,6 +105,15 @@ static void quick(dp_shaper *s, const dp_block *b, uint32_t tx)
 	sink += is;
 }
 
+static void careful(dp_shaper *s, const dp_block *b, uint32_t tx)
+{
+	const dp_shape *shape;
+	bool may;
+	DP_CHECK(dp_shape_of(s, &shape, b, tx, NULL) == DP_OK);
+	DP_CHECK(dp_coinjoin_may(s, &may, shape, NULL) == DP_OK);
+	sink += may;
+}
+
 static void full(dp_shaper *s, const dp_block *b, uint32_t tx)
 {
 	const dp_shape *shape;
@@ -133,8 +142,8 @@ static double measure(work w, const dp_block *b)
 int main(void)
 {
 	static const char *const names[FORMS] = {"ordinary", "batches", "rounds"};
-	printf("%-10s %8s %8s %8s %8s  ns a transaction; ratios to reading\n", "", "rows", "shape",
-	       "quick", "full");
+	printf("%-10s %8s %8s %8s %8s %8s  ns a transaction; ratios to reading\n", "", "rows",
+	       "shape", "quick", "may", "full");
 	bool is_met = true;
 	for (int f = 0; f < FORMS; f++) {
 		dp_block_builder b = {0};
@@ -143,10 +152,11 @@ int main(void)
 		for (uint32_t i = 0; i < TXS; i++) add_tx(&b, (form)f, i);
 		DP_CHECK(dp_builder_finish(&b, &block, NULL) == DP_OK);
 		double rows = measure(read_rows, block), shape = measure(shape_only, block);
-		double is = measure(quick, block), all = measure(full, block);
-		printf("%-10s %8.1f %8.1f %8.1f %8.1f  x%.1f x%.1f x%.1f\n", names[f], rows, shape,
-		       is, all, shape / rows, is / rows, all / rows);
-		if (f == ORDINARY) is_met = is <= 10 * rows;
+		double is = measure(quick, block), may = measure(careful, block);
+		double all = measure(full, block);
+		printf("%-10s %8.1f %8.1f %8.1f %8.1f %8.1f  x%.1f x%.1f x%.1f x%.1f\n", names[f],
+		       rows, shape, is, may, all, shape / rows, is / rows, may / rows, all / rows);
+		if (f == ORDINARY) is_met = is <= 10 * rows && may <= 10 * rows;
 		dp_builder_done(&b);
 	}
 	printf("goal %s: asking is at most ten times reading on ordinary transactions\n",

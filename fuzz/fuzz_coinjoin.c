@@ -35,9 +35,10 @@ static dp_shape_end end_of(const uint8_t b[4])
 static dp_coinjoin judge(dp_shaper *s, const dp_shape *shape)
 {
 	dp_coinjoin v;
-	bool is;
+	bool is, may;
 	DP_CHECK(dp_coinjoin_judge(s, &v, shape, NULL) == DP_OK);
 	DP_CHECK(dp_coinjoin_is(s, &is, shape, NULL) == DP_OK);
+	DP_CHECK(dp_coinjoin_may(s, &may, shape, NULL) == DP_OK && (may || !is));
 	DP_CHECK(is == (v.kind != DP_CJ_NONE && v.kind != DP_CJ_WHIRLPOOL_TX0));
 	DP_CHECK(v.why[0] != '\0' && memchr(v.why, '\0', sizeof v.why) != NULL);
 	DP_CHECK(v.confidence <= 100 && v.participants <= shape->in_count);

@@ -106,6 +106,40 @@ static dp_code undo(dp_cluster_ask *k, const char *text, bool undone, dp_fault *
 	return DP_OK;
 }
 
+// Whoever only asks need not wait for another who brings the clusters up to date, nor have the
+// right to write: what the file lacks is added in memory. Without a file the first fault stands.
+static dp_code open_clusters(dp_cluster_ask *k, bool writes, dp_fault *fault)
+{
+	dp_fault why = {0};
+	dp_code code = dp_cluster_open(&k->cluster, k->ledger, &k->options, false, fault);
+	if ((code != DP_BUSY && code != DP_IO) || writes) return code;
+	if (dp_cluster_open(&k->cluster, k->ledger, &k->options, true, &why) != DP_OK) return code;
+	if (code == DP_IO && !k->quiet)
+		(void)fprintf(
+		    stderr,
+		    "dyepack: warning: the clusters cannot be kept, so each call does anew what "
+		    "their file lacks: %s: %s\n",
+		    fault->file, fault->text);
+	return DP_OK;
+}
+
+// Which addresses are new only the whole chain tells: to a ledger of its end an exchange's address
+// of many years looks as new as change does, and is joined with whoever pays to it.
+static void warn_of_freshness(const dp_cluster_ask *k)
+{
+	uint32_t asks =
+	    1u << DP_H_CHANGE_CLIENT | 1u << DP_H_CHANGE_LEGACY | 1u << DP_H_CHANGE_ONE_TIME;
+	dp_ledger_totals t;
+	dp_ledger_totals_get(k->ledger, &t);
+	if (k->quiet || (k->options.change & asks) == 0 || t.from_beginning || t.blocks == 0)
+		return;
+	(void)fprintf(
+	    stderr,
+	    "dyepack: warning: --change %s asks which addresses are new, and the ledger begins "
+	    "with block %llu: older ones look new in it, and may be joined falsely\n",
+	    k->change_text, (unsigned long long)t.height_first);
+}
+
 static dp_code open_all(dp_cluster_ask *k, const struct words *w, dp_fault *fault)
 {
 	DP_TRY(dp_cli_ledger_open(&k->ledger, w->folder, w->chain, fault));
@@ -115,13 +149,29 @@ static dp_code open_all(dp_cluster_ask *k, const struct words *w, dp_fault *faul
 	k->options.progress = show_progress;
 	k->options.context = k;
 	k->shown_ns = dp_progress_now_ns();
-	dp_code code = dp_cluster_open(&k->cluster, k->ledger, &k->options, false, fault);
+	dp_code code = open_clusters(k, w->undo != NULL || w->redo != NULL, fault);
 	if (code == DP_OK && w->undo != NULL) code = undo(k, w->undo, true, fault);
 	if (code == DP_OK && w->redo != NULL) code = undo(k, w->redo, false, fault);
 	if (k->is_shown) (void)fputc('\n', stderr);
 	if (code == DP_OK && dp_cluster_notice(k->cluster)[0] != 0)
 		(void)fprintf(stderr, "dyepack: warning: %s\n", dp_cluster_notice(k->cluster));
+	if (code == DP_OK) warn_of_freshness(k);
 	return code;
+}
+
+// What cannot be answered is told before anything is printed: half a JSON document is none.
+static dp_code check_question(dp_cluster_ask *k, const char *text, const dp_addr *why,
+                              dp_fault *fault)
+{
+	dp_addr addr;
+	uint32_t cluster, other;
+	uint64_t size;
+	DP_TRY(dp_addr_parse(&addr, text, strlen(text), k->chain, fault));
+	DP_TRY(dp_cluster_key(k->cluster, &cluster, &size, &addr, fault));
+	if (why == NULL) return DP_OK;
+	DP_TRY(dp_cluster_key(k->cluster, &other, &size, why, fault));
+	if (cluster == other) return DP_OK;
+	return dp_fail(fault, DP_NOT_FOUND, "the two are not in one cluster");
 }
 
 static dp_code answer_addresses(dp_cluster_ask *k, const struct words *w, int count, char **text,
@@ -129,10 +179,8 @@ static dp_code answer_addresses(dp_cluster_ask *k, const struct words *w, int co
 {
 	dp_addr why;
 	if (w->why != NULL) DP_TRY(dp_addr_parse(&why, w->why, strlen(w->why), k->chain, fault));
-	for (int i = 0; i < count; i++) { // a mistyped one is told before others are printed
-		dp_addr addr;
-		DP_TRY(dp_addr_parse(&addr, text[i], strlen(text[i]), k->chain, fault));
-	}
+	for (int i = 0; i < count; i++)
+		DP_TRY(check_question(k, text[i], w->why != NULL ? &why : NULL, fault));
 	if (k->format == DP_FORMAT_JSON && count > 1) dp_json_array(&k->json);
 	for (int i = 0; i < count; i++) {
 		dp_addr addr;
@@ -171,7 +219,8 @@ int dp_cmd_cluster(int argc, char **argv)
 	    {"change", "H,...", "join change, too, by these heuristics (none)", NULL,
 	     &k.change_text},
 	    {"why", "ADDRESS2", "why the address and this one are one", NULL, &w.why},
-	    {"undo", "TXID", "this transaction joins nothing after all", NULL, &w.undo},
+	    {"undo", "TXID", "this transaction joins nothing after all (for this --change)", NULL,
+	     &w.undo},
 	    {"redo", "TXID", "it does: undo the undoing", NULL, &w.redo},
 	    {"join-coinjoins", NULL, "as if there were no CoinJoins, to see what that is worth",
 	     &w.joins_coinjoins, NULL},

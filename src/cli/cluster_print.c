@@ -132,12 +132,16 @@ static void totals_text(const dp_cluster_ask *k, const dp_cluster_totals *t)
 static void totals_json(dp_cluster_ask *k, const dp_cluster_totals *t)
 {
 	dp_json_out *o = &k->json;
+	dp_ledger_totals ledger;
+	dp_ledger_totals_get(k->ledger, &ledger);
 	dp_json_object(o);
 	json_text(o, "chain", k->chain->name);
 	dp_json_key(o, "inferred");
 	dp_json_boolean(o, true);
 	json_text(o, "change", k->change_text != NULL ? k->change_text : "");
 	json_count(o, "height", t->height_last);
+	dp_json_key(o, "from_beginning"); // or heuristics that ask what is new cannot know
+	dp_json_boolean(o, ledger.from_beginning);
 	json_count(o, "transactions", t->txs);
 	json_count(o, "addresses", t->addresses);
 	json_count(o, "clusters", t->clusters);
@@ -280,7 +284,8 @@ static dp_code print_members(dp_cluster_ask *k, const dp_addr *addr, uint64_t si
 		(void)printf("    and %llu more (--limit 0 prints all)\n",
 		             (unsigned long long)(size - k->limit));
 	}
-	DP_TRY(dp_cluster_members(k->cluster, addr, print_tagged, v, fault));
+	if (dp_tags_count(k->tags) > 0)
+		DP_TRY(dp_cluster_members(k->cluster, addr, print_tagged, v, fault));
 	if (is_json(k)) dp_json_array_end(o);
 	return DP_OK;
 }

@@ -39,6 +39,9 @@ typedef struct dp_change {
 	uint64_t in_cap, out_cap;
 	bool is_coinjoin;
 	bool input_from_chain; // its first input was made by one of one input and two outputs
+	uint64_t *sorted;      // dp_change_note: numbers of the inputs' addresses, ascending, each
+	uint64_t sorted_cap;   // once; then room for the outputs' values
+	uint32_t sorted_count; // 0: not noted
 } dp_change;
 void dp_change_done(dp_change *t);
 
@@ -47,6 +50,11 @@ void dp_change_done(dp_change *t);
 uint32_t dp_change_all(void);
 uint32_t dp_change_unanswerable(void);
 uint32_t dp_change_future(void);
+
+// Notes what `reuse`, `direct` and `legacy` ask of a whole transaction: whose inputs they are, and
+// is_coinjoin, which is BlockSci's own isCoinjoin there (it takes smaller ones for CoinJoins than
+// shape/coinjoin.h does). Without it the first two look through all inputs for each output.
+DP_MUST dp_code dp_change_note(dp_change *t, uint32_t heuristics, dp_fault *fault);
 
 // Does the heuristic keep output `o`? `t` has at least one input and one output.
 bool dp_change_keeps(dp_heuristic h, const dp_change *t, uint32_t o);

@@ -14,6 +14,9 @@
 #include "base/mem.h"
 #include "entity/cluster_private.h"
 
+// Outputs whose numbers are kept: 32 MiB. The newest coins are spent most.
+enum { RECENT_MAX = 1 << 23 };
+
 static const char *const names[DP_H_COUNT] = {
     "common-input",    "change:address-type",
     "change:optimal",  "change:power-of-ten",
@@ -108,6 +111,7 @@ static dp_code new_forest(dp_cluster *c, dp_fault *fault)
 	for (uint32_t i = 0; i < c->count; i++) {
 		dp_free(c->segment[i].number);
 		c->segment[i].number = NULL;
+		c->segment[i].is_numbered = false;
 		c->segment[i].coinjoins = 0;
 	}
 	return dp_forest_new(&c->forest, 0, fault);
@@ -139,18 +143,43 @@ static dp_code load(dp_cluster *c, dp_cluster_loaded *ret, dp_fault *fault)
 	return DP_OK;
 }
 
-dp_code dp_cluster_extend(dp_cluster *c, uint32_t first, uint32_t end, uint64_t tx_first,
-                          bool counts, dp_fault *fault)
+// Room for the newest outputs' numbers, for as long as there is something to walk over.
+static dp_code make_recent(dp_cluster *c, uint32_t end, dp_fault *fault)
 {
-	DP_CHECK(end <= c->count);
+	uint64_t outputs = 0, size = 1;
+	for (uint32_t i = 0; i < end; i++) outputs += c->segment[i].segment->head.output_count;
+	while (size < RECENT_MAX && size < outputs) size *= 2;
+	uint32_t *number = dp_alloc(size * sizeof *number);
+	if (number == NULL) return dp_fail(fault, DP_NO_MEMORY, "out of memory");
+	dp_forest_advise(number, size * sizeof *number);
+	c->recent = (dp_cluster_recent){.number = number, .size = size};
+	return DP_OK;
+}
+
+static dp_code extend(dp_cluster *c, uint32_t first, uint32_t end, uint64_t tx_first, bool counts,
+                      dp_fault *fault)
+{
 	for (uint32_t i = first; i < end; i++) {
 		dp_cluster_segment *s = &c->segment[i];
-		if (s->number == NULL) DP_TRY(dp_cluster_number(c, i, fault));
+		// All that there are, also those behind `end`: together they cost little more.
+		if (s->number == NULL) DP_TRY(dp_cluster_look_up(c, i, c->count, fault));
 		uint64_t base = s->segment->head.tx_first;
 		DP_TRY(dp_cluster_walk(c, i, tx_first > base ? tx_first : base, counts, fault));
 		if (counts) s->coinjoins = c->coinjoins;
 	}
 	return DP_OK;
+}
+
+dp_code dp_cluster_extend(dp_cluster *c, uint32_t first, uint32_t end, uint64_t tx_first,
+                          bool counts, dp_fault *fault)
+{
+	DP_CHECK(end <= c->count);
+	if (first == end) return DP_OK;
+	DP_TRY(make_recent(c, end, fault));
+	dp_code code = extend(c, first, end, tx_first, counts, fault);
+	dp_free(c->recent.number);
+	c->recent = (dp_cluster_recent){0};
+	return code;
 }
 
 static dp_code bring_up_to_date(dp_cluster *c, dp_fault *fault)
@@ -159,8 +188,11 @@ static dp_code bring_up_to_date(dp_cluster *c, dp_fault *fault)
 	DP_TRY(load(c, &l, fault));
 	DP_TRY(dp_cluster_resolve_undone(c, fault));
 	c->coinjoins = l.coinjoins;
-	for (uint32_t i = 0; i < l.segments; i++)
-		if (c->segment[i].number == NULL) DP_TRY(dp_cluster_number(c, i, fault));
+	for (uint32_t i = 0; i < l.segments; i++) {
+		if (c->segment[i].number == NULL)
+			DP_TRY(dp_cluster_look_up(c, i, l.segments, fault));
+		if (!c->segment[i].is_numbered) DP_TRY(dp_cluster_number(c, i, fault));
+	}
 	// The blocks are the same, so the numbers must be.
 	if (l.segments > 0 && c->segment[l.segments - 1].tx_end == l.tx_done &&
 	    c->segment[l.segments - 1].number_end != l.number_end)

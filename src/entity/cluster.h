@@ -10,7 +10,7 @@
 // A bare key (P2PK) and the hash of the same key (P2PKH) are one from where the later of them first
 // appears: that is certain, and needs no option. Inputs whose address is not known join nothing;
 // scripts without an address form are holders like any other; OP_RETURN is nobody. A transaction
-// with inputs that are not known cannot be told from a CoinJoin when it has three inputs and five
+// with inputs that are not known cannot be told from a CoinJoin when it has three inputs and four
 // outputs or more: it is left out as one.
 //
 // Clusters live beside the ledger's segments, in one file for each choice of options, that is a
@@ -26,7 +26,8 @@
 // Memory: 14 bytes an address (forest.h) and 4 for each segment that has it: its number, by the
 // segment's own. bench_cluster's 20 million transactions have 17.5 million addresses, each in 1.25
 // segments: 19.0 bytes, so 100 million would take 1.9e9 bytes (1.77 GiB); in 1.8 segments each they
-// would take 2 GiB. At most DP_FOREST_MAX addresses.
+// would take 2 GiB. While walking 32 MiB more, for the numbers of the newest outputs; while looking
+// addresses up a few MiB a thread, before the forest is there. At most DP_FOREST_MAX addresses.
 #ifndef DP_ENTITY_CLUSTER_H
 #define DP_ENTITY_CLUSTER_H
 
@@ -44,7 +45,7 @@ typedef enum dp_heuristic {
 	DP_H_CHANGE_ADDRESS_TYPE,
 	DP_H_CHANGE_OPTIMAL,
 	DP_H_CHANGE_POWER_OF_TEN,
-	DP_H_CHANGE_CLIENT,   // client_change_address_behavior
+	DP_H_CHANGE_CLIENT, // client_change_address_behavior
 	DP_H_CHANGE_PEELING,
 	DP_H_CHANGE_LOCKTIME,
 	DP_H_CHANGE_FIXED_FEE,
@@ -102,6 +103,10 @@ void dp_cluster_totals_get(const dp_cluster *c, dp_cluster_totals *ret_totals);
 // The cluster of an address: its name and size. DP_NOT_FOUND: the ledger has no such address.
 DP_MUST dp_code dp_cluster_of(dp_cluster *c, dp_addr *ret_name, uint64_t *ret_size,
                               const dp_addr *addr, dp_fault *fault);
+// The same for all of a cluster and for no other, until one is undone: to sort by, without the time
+// that names take.
+DP_MUST dp_code dp_cluster_key(dp_cluster *c, uint32_t *ret_key, uint64_t *ret_size,
+                               const dp_addr *addr, dp_fault *fault);
 // Its members, in order of number. `visit` returns anything but DP_OK to stop.
 DP_MUST dp_code dp_cluster_members(dp_cluster *c, const dp_addr *addr,
                                    dp_code (*visit)(void *context, const dp_addr *member,

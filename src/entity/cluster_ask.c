@@ -51,6 +51,17 @@ dp_code dp_cluster_of(dp_cluster *c, dp_addr *ret_name, uint64_t *ret_size, cons
 	return DP_OK;
 }
 
+dp_code dp_cluster_key(dp_cluster *c, uint32_t *ret_key, uint64_t *ret_size, const dp_addr *addr,
+                       dp_fault *fault)
+{
+	DP_CHECK(c != NULL && ret_key != NULL && ret_size != NULL && addr != NULL);
+	uint32_t number;
+	DP_TRY(number_of(c, &number, addr, fault));
+	*ret_key = dp_forest_find(c->forest, number);
+	*ret_size = dp_forest_size(c->forest, number);
+	return DP_OK;
+}
+
 //- members ---------------------------------------------------------------------------------------
 
 typedef struct batch {

@@ -146,7 +146,7 @@ dp_code dp_cluster_change(dp_cluster *c, uint32_t *ret_number, uint32_t index,
 	DP_TRY(make_room(t, rows, fault));
 	t->in_count = rows->input_count;
 	t->out_count = rows->output_count;
-	t->is_coinjoin = t->input_from_chain = false; // those were left out before
+	t->input_from_chain = false;
 	for (uint32_t i = 0; i < t->in_count; i++)
 		DP_TRY(fill_input(c, &t->in[i], &known, &input[i], fault));
 	for (uint32_t i = 0; i < t->out_count; i++) {
@@ -156,6 +156,7 @@ dp_code dp_cluster_change(dp_cluster *c, uint32_t *ret_number, uint32_t index,
 	}
 	if (!known || t->out_count == 0) return DP_OK;
 	if (c->needs_future) DP_TRY(fill_future(c, index, rows, input, fault));
+	DP_TRY(dp_change_note(t, c->options.change, fault));
 	uint32_t o = dp_change_only(t, c->options.change);
 	if (o != UINT32_MAX) *ret_number = t->out[o].number;
 	return DP_OK;

@@ -3,7 +3,8 @@
 //
 //   offset  size
 //        0     8  "dyeclus" and a zero
-//        8     4  version, 1
+//        8     2  version, 1
+//       10     2  number of the rules, below
 //       12     4  options: bit per change heuristic (cluster.h); bit 31: CoinJoins are joined
 //       16    64  chain, CAIP-2, zeros behind it
 //       80     8  s: segments that it covers
@@ -31,6 +32,9 @@
 // reorganisation holds up to the last segment of it whose blocks are still there. Segments that are
 // the same by unit and header check are not looked at block by block.
 //
+// A file that was made by other rules (for CoinJoins, change, numbers) says nothing but what was
+// undone: false unions of an older program must not outlive it.
+//
 // The file is written whole under another name and renamed: it is there or it is not. With
 // heuristics that ask what became of outputs s and n are 0.
 #include <string.h>
@@ -38,14 +42,17 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/team.h"
 #include "entity/cluster_private.h"
 
 #define JOINS_COINJOINS 0x80000000u
-enum { VERSION = 1, CHECK_SIZE = 16, HEAD_CHECKED = 120, BLOCK_HASHED = 56 };
+// RULES: one more whenever the same blocks could give other clusters than before.
+enum { VERSION = 1, RULES = 2, CHECK_SIZE = 16, HEAD_CHECKED = 120, BLOCK_HASHED = 56 };
 
 typedef struct file_head {
 	char magic[8];
-	uint32_t version, options;
+	uint16_t version, rules;
+	uint32_t options;
 	char chain[64];
 	uint64_t segments, undone, addresses, txs, size;
 	uint8_t check[CHECK_SIZE];
@@ -105,11 +112,12 @@ static void head_check(uint8_t out[CHECK_SIZE], const file_head *h, const void *
 	XXH3_freeState(state);
 }
 
-// Sizes first, so that nothing beyond the file is read; then the checksum over what says them.
+// Sizes first, so that nothing beyond the file is read; then the checksum over what says them. A
+// file that is cut further behind still says what was undone.
 static dp_code check_head(dp_cluster *c, view *v, dp_fault *fault)
 {
 	const file_head *h = &v->head;
-	uint64_t size = v->map.size, ids = 0;
+	uint64_t size = v->map.size;
 	if (size < sizeof *h + CHECK_SIZE || memcmp(h->magic, magic, sizeof magic) != 0)
 		return damaged(c, fault, "this is no file of clusters");
 	if (h->version > VERSION) {
@@ -118,11 +126,11 @@ static dp_code check_head(dp_cluster *c, view *v, dp_fault *fault)
 		dp_fault_file(fault, c->path);
 		return code;
 	}
-	if (h->size != size || h->segments > DP_SEGMENTS_MAX || h->undone > DP_CLUSTER_UNDONE_MAX ||
+	if (h->segments > DP_SEGMENTS_MAX || h->undone > DP_CLUSTER_UNDONE_MAX ||
 	    h->addresses > DP_FOREST_MAX)
 		return damaged(c, fault, "the file is cut or its sizes are false");
 	uint64_t rows = h->segments * sizeof *v->segment + h->undone * 32;
-	if (rows > size - sizeof *h - CHECK_SIZE) return damaged(c, fault, "the file is cut");
+	if (rows > size - sizeof *h) return damaged(c, fault, "the file is cut");
 	uint8_t check[CHECK_SIZE];
 	v->segment = (const void *)(v->map.bytes + sizeof *h);
 	v->undone = v->map.bytes + sizeof *h + h->segments * sizeof *v->segment;
@@ -130,7 +138,15 @@ static dp_code check_head(dp_cluster *c, view *v, dp_fault *fault)
 	bool is_ours = memcmp(check, h->check, CHECK_SIZE) == 0 && h->version == VERSION &&
 	               h->options == options_of(c) &&
 	               strncmp(h->chain, dp_ledger_chain(c->ledger)->caip2, sizeof h->chain) == 0;
-	if (!is_ours) return damaged(c, fault, "the file's head is damaged, or of another ledger");
+	return is_ours ? DP_OK
+	               : damaged(c, fault, "the file's head is damaged, or of another ledger");
+}
+
+static dp_code check_sizes(dp_cluster *c, view *v, dp_fault *fault)
+{
+	const file_head *h = &v->head;
+	uint64_t rows = h->segments * sizeof *v->segment + h->undone * 32, ids = 0;
+	if (h->size != v->map.size) return damaged(c, fault, "the file is cut");
 	for (uint64_t i = 0; i < h->segments; i++) {
 		if (v->segment[i].ids > DP_ADDRESS_IDS_MAX || v->segment[i].ids == 0)
 			return damaged(c, fault, "the file's sizes are false");
@@ -139,7 +155,7 @@ static dp_code check_head(dp_cluster *c, view *v, dp_fault *fault)
 	v->number = v->undone + h->undone * 32;
 	v->column = v->number + ids * 4;
 	v->data_size = ids * 4 + h->addresses * 14;
-	return sizeof *h + rows + v->data_size + CHECK_SIZE == size
+	return sizeof *h + rows + v->data_size + CHECK_SIZE == v->map.size
 	           ? DP_OK
 	           : damaged(c, fault, "the file's sizes are false");
 }
@@ -235,6 +251,7 @@ static dp_code match(dp_cluster *c, const view *v, dp_cluster_loaded *ret, dp_fa
 {
 	matching m = {.v = v, .ended = v == NULL};
 	dp_cluster_loaded l = {0};
+	DP_CHECK(c->sealed == 0 || c->segment != NULL);
 	bool all_same = v != NULL && v->head.segments == c->sealed;
 	for (uint32_t i = 0; i < c->sealed; i++) {
 		dp_cluster_segment *s = &c->segment[i];
@@ -270,6 +287,7 @@ static dp_code take_numbers(dp_cluster *c, const view *v, const dp_cluster_loade
 		if (!is_same_segment(c, i, f)) return DP_OK;
 		s->number = dp_alloc(s->ids * sizeof *s->number);
 		if (s->number == NULL) return dp_fail(fault, DP_NO_MEMORY, "out of memory");
+		dp_forest_advise(s->number, s->ids * sizeof *s->number);
 		memcpy(s->number, at, s->ids * sizeof *s->number);
 		at += s->ids * sizeof *s->number;
 		for (uint64_t id = 0; id < s->ids; id++)
@@ -277,6 +295,7 @@ static dp_code take_numbers(dp_cluster *c, const view *v, const dp_cluster_loade
 				return damaged(c, fault, "the file has numbers that there are not");
 		s->number_first = before;
 		s->number_end = before = (uint32_t)f->number_end;
+		s->is_numbered = true;
 	}
 	return DP_OK;
 }
@@ -286,12 +305,7 @@ static dp_code take_forest(dp_cluster *c, const view *v, const dp_cluster_loaded
 {
 	uint64_t n = v->head.addresses;
 	if (n == 0 || l->tx_done == 0) return DP_OK;
-	DP_TRY(dp_forest_grow(c->forest, (uint32_t)n, fault));
-	dp_forest_columns f = dp_forest_columns_of(c->forest);
-	memcpy(f.parent, v->column, n * 4);
-	memcpy(f.reason, v->column + n * 4, n * 4);
-	memcpy(f.why_low, v->column + n * 8, n * 4);
-	memcpy(f.why_high, v->column + n * 12, n * 2);
+	DP_TRY(dp_forest_load(c->forest, (uint32_t)n, v->column, fault));
 	dp_code code = dp_forest_check(c->forest, fault);
 	dp_fault_file(fault, c->path);
 	if (code != DP_OK) return code;
@@ -300,14 +314,46 @@ static dp_code take_forest(dp_cluster *c, const view *v, const dp_cluster_loaded
 	return DP_OK;
 }
 
+// One thread looks at the checksum, the other takes over what is then perhaps thrown away: each
+// bounds what it reads by itself, so neither needs the other's word.
+typedef struct taking {
+	dp_cluster *c;
+	const view *v;
+	const dp_cluster_loaded *l;
+	dp_code code[2];
+	dp_fault fault[2];
+} taking;
+
+static void take_piece(void *context, uint64_t piece)
+{
+	taking *t = context;
+	dp_code code = DP_OK;
+	if (piece == 0) {
+		code = check_data(t->c, t->v, &t->fault[0]);
+	} else if (!t->c->needs_future) {
+		code = take_numbers(t->c, t->v, t->l, &t->fault[1]);
+		if (code == DP_OK) code = take_forest(t->c, t->v, t->l, &t->fault[1]);
+	}
+	t->code[piece] = code;
+}
+
+static dp_code take(dp_cluster *c, const view *v, const dp_cluster_loaded *l, dp_fault *fault)
+{
+	taking t = {.c = c, .v = v, .l = l};
+	dp_team_run(c->options.threads, 2, take_piece, &t);
+	uint32_t which = t.code[0] != DP_OK ? 0 : 1;
+	if (t.code[which] != DP_OK && fault != NULL) *fault = t.fault[which];
+	return t.code[which];
+}
+
 static dp_code load(dp_cluster *c, view *v, bool *ret_holds, dp_fault *fault)
 {
 	DP_TRY(dp_map_open(&v->map, c->path, false, fault));
 	if (v->map.size >= sizeof v->head) memcpy(&v->head, v->map.bytes, sizeof v->head);
 	DP_TRY(check_head(c, v, fault));
 	DP_TRY(take_undone(c, v, fault));
-	DP_TRY(check_data(c, v, fault));
-	*ret_holds = true;
+	DP_TRY(check_sizes(c, v, fault));
+	*ret_holds = v->head.rules == RULES;
 	return DP_OK;
 }
 
@@ -321,8 +367,7 @@ dp_code dp_cluster_load(dp_cluster *c, dp_cluster_loaded *ret, dp_fault *fault)
 	if (!c->needs_future) matched = match(c, holds ? &v : NULL, &l, fault);
 	if (code == DP_OK) code = matched;
 	if (code == DP_OK && c->needs_future) l.is_same = true;
-	if (code == DP_OK && !c->needs_future) code = take_numbers(c, &v, &l, fault);
-	if (code == DP_OK && !c->needs_future) code = take_forest(c, &v, &l, fault);
+	if (code == DP_OK) code = take(c, &v, &l, fault);
 	dp_map_close(&v.map);
 	c->bytes = v.head.size;
 	if (code == DP_OK) *ret = l;
@@ -363,6 +408,7 @@ static file_segment row_of(const dp_cluster *c, uint32_t i)
 static dp_code put_head(const dp_cluster *c, output *o, uint32_t segments, dp_fault *fault)
 {
 	file_head h = {.version = VERSION,
+	               .rules = RULES,
 	               .options = options_of(c),
 	               .segments = segments,
 	               .undone = c->undone_count};
@@ -393,24 +439,55 @@ static dp_code put_head(const dp_cluster *c, output *o, uint32_t segments, dp_fa
 	return code;
 }
 
+// Writing is mostly the kernel's copying. What there is to be computed beside it another thread
+// does: first the forest is settled while the numbers are written, then its columns are hashed
+// while they are written themselves.
+typedef struct saving {
+	dp_cluster *c;
+	output *o;
+	uint32_t segments;
+	dp_forest_columns columns;
+	dp_code code;
+	dp_fault fault;
+} saving;
+
+static void put_numbers_or_settle(void *context, uint64_t piece)
+{
+	saving *s = context;
+	if (piece == 1) dp_forest_settle(s->c->forest);
+	for (uint32_t i = 0; piece == 0 && i < s->segments && s->code == DP_OK; i++)
+		s->code = put(s->o, s->c->segment[i].number, s->c->segment[i].ids * 4, &s->fault);
+}
+
+static void write_or_hash_columns(void *context, uint64_t piece)
+{
+	saving *s = context;
+	const dp_forest_columns *f = &s->columns;
+	uint64_t n = dp_forest_count(s->c->forest);
+	const void *column[4] = {f->parent, f->reason, f->why_low, f->why_high};
+	for (uint32_t i = 0; i < 4 && n > 0; i++) {
+		uint64_t size = n * (i < 3 ? 4 : 2);
+		if (piece == 1)
+			XXH3_128bits_update(s->o->state, column[i], size);
+		else if (s->code == DP_OK)
+			s->code = dp_file_write(&s->o->file, column[i], size, &s->fault);
+	}
+}
+
 static dp_code put_all(dp_cluster *c, output *o, dp_fault *fault)
 {
-	uint32_t segments = c->needs_future ? 0 : c->sealed;
+	saving s = {.c = c, .o = o, .segments = c->needs_future ? 0 : c->sealed};
 	uint8_t check[CHECK_SIZE];
 	DP_TRY(dp_file_create(&o->file, c->path, fault));
-	DP_TRY(put_head(c, o, segments, fault));
-	for (uint32_t i = 0; i < segments; i++)
-		DP_TRY(put(o, c->segment[i].number, c->segment[i].ids * 4, fault));
-	if (segments > 0) {
-		uint64_t n = c->segment[segments - 1].number_end;
-		DP_CHECK(n == dp_forest_count(c->forest));
-		dp_forest_settle(c->forest);
-		dp_forest_columns f = dp_forest_columns_of(c->forest);
-		DP_TRY(put(o, f.parent, n * 4, fault));
-		DP_TRY(put(o, f.reason, n * 4, fault));
-		DP_TRY(put(o, f.why_low, n * 4, fault));
-		DP_TRY(put(o, f.why_high, n * 2, fault));
+	DP_TRY(put_head(c, o, s.segments, fault));
+	if (s.segments > 0) {
+		DP_CHECK(c->segment[s.segments - 1].number_end == dp_forest_count(c->forest));
+		dp_team_run(c->options.threads, 2, put_numbers_or_settle, &s);
+		s.columns = dp_forest_columns_of(c->forest);
+		if (s.code == DP_OK) dp_team_run(c->options.threads, 2, write_or_hash_columns, &s);
 	}
+	if (s.code != DP_OK && fault != NULL) *fault = s.fault;
+	if (s.code != DP_OK) return s.code;
 	canonical(check, XXH3_128bits_digest(o->state));
 	DP_TRY(dp_file_write(&o->file, check, sizeof check, fault));
 	c->bytes = o->file.size;

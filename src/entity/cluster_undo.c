@@ -94,6 +94,7 @@ static dp_code save_without_tail(dp_cluster *c, dp_fault *fault)
 		dp_forest_cut(c->forest, sealed_numbers, sealed_end, 0);
 		dp_free(tail->number);
 		tail->number = NULL;
+		tail->is_numbered = false;
 	}
 	DP_TRY(dp_cluster_save(c, fault));
 	return has_tail ? dp_cluster_extend(c, c->sealed, c->count, sealed_end, false, fault)

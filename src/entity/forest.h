@@ -32,15 +32,20 @@ uint32_t dp_forest_sets(const dp_forest *f);
 
 uint32_t dp_forest_find(dp_forest *f, uint32_t a); // its smallest member; shortens paths
 uint32_t dp_forest_size(dp_forest *f, uint32_t a); // members of its set
-void dp_forest_prefetch(const dp_forest *f, uint32_t a);
 // True when two sets became one. `why` is a transaction's number, below 2^40; `heuristic` below 16.
 bool dp_forest_join(dp_forest *f, uint32_t a, uint32_t b, uint64_t why, uint8_t heuristic);
+// Room for so many members before they are there: growing to them then moves nothing.
+DP_MUST dp_code dp_forest_reserve(dp_forest *f, uint32_t count, dp_fault *fault);
+// Tells the kernel that a large block is read here and there, so that it may use large pages.
+void dp_forest_advise(void *block, uint64_t size);
 
 typedef struct dp_forest_edge {
 	uint32_t a, b;
 	uint64_t why;
 	uint8_t heuristic;
 } dp_forest_edge;
+// Those that join, in their order; `io_edges` is worn out by it.
+void dp_forest_join_all(dp_forest *f, dp_forest_edge *io_edges, uint64_t count);
 // The edges between two members of one set, from a on; DP_NOT_FOUND when they are not in one. The
 // caller frees them (dp_free); NULL and 0 for a and a.
 DP_MUST dp_code dp_forest_path(dp_forest *f, dp_forest_edge **ret_edges, uint32_t *ret_count,
@@ -64,6 +69,9 @@ typedef struct dp_forest_columns {
 } dp_forest_columns;
 void dp_forest_settle(dp_forest *f);
 dp_forest_columns dp_forest_columns_of(dp_forest *f);
+// Makes the forest of columns that were kept, in the order above, each behind the other in `bytes`
+// (14 for each member, not aligned). They must be checked before they are used.
+DP_MUST dp_code dp_forest_load(dp_forest *f, uint32_t count, const uint8_t *bytes, dp_fault *fault);
 // After columns were read from somewhere: are they as dp_forest_settle leaves them? They must not
 // be used otherwise.
 DP_MUST dp_code dp_forest_check(dp_forest *f, dp_fault *fault);

@@ -68,6 +68,7 @@ const char *dp_coinjoin_rule_name(dp_coinjoin_rule rule)
 // Fewer inputs or outputs than this no deciding rule accepts: 3 participants bring 3 inputs, and
 // take 3 equal outputs and at least 2 others. (Proven over all small shapes by the property test.)
 enum { IN_MIN = 3, OUT_MIN = 5 };
+_Static_assert(OUT_MIN >= (int)DP_CJ_MAY_OUT_MIN, "what is one may be one");
 
 static bool is_too_small(const dp_shape *shape)
 {
@@ -90,6 +91,21 @@ static bool is_judged(const dp_shape *shape)
 	       shape->out_count > 0;
 }
 
+// Does a protocol's rule accept, and no veto overrule it?
+static dp_code is_accepted(dp_shaper *s, bool *ret_is, dp_cj_facts *f, dp_fault *fault)
+{
+	bool is = false;
+	if (!is_too_small(f->shape) && !is_settled_by_values(f)) {
+		DP_TRY(dp_cj_facts_addresses(s, f, fault));
+		dp_cj_found found;
+		for (uint32_t i = 0; i < DECIDING && !is; i++)
+			is = rules[deciding[i].rule].ask(&found, f) == NULL;
+		is = is && !dp_cj_is_stonewall(f);
+	}
+	*ret_is = is;
+	return DP_OK;
+}
+
 dp_code dp_coinjoin_is(dp_shaper *s, bool *ret_is, const dp_shape *shape, dp_fault *fault)
 {
 	DP_CHECK(s != NULL && ret_is != NULL && shape != NULL);
@@ -97,15 +113,25 @@ dp_code dp_coinjoin_is(dp_shaper *s, bool *ret_is, const dp_shape *shape, dp_fau
 	if (is_judged(shape) && !is_too_small(shape)) {
 		dp_cj_facts f;
 		DP_TRY(dp_cj_facts_values(s, &f, shape, fault));
-		if (!is_settled_by_values(&f)) {
-			DP_TRY(dp_cj_facts_addresses(s, &f, fault));
-			dp_cj_found found;
-			for (uint32_t i = 0; i < DECIDING && !is; i++)
-				is = rules[deciding[i].rule].ask(&found, &f) == NULL;
-			is = is && !dp_cj_is_stonewall(&f);
-		}
+		DP_TRY(is_accepted(s, &is, &f, fault));
 	}
 	*ret_is = is;
+	return DP_OK;
+}
+
+dp_code dp_coinjoin_may(dp_shaper *s, bool *ret_may, const dp_shape *shape, dp_fault *fault)
+{
+	DP_CHECK(s != NULL && ret_may != NULL && shape != NULL);
+	bool may = false;
+	if (is_judged(shape) && shape->in_count >= IN_MIN &&
+	    shape->out_count >= DP_CJ_MAY_OUT_MIN) {
+		dp_cj_facts f;
+		DP_TRY(dp_cj_facts_values(s, &f, shape, fault));
+		// Nothing equal: no protocol, and no amount that two took.
+		if (f.repeated_count > 0) DP_TRY(is_accepted(s, &may, &f, fault));
+		if (f.repeated_count > 0 && !may) may = dp_cj_may_be_joint(&f);
+	}
+	*ret_may = may;
 	return DP_OK;
 }
 
@@ -115,7 +141,7 @@ static dp_coinjoin_rule nearest_rule(const dp_cj_facts *f)
 	const dp_shape *s = f->shape;
 	if (s->in_count == s->out_count && f->mode_count == s->out_count)
 		return DP_CJR_WHIRLPOOL_PROTOCOL;
-	if (s->in_count >= 20 && f->repeated_count >= 3) return DP_CJR_WASABI2_PROTOCOL;
+	if (s->in_count >= 10 && f->repeated_count >= 3) return DP_CJR_WASABI2_PROTOCOL;
 	if (f->mode_count >= 3 && f->mode >= 8000000 && f->mode <= 12000000)
 		return DP_CJR_WASABI1_PROTOCOL;
 	return DP_CJR_JOINMARKET_PROTOCOL;

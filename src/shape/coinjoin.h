@@ -28,17 +28,17 @@ const char *dp_coinjoin_name(dp_coinjoin_kind kind); // "whirlpool", "whirlpool-
 
 // The rules, each asked by itself so that a report can say which of them accept and why.
 typedef enum dp_coinjoin_rule {
-	DP_CJR_WHIRLPOOL = 0,   // GraphSense
+	DP_CJR_WHIRLPOOL = 0, // GraphSense
 	DP_CJR_WHIRLPOOL_CRJOIN,
 	DP_CJR_TX0,
-	DP_CJR_WASABI2,         // GraphSense
-	DP_CJR_WASABI2_WALLET,  // the wallet's own: standard denominations
+	DP_CJR_WASABI2,        // GraphSense
+	DP_CJR_WASABI2_WALLET, // the wallet's own: standard denominations
 	DP_CJR_WASABI10,
 	DP_CJR_WASABI11,
 	DP_CJR_WASABI1_CRJOIN,
-	DP_CJR_JOINMARKET,      // GraphSense
-	DP_CJR_BLOCKSCI,        // isCoinjoin
-	DP_CJR_DUMPLINGS,       // "other CoinJoin", with CRJOIN's exclusions
+	DP_CJR_JOINMARKET, // GraphSense
+	DP_CJR_BLOCKSCI,   // isCoinjoin
+	DP_CJR_DUMPLINGS,  // "other CoinJoin", with CRJOIN's exclusions
 	DP_CJR_WASABI1_DUMPLINGS,
 	// What the protocols' own code allows: these give the verdicts.
 	DP_CJR_WHIRLPOOL_PROTOCOL,
@@ -87,19 +87,24 @@ DP_MUST dp_code dp_shape_of(dp_shaper *s, const dp_shape **ret_shape, const dp_b
 
 enum { DP_CJ_WHY_MAX = 240 };
 typedef struct dp_coinjoin {
-	uint8_t kind;       // dp_coinjoin_kind: the verdict, after the vetoes
-	uint8_t rule;       // dp_coinjoin_rule that gave it
-	uint8_t confidence; // 0..100
-	uint8_t vetoed;     // a rule accepted, a veto (Stonewall's shape) overruled it
-	uint32_t accepted;  // bit per dp_coinjoin_rule
-	uint64_t denomination; // satoshi; 0 where there is no single one
-	uint32_t participants; // at least so many
+	uint8_t kind;            // dp_coinjoin_kind: the verdict, after the vetoes
+	uint8_t rule;            // dp_coinjoin_rule that gave it
+	uint8_t confidence;      // 0..100
+	uint8_t vetoed;          // a rule accepted, a veto (Stonewall's shape) overruled it
+	uint32_t accepted;       // bit per dp_coinjoin_rule
+	uint64_t denomination;   // satoshi; 0 where there is no single one
+	uint32_t participants;   // at least so many
 	char why[DP_CJ_WHY_MAX]; // one line: what was counted, or why it is none
 } dp_coinjoin;
 DP_MUST dp_code dp_coinjoin_judge(dp_shaper *s, dp_coinjoin *ret_verdict, const dp_shape *shape,
                                   dp_fault *fault);
-// Only whether the inputs may be joined (a CoinJoin's may not), without words: for clusters of a
-// whole ledger. The same verdict as above, cheap where two inputs or three outputs settle it.
+// Only whether it is one, without words: the same verdict as above, cheap where two inputs or three
+// outputs settle it.
 DP_MUST dp_code dp_coinjoin_is(dp_shaper *s, bool *ret_is, const dp_shape *shape, dp_fault *fault);
+// For clusters, where nobody's inputs may be joined with a stranger's: also true where no rule
+// accepts, but strangers could have signed together (coinjoin_may.c), as makers of JoinMarket do
+// when the taker has changed his program. Three inputs and four outputs at least.
+DP_MUST dp_code dp_coinjoin_may(dp_shaper *s, bool *ret_may, const dp_shape *shape,
+                                dp_fault *fault);
 
 #endif

@@ -170,7 +170,10 @@ static bool adds_up(const dp_cj_facts *f, uint64_t d, uint32_t n)
 // - one kind of address: makers and taker must offer the same (the pit's order types are "swrel",
 //   "sw0rel" and the old "rel": P2SH, P2WPKH, P2PKH, never two at once; support.py). The taker may
 //   send to any address, so one output can be of another kind;
-// - no OP_RETURN: every maker refuses a transaction with outputs that nobody named;
+// - no OP_RETURN: the wallet makes none, and Tx0, which has one, looks much like this. (It is no
+//   proof: a maker asks only that his own two outputs are there, verify_unsigned_tx in maker.py. A
+//   taker who changes his program can add outputs as he likes, and what he makes gets no verdict;
+//   clusters leave it out nevertheless, coinjoin_may.c.)
 // - accounts that add up: every participant's inputs pay for his output and his change. A maker
 //   may take a little more than he brought, which is what he is paid. So the inputs can be dealt
 //   out so that each gets what he takes, less a fee; BlockSci's isCoinjoinExtra asks the same.

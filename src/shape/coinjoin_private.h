@@ -59,6 +59,10 @@ const char *dp_cj_dumplings(dp_cj_found *ret_found, const dp_cj_facts *f);
 const char *dp_cj_joinmarket_protocol(dp_cj_found *ret_found, const dp_cj_facts *f);
 bool dp_cj_is_stonewall(const dp_cj_facts *f);
 
+// No rule: whether strangers could have signed together. Of the facts only the values are asked.
+enum { DP_CJ_MAY_OUT_MIN = 4 }; // fewer outputs cannot be: two equal ones, two of change
+bool dp_cj_may_be_joint(const dp_cj_facts *f);
+
 // The facts of a shape whose inputs are known and which has at least one end on each side, in two
 // steps, since the first settles nearly all transactions. They point into `s`.
 DP_MUST dp_code dp_cj_facts_values(dp_shaper *s, dp_cj_facts *ret_facts, const dp_shape *shape,

@@ -16,8 +16,11 @@
 // - GraphSense and CRJOIN take inputs of any kind. The coordinator refused all but P2WPKH
 //   ("Provided input must be witness_v0_keyhash"), WabiSabi's all but P2WPKH and P2TR
 //   (AllowedInputTypes): who spends anything else makes no such round.
-// - 50 inputs at least was zkSNACKs's setting. Others run 21 (0.21 of 100), blame rounds fewer
-//   than 50 (0.4 of 100): GraphSense and Dumplings now say 20.
+// - A tenth of the inputs is GraphSense's bound for one address. The wallet registers up to ten
+//   coins (MaxInputsRegistrableByWallet; 7 at first, 15 in a fork), whatever their addresses.
+// - 50 inputs at least was zkSNACKs's setting. Others run 21 (0.21 of 100), and blame rounds, which
+//   follow a round that failed, 0.4 of that: GraphSense and Dumplings say 20. Below it and down to
+//   ten, shared denominations must be nearly all, as the wallet's own rule has it.
 #include <string.h>
 
 #include "base/check.h"
@@ -34,6 +37,7 @@ enum {
 	SMALL_ROUND = 20,
 	LEVELS = 40, // 0.1 BTC * 2^37 is more than there are satoshi in 64 bits
 	INPUTS_MIN_2 = 20,
+	INPUTS_MIN_2_PROTOCOL = 10,
 	INPUTS_MIN_2_WALLET = 50,
 	OUTPUT_MIN_2 = 5000,
 	INPUTS_EACH_2 = 10,
@@ -305,10 +309,14 @@ const char *dp_cj_wasabi2_protocol(dp_cj_found *ret_found, const dp_cj_facts *f)
 {
 	DP_CHECK(ret_found != NULL && f != NULL);
 	const dp_shape *s = f->shape;
-	if (s->in_count < INPUTS_MIN_2) return "fewer than 20 inputs";
+	if (s->in_count < INPUTS_MIN_2_PROTOCOL) return "fewer than 10 inputs";
 	if ((f->in_kinds & ~(KIND(P2WPKH) | KIND(P2TR))) != 0)
 		return "an input is neither P2WPKH nor P2TR";
-	if (is_concentrated(f)) return "one address has more than a tenth of the inputs";
+	// A wallet brings up to ten coins, and they may be of one address: in a small round that is
+	// more than a tenth.
+	if (f->in_top > INPUTS_EACH_2 && is_concentrated(f))
+		return "one address has more than ten inputs and more than a tenth of them";
+	if (2 * (uint64_t)f->in_top > s->in_count) return "one address has most of the inputs";
 	if (f->out_distinct != s->out_count) return "two outputs to one address";
 	// Both published rules hold by round amounts alone, as payouts have them. A round has
 	// powers of two and three as well: people do not pay 6561 or 65536 satoshi.

@@ -12,7 +12,8 @@
 // crocs-muni/coinjoin-analysis (cj_consts.py for the pools, Ashigaru's two among them). The verdict
 // takes the six pools and Dumplings' 5 to 10 (Scanner.cs), and asks as GraphSense does for distinct
 // addresses (the server takes one input an address and one output an input) and for somebody who
-// pays the fee and somebody who does not.
+// pays the fee. GraphSense also wants somebody who does not; in the first mixes of a pool there is
+// nobody yet who could mix again.
 #include "base/check.h"
 #include "shape/coinjoin_private.h"
 
@@ -85,7 +86,7 @@ static const char *mix(dp_cj_found *ret_found, const dp_cj_facts *f, bool is_pro
 	uint32_t entrants = count_entrants(f, p->denomination);
 	if (entrants == UINT32_MAX) return "an input is neither a remix nor an entrant";
 	if (entrants == 0) return "nobody pays the fee";
-	if (entrants >= n) return "nobody mixes again";
+	if (!is_protocol && entrants >= n) return "nobody mixes again";
 	if (!is_protocol && entrants > ENTRANTS_MAX) return "more than 4 entrants";
 	*ret_found = (dp_cj_found){p->denomination, n, CONFIDENCE};
 	return NULL;

@@ -2,6 +2,7 @@
 members are told; a transaction can be undone; what is exported says that it is inferred.
 """
 # Covers: cli/cluster.c cli/cluster_print.c cli/cluster_export.c
+import fcntl
 import json
 import os
 import unittest
@@ -123,6 +124,49 @@ class Cluster(dye.Case):
         self.assertTrue(all(t["confidence"] == 10 for t in again["tags"]))
         self.assertNotEqual(dye.run("cluster", "--ledger", self.ledger, "--tags", out, "--export",
                                     self.path("no.yaml"), "--quiet").returncode, 0)
+
+    def test_a_cluster_is_exported_once_and_not_at_all_when_tags_contradict(self):
+        tag = "  - address: %s\n    label: %s\n    is_cluster_definer: true\n    actor: %s\n"
+        out = self.path("inferred.yaml")
+        # Two tags of one owner infer nothing of each other; a third member would get one tag.
+        same = self.write("same.yaml", PACK % A + "    actor: x\n" + tag % (B, "Hot wallet", "x"))
+        done = dye.run("cluster", "--ledger", self.ledger, "--tags", same, "--export", out)
+        self.assertEqual(done.returncode, 1)
+        self.assertNotIn("two owners", done.stderr)
+        text = self.done("cluster", "--ledger", self.ledger, "--change", "optimal", "--tags", same,
+                         "--export", out, "--format", "json", "--quiet")
+        json.loads(text)
+        with open(out, encoding="utf-8") as file:
+            text = file.read()
+        self.assertEqual((text.count("address:"), text.count(E)), (1, 1), text)
+        os.remove(out)
+        other = self.write("other.yaml", PACK % A + "    actor: x\n" + tag % (B, "Other", "y"))
+        done = dye.run("cluster", "--ledger", self.ledger, "--change", "optimal", "--tags", other,
+                       "--export", out)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("two owners", done.stderr)
+        self.assertIn(B, done.stderr)
+        self.assertFalse(os.path.exists(out))
+
+    def test_what_has_no_answer_prints_no_half_document(self):
+        stranger = "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa"
+        for args in ((A, stranger), (A, "--why", stranger), (A, "--why", C)):
+            self.refused("cluster", "--ledger", self.ledger, *args, "--format", "json", "--quiet")
+
+    def test_who_only_asks_needs_no_lock(self):
+        before = self.ask(B)
+        with open(os.path.join(self.ledger, "bitcoin", "clusters.lock"), "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self.assertEqual(self.ask(B), before)
+            self.refused("cluster", "--ledger", self.ledger, "--undo", txid(self.ab), "--quiet",
+                         says=["another dyepack"])
+
+    def test_what_is_new_only_the_whole_chain_tells(self):
+        for change, warned in (("client", True), ("optimal", False)):
+            done = dye.run("cluster", "--ledger", self.ledger, "--change", change)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual("begins with block" in done.stderr, warned, done.stderr)
+        self.assertFalse(self.ask()["from_beginning"])
 
     def test_a_damaged_file_is_made_again(self):
         before = self.ask()

@@ -316,6 +316,27 @@ static uint32_t times_paid(const t_slow *s, const dp_addr *a)
 	return n;
 }
 
+// BlockSci's isCoinjoin, by counting each value and each address with all the others.
+static bool is_blocksci_coinjoin(const view *v)
+{
+	uint32_t half = (v->outs + 1) / 2, payers = 0, most = 0;
+	bool is_dust = true;
+	for (uint32_t i = 0; i < v->ins; i++) {
+		bool is_new = true;
+		for (uint32_t k = 0; k < i; k++)
+			is_new = is_new && !dp_addr_eq(&v->in[i].from, &v->in[k].from);
+		payers += is_new;
+	}
+	for (uint32_t i = 0; i < v->outs; i++) {
+		uint64_t value = v->out[i].amount.w[0];
+		uint32_t n = 0;
+		for (uint32_t k = 0; k < v->outs; k++) n += v->out[k].amount.w[0] == value;
+		if (n > most) most = n;
+		if (n == half && value != 546 && value != 2730) is_dust = false;
+	}
+	return v->ins >= 2 && v->outs >= 3 && payers >= half && most == half && !is_dust;
+}
+
 static bool keeps(const model *m, const view *v, uint32_t h, uint32_t o, uint32_t known)
 {
 	const dp_addr *to = &v->out[o].to;
@@ -335,6 +356,7 @@ static bool keeps(const model *m, const view *v, uint32_t h, uint32_t o, uint32_
 		       (x->kind == DP_SPENT && looks_like_chain(m->slow, x->spender));
 	}
 	case DP_H_CHANGE_LEGACY:
+		if (is_blocksci_coinjoin(v)) return false;
 		for (uint32_t i = 0, n = 0; i < v->outs; i++) {
 			n += v->out[i].to.kind != DP_ADDR_NULLDATA;
 			candidates += find(m, &v->out[i].to) >= (int64_t)known &&
@@ -388,13 +410,13 @@ static bool is_coinjoin(model *m, uint64_t tx_no, const view *v)
 	bool is = false;
 	const dp_shape *shape;
 	const t_slow_tx *at = &m->slow->tx[tx_no];
-	if (m->joins_coinjoins || v->ins < 3 || v->outs < 5) return false;
+	if (m->joins_coinjoins || v->ins < 3 || v->outs < 4) return false;
 	for (uint32_t i = 0; i < v->ins; i++)
 		if (v->in[i].from.kind == DP_ADDR_NONE || (v->in[i].flags & DP_MVF_VALUE_UNKNOWN))
 			return true; // cannot be judged
 	assert_int_equal(dp_shape_of(&m->shaper, &shape, &m->slow->block[at->block], at->tx, NULL),
 	                 DP_OK);
-	assert_int_equal(dp_coinjoin_is(&m->shaper, &is, shape, NULL), DP_OK);
+	assert_int_equal(dp_coinjoin_may(&m->shaper, &is, shape, NULL), DP_OK);
 	return is;
 }
 

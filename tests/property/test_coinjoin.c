@@ -1,8 +1,9 @@
 // CoinJoin verdicts on random shapes, most of them one step away from a real round's: the order of
-// inputs and outputs does not matter, the quick answer is the full one's, hostile shapes take no
-// longer than sorting them, and running out of memory is said and leaves nothing behind.
+// inputs and outputs does not matter, the quick answer is the full one's, whatever a taker of
+// JoinMarket adds his makers are not joined, hostile shapes take no longer than sorting them, and
+// running out of memory is said and leaves nothing behind.
 //
-// Covers: shape/coinjoin.c shape/coinjoin_facts.c shape/shaper.c
+// Covers: shape/coinjoin.c shape/coinjoin_facts.c shape/coinjoin_may.c shape/shaper.c
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -124,14 +125,18 @@ static void order_matters_not_and_the_quick_answer_is_the_same(void **state)
 		make(&s);
 		dp_shape shape = sm_of(&s);
 		dp_coinjoin a, b;
-		bool is;
+		bool is, may, may_too;
 		assert_int_equal(dp_coinjoin_judge(&shaper, &a, &shape, NULL), DP_OK);
 		assert_int_equal(dp_coinjoin_is(&shaper, &is, &shape, NULL), DP_OK);
+		assert_int_equal(dp_coinjoin_may(&shaper, &may, &shape, NULL), DP_OK);
+		if (is && !may) fail_msg("shape %d: %s, and may not be one", (int)i, a.why);
 		if (is != (a.kind != DP_CJ_NONE && a.kind != DP_CJ_WHIRLPOOL_TX0))
 			fail_msg("shape %d: quick answer %d, full one %s", (int)i, is, a.why);
 		shuffle(s.in, s.ins);
 		shuffle(s.out, s.outs);
 		assert_int_equal(dp_coinjoin_judge(&shaper, &b, &shape, NULL), DP_OK);
+		assert_int_equal(dp_coinjoin_may(&shaper, &may_too, &shape, NULL), DP_OK);
+		assert_int_equal(may, may_too);
 		if (a.kind != b.kind || a.accepted != b.accepted || strcmp(a.why, b.why) != 0)
 			fail_msg("shape %d: %s, and shuffled %s", (int)i, a.why, b.why);
 		assert_int_equal(a.participants, b.participants);
@@ -145,6 +150,73 @@ static void order_matters_not_and_the_quick_answer_is_the_same(void **state)
 		if (k != DP_CJ_WHIRLPOOL_TX0 && kinds[k] < 500)
 			fail_msg("%s came only %d times", dp_coinjoin_name((dp_coinjoin_kind)k),
 			         (int)kinds[k]);
+}
+
+// ---- a taker who changes his program -----------------------------------------------------------
+
+// Makers as their program makes them: one to four coins, now and then two of one address, that pay
+// for the amount and for change above dust; what they earn is between nothing and what the thief
+// accepts.
+static void make_makers(sm_shape *s, uint64_t d)
+{
+	uint32_t n = 2 + (uint32_t)chance(5);
+	uint64_t most = d / 10 > 100000 ? d / 10 : 100000;
+	for (uint32_t i = 0; i < n; i++) {
+		uint64_t change = 2731 + chance(chance(2) == 0 ? 100000 : 4 * d);
+		uint64_t earns = chance(3) == 0 ? chance(most + 1) : chance(1000);
+		if (change - 2731 < earns) change += earns;
+		uint64_t left = d + change - earns;
+		uint32_t who = 100 * i;
+		for (uint64_t coins = 1 + chance(4); coins > 1 && left > 1; coins--) {
+			uint64_t coin = 1 + chance(left - 1);
+			sm_in(s, coin, who);
+			if (chance(4) > 0) who++;
+			left -= coin;
+		}
+		sm_in(s, left, who);
+		sm_outs(s, 1, d);
+		sm_outs(s, 1, change);
+	}
+}
+
+// He brings what he likes, as long as it pays the miner, and adds what he likes.
+static void make_taker(sm_shape *s, uint64_t d)
+{
+	uint32_t coins = 1 + (uint32_t)chance(chance(3) == 0 ? 20 : 3);
+	for (uint32_t i = 0; i < coins; i++) sm_in(s, 1 + chance(9 * d), 100000 + i);
+	for (uint64_t times = chance(8); times > 0; times--) {
+		switch (chance(6)) {
+		case 0: sm_outs(s, 1, d); break;
+		case 1: sm_outs(s, 1 + (uint32_t)chance(6), 1 + chance(d)); break;
+		case 2: sm_outs(s, 1, s->out[chance(s->outs)].value); break;
+		case 3: sm_out(s, chance(2) == 0 ? d : 546, SM_OUT + (uint32_t)chance(9)); break;
+		case 4: s->nulldata++; break;
+		default: sm_change(s, 1 + (uint32_t)chance(3), 1 + chance(3 * d)); break;
+		}
+	}
+}
+
+static void nothing_that_a_taker_adds_joins_his_makers(void **state)
+{
+	(void)state;
+	static sm_shape s;
+	uint32_t unknown = 0;
+	for (uint32_t i = 0; i < SHAPES; i++) {
+		rng_state = 77000000 + i;
+		uint64_t d = 2731 + chance(chance(3) == 0 ? 200000 : 500000000);
+		s = (sm_shape){0};
+		make_makers(&s, d);
+		make_taker(&s, d);
+		dp_shape shape = sm_of(&s);
+		bool is, may;
+		shuffle(s.in, s.ins);
+		shuffle(s.out, s.outs);
+		assert_int_equal(dp_coinjoin_is(&shaper, &is, &shape, NULL), DP_OK);
+		assert_int_equal(dp_coinjoin_may(&shaper, &may, &shape, NULL), DP_OK);
+		if (!may) fail_msg("round %d: its makers are joined", (int)i);
+		unknown += !is;
+	}
+	assert_true(unknown > SHAPES / 2); // no rule accepts most of them
 }
 
 // ---- hostile shapes --------------------------------------------------------------------------
@@ -164,6 +236,7 @@ static void judge_in_time(const dp_shape *shape)
 	uint64_t start = milliseconds();
 	assert_int_equal(dp_coinjoin_judge(&shaper, &v, shape, NULL), DP_OK);
 	assert_int_equal(dp_coinjoin_is(&shaper, &is, shape, NULL), DP_OK);
+	assert_int_equal(dp_coinjoin_may(&shaper, &is, shape, NULL), DP_OK);
 	assert_true(milliseconds() - start < 10000);
 }
 
@@ -211,6 +284,29 @@ static void accounts_that_nearly_add_up_end_in_time(void **state)
 	}
 }
 
+// Trying sets of payers: the most addresses that are tried, and as many amounts.
+static void sets_of_payers_end_in_time(void **state)
+{
+	(void)state;
+	static sm_shape s;
+	s = (sm_shape){0};
+	for (uint32_t i = 0; i < 600; i++) sm_in(&s, 3000 + 7919 * (i % 10), i % 10);
+	for (uint64_t i = 0; i < 16; i++) sm_outs(&s, 2, 80000000 + i);
+	sm_change(&s, 500, 90000000);
+	dp_shape shape = sm_of(&s);
+	uint64_t start = milliseconds();
+	bool may;
+	for (int i = 0; i < 100; i++) {
+		assert_int_equal(dp_coinjoin_may(&shaper, &may, &shape, NULL), DP_OK);
+		assert_false(may);
+	}
+	assert_true(milliseconds() - start < 20000);
+	sm_outs(&s, 2, 80000016);
+	shape = sm_of(&s);
+	assert_int_equal(dp_coinjoin_may(&shaper, &may, &shape, NULL), DP_OK);
+	assert_true(may); // one amount more, and it is left out
+}
+
 static void running_out_of_memory_is_said(void **state)
 {
 	(void)state;
@@ -240,8 +336,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(order_matters_not_and_the_quick_answer_is_the_same),
+	    cmocka_unit_test(nothing_that_a_taker_adds_joins_his_makers),
 	    cmocka_unit_test(the_largest_shapes_take_no_longer_than_sorting),
 	    cmocka_unit_test(accounts_that_nearly_add_up_end_in_time),
+	    cmocka_unit_test(sets_of_payers_end_in_time),
 	    cmocka_unit_test(running_out_of_memory_is_said),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -121,6 +121,74 @@ static void test_legacy_wants_exactly_one(void **state)
 	assert_false(keeps(DP_H_CHANGE_LEGACY, 1));
 }
 
+// BlockSci's isCoinjoin, vectors of each bound: 2 inputs, outputs 9, 9 (old ones) and 1 (new).
+static void test_legacy_leaves_out_what_blocksci_takes_for_coinjoins(void **state)
+{
+	uint32_t legacy = 1u << DP_H_CHANGE_LEGACY;
+	dp_change_end in[3] = {{.value = 1000000, .number = 1, .kind = DP_ADDR_P2WPKH},
+	                       {.value = 1000000, .number = 2, .kind = DP_ADDR_P2WPKH},
+	                       {.value = 1000000, .number = 3, .kind = DP_ADDR_P2WPKH}};
+	dp_change_end out[5] = {{.value = 900000, .number = 7, .kind = DP_ADDR_P2WPKH},
+	                        {.value = 900000, .number = 8, .kind = DP_ADDR_P2WPKH},
+	                        {.value = 100000, .number = 9, .is_fresh = true}};
+	(void)state;
+	tx = (dp_change){.in = in, .out = out, .in_count = 2, .out_count = 3};
+	assert_int_equal(dp_change_note(&tx, 1u << DP_H_CHANGE_OPTIMAL, NULL), DP_OK);
+	assert_int_equal(dp_change_only(&tx, legacy), 2); // nobody asked
+	assert_int_equal(dp_change_note(&tx, legacy, NULL), DP_OK);
+	assert_int_equal(dp_change_only(&tx, legacy), UINT32_MAX);
+	in[1].number = 1; // one payer
+	assert_int_equal(dp_change_note(&tx, legacy, NULL), DP_OK);
+	assert_int_equal(dp_change_only(&tx, legacy), 2);
+	in[1].number = 2;
+	out[1].value = 900001; // no two alike
+	assert_int_equal(dp_change_note(&tx, legacy, NULL), DP_OK);
+	assert_int_equal(dp_change_only(&tx, legacy), 2);
+	out[0].value = out[1].value = 2730; // dust
+	assert_int_equal(dp_change_note(&tx, legacy, NULL), DP_OK);
+	assert_int_equal(dp_change_only(&tx, legacy), 2);
+	// Three alike of three are more than half.
+	out[0].value = out[1].value = out[2].value;
+	assert_int_equal(dp_change_note(&tx, legacy, NULL), DP_OK);
+	assert_int_equal(dp_change_only(&tx, legacy), 2);
+	// An output that nobody can spend counts: two of five are not half.
+	tx.out_count = 5;
+	out[0].value = out[1].value = 900000;
+	out[3] = (dp_change_end){.number = UINT32_MAX, .kind = DP_ADDR_NULLDATA};
+	out[4] = (dp_change_end){.value = 950000, .number = 6, .kind = DP_ADDR_P2WPKH};
+	tx.in_count = 3;
+	assert_int_equal(dp_change_note(&tx, legacy, NULL), DP_OK);
+	assert_int_equal(dp_change_only(&tx, legacy), 2);
+	tx.in = NULL;
+	tx.out = NULL;
+	dp_change_done(&tx);
+}
+
+// Noting or not, the verdicts are the same.
+static void test_own_addresses_are_found_among_many(void **state)
+{
+	enum { MANY = 3000 };
+	static dp_change_end in[MANY], out[MANY];
+	uint32_t reuse = 1u << DP_H_CHANGE_REUSE;
+	(void)state;
+	for (uint32_t i = 0; i < MANY; i++) {
+		in[i] = (dp_change_end){.value = 1000, .number = (i * 7919u) % 1500 * 2};
+		out[i] = (dp_change_end){.value = 10, .number = i * 2 + 1};
+	}
+	out[77].number = 2998;
+	tx = (dp_change){.in = in, .out = out, .in_count = MANY, .out_count = MANY};
+	assert_int_equal(dp_change_only(&tx, reuse), 77);
+	assert_int_equal(dp_change_note(&tx, reuse, NULL), DP_OK);
+	assert_int_equal(tx.sorted_count, 1500);
+	assert_int_equal(dp_change_only(&tx, reuse), 77);
+	out[78].number = UINT32_MAX;
+	out[79].number = 0;
+	assert_int_equal(dp_change_only(&tx, reuse), UINT32_MAX); // two
+	tx.in = NULL;
+	tx.out = NULL;
+	dp_change_done(&tx);
+}
+
 static void test_reuse_and_direct_are_own_addresses(void **state)
 {
 	(void)state;
@@ -194,6 +262,8 @@ int main(void)
 	    cmocka_unit_test_setup(test_client_wants_a_new_address, start),
 	    cmocka_unit_test_setup(test_peeling_goes_on_in_the_chain, start),
 	    cmocka_unit_test_setup(test_legacy_wants_exactly_one, start),
+	    cmocka_unit_test(test_legacy_leaves_out_what_blocksci_takes_for_coinjoins),
+	    cmocka_unit_test(test_own_addresses_are_found_among_many),
 	    cmocka_unit_test_setup(test_reuse_and_direct_are_own_addresses, start),
 	    cmocka_unit_test_setup(test_one_time_wants_all_of_it, start),
 	    cmocka_unit_test_setup(test_several_are_intersected, start),

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 #include <cmocka.h>
 
@@ -22,7 +23,7 @@
 #include "support/folder.h"
 #include "support/growth.h"
 
-enum { BLOCKS = 60, UNIT_ROWS = 60 };
+enum { BLOCKS = 60, UNIT_ROWS = 60, HEAD_SIZE = 136 };
 
 static char folder[T_PATH_MAX], file[2 * T_PATH_MAX];
 
@@ -193,6 +194,8 @@ static void test_a_damaged_file_is_made_again(void **state)
 	assert_int_equal(want.undone, 1);
 	size_t size, again_size;
 	uint8_t *bytes = read_file(&size);
+	size_t head_end = HEAD_SIZE + 88 * (size_t)bytes[80] + 32 * (size_t)bytes[88];
+	assert_true(bytes[80] > 0 && bytes[81] == 0 && bytes[88] == 1);
 	for (size_t at = 0; at < size; at += 1 + at / 40) {
 		bool is_cut = at % 3 == 0;
 		dp_cluster *c;
@@ -208,6 +211,7 @@ static void test_a_damaged_file_is_made_again(void **state)
 		dp_cluster_totals t;
 		dp_cluster_totals_get(c, &t);
 		dp_cluster_close(c);
+		assert_int_equal(t.undone, at >= head_end);
 		if (t.undone != 1) continue;
 		assert_int_equal(t.unions, want.unions);
 		uint8_t *again = read_file(&again_size);
@@ -216,6 +220,59 @@ static void test_a_damaged_file_is_made_again(void **state)
 		free(again);
 	}
 	free(bytes);
+	dp_ledger_close(l);
+}
+
+// A file by the rules of another program: what a person said holds, what that program found does
+// not, and nobody is told of damage.
+static void test_other_rules_make_all_again(void **state)
+{
+	(void)state;
+	write_ledger(true, BLOCKS, false);
+	dp_ledger *l = open_ledger();
+	(void)totals_of(l, false);
+	undo_one(l);
+	dp_cluster_totals want = totals_of(l, false);
+	size_t size, again_size;
+	uint8_t *bytes = read_file(&size), *other = read_file(&size);
+	size_t rows = 88 * (size_t)bytes[80] + 32 * (size_t)bytes[88], sum = HEAD_SIZE + rows;
+	uint8_t rules = bytes[10];
+	assert_true(want.unions > 0 && rules > 0 && bytes[11] == 0);
+	other[10]++;
+	// All clusters of one address, as if its rules had joined nothing.
+	uint64_t n;
+	memcpy(&n, other + 96, sizeof n);
+	for (size_t i = 0; i < n; i++) {
+		uint32_t alone = 0x80000001u, none = UINT32_MAX;
+		size_t column = size - 16 - 14 * (size_t)n;
+		memcpy(other + column + 4 * i, &alone, 4);
+		memcpy(other + column + 4 * (size_t)n + 4 * i, &none, 4);
+	}
+	XXH128_canonical_t check;
+	XXH128_canonicalFromHash(&check, XXH3_128bits(other + sum, size - sum - 16));
+	memcpy(other + size - 16, check.digest, 16);
+	memmove(bytes, other, 120); // head and rows without the checksum between them
+	memmove(bytes + 120, other + HEAD_SIZE, rows);
+	XXH128_canonicalFromHash(&check, XXH3_128bits(bytes, 120 + rows));
+	memcpy(other + 120, check.digest, 16);
+	free(bytes);
+	for (int round = 0; round < 2; round++) { // only read, then made again
+		write_file(other, size);
+		dp_cluster *c;
+		dp_cluster_totals t;
+		dp_fault fault;
+		assert_int_equal(dp_cluster_open(&c, l, NULL, round == 0, &fault), DP_OK);
+		assert_string_equal(dp_cluster_notice(c), "");
+		dp_cluster_totals_get(c, &t);
+		assert_int_equal(t.unions, want.unions);
+		assert_int_equal(t.undone, 1);
+		dp_cluster_close(c);
+	}
+	bytes = read_file(&again_size);
+	assert_int_equal(again_size, size);
+	assert_int_equal(bytes[10], rules);
+	free(bytes);
+	free(other);
 	dp_ledger_close(l);
 }
 
@@ -288,6 +345,7 @@ int main(void)
 	    WITH_FOLDER(test_options_that_cannot_be_are_refused),
 	    WITH_FOLDER(test_readers_need_a_file_and_writers_are_alone),
 	    WITH_FOLDER(test_a_damaged_file_is_made_again),
+	    WITH_FOLDER(test_other_rules_make_all_again),
 	    WITH_FOLDER(test_memory_that_is_out_is_told),
 	    WITH_FOLDER(test_a_full_disk_leaves_the_old_file),
 	    WITH_FOLDER(test_accounts_without_exchanges_have_few_pairs),

@@ -1,5 +1,6 @@
 // Covers: shape/coinjoin.c shape/coinjoin_facts.c shape/coinjoin_whirlpool.c
 // Covers: shape/coinjoin_wasabi.c shape/coinjoin_joinmarket.c shape/shaper.c
+// Covers: shape/coinjoin_may.c
 // The vectors of each CoinJoin rule: GraphSense's own accept and reject cases as facts, both sides
 // of every constant, and real transactions of each kind.
 #include <setjmp.h>
@@ -21,10 +22,12 @@ static dp_shaper shaper;
 static dp_coinjoin judge_shape(const dp_shape *shape)
 {
 	dp_coinjoin v;
-	bool is;
+	bool is, may;
 	assert_int_equal(dp_coinjoin_judge(&shaper, &v, shape, NULL), DP_OK);
 	assert_int_equal(dp_coinjoin_is(&shaper, &is, shape, NULL), DP_OK);
+	assert_int_equal(dp_coinjoin_may(&shaper, &may, shape, NULL), DP_OK);
 	assert_int_equal(is, v.kind != DP_CJ_NONE && v.kind != DP_CJ_WHIRLPOOL_TX0);
+	assert_true(may || !is);
 	assert_true(strlen(v.why) > 0 && strchr(v.why, '\n') == NULL);
 	return v;
 }
@@ -234,9 +237,13 @@ static void surge_cycles_and_ashigaru_are_mixes_too(void **state)
 	assert_int_equal(judge(&large).denomination, 25000000);
 	assert_true(accepts(&small, DP_CJR_WHIRLPOOL_CRJOIN));
 	// More entrants than GraphSense allows, as when a pool begins.
-	sm_shape young = whirlpool(8, 7, 25000000, 5000), all = whirlpool(8, 8, 25000000, 5000);
+	sm_shape young = whirlpool(8, 7, 25000000, 5000), first = whirlpool(8, 8, 25000000, 5000);
 	assert_int_equal(judge(&young).kind, DP_CJ_WHIRLPOOL);
-	assert_int_equal(judge(&all).kind, DP_CJ_NONE);
+	// In its first mix nobody can bring a coin of a mix before.
+	assert_int_equal(judge(&first).kind, DP_CJ_WHIRLPOOL);
+	assert_false(accepts(&first, DP_CJR_WHIRLPOOL));
+	sm_shape nobody_pays = whirlpool(8, 0, 25000000, 5000);
+	assert_int_equal(judge(&nobody_pays).kind, DP_CJ_NONE);
 }
 
 // ---- Wasabi 1 ------------------------------------------------------------------------------
@@ -515,7 +522,8 @@ static void wasabi2_has_many_inputs_and_shared_denominations(void **state)
 	assert_true(is_wasabi2(s));
 	assert_int_equal(judge(&s).participants, 2);
 	assert_int_equal(judge(&s).confidence, 60);
-	assert_false(is_wasabi2(wasabi2(19, 5)));
+	s = wasabi2(19, 5);
+	assert_false(accepts(&s, DP_CJR_WASABI2));
 	// 24 of 49 are half, without the fee; 24 of 50 are not.
 	assert_true(is_wasabi2(wasabi2(50, 25)));
 	assert_false(is_wasabi2(wasabi2(50, 26)));
@@ -531,7 +539,35 @@ static void wasabi2_has_many_inputs_and_shared_denominations(void **state)
 	s.in[1].addr = s.in[0].addr;
 	assert_true(is_wasabi2(s)); // 2 of 20 is a tenth
 	s.in[2].addr = s.in[0].addr;
-	assert_false(is_wasabi2(s));
+	assert_false(accepts(&s, DP_CJR_WASABI2));
+	assert_int_equal(judge(&s).kind, DP_CJ_WASABI2); // as a wallet may bring
+	for (int i = 3; i < 10; i++) s.in[i].addr = s.in[0].addr;
+	assert_int_equal(judge(&s).kind, DP_CJ_WASABI2);
+	s.in[10].addr = s.in[0].addr;
+	assert_int_equal(judge(&s).kind, DP_CJ_NONE);
+}
+
+static void small_rounds_of_wasabi2_have_shared_denominations_mostly(void **state)
+{
+	(void)state;
+	for (uint32_t n = 8; n < 20; n++) {
+		sm_shape s = wasabi2(n, 5); // 24 of 29
+		assert_int_equal(judge(&s).kind == DP_CJ_WASABI2, n >= 10);
+		assert_false(accepts(&s, DP_CJR_WASABI2));
+		s = wasabi2(n, 6); // exactly four fifths
+		assert_int_equal(judge(&s).kind, DP_CJ_NONE);
+	}
+	sm_shape s = wasabi2(19, 5);
+	for (int i = 16; i < 24; i++) s.out[i].value = 19683; // two values
+	assert_int_equal(judge(&s).kind, DP_CJ_NONE);
+	for (int i = 16; i < 24; i++) s.out[i].value = 50000; // three, of which two are peculiar
+	assert_int_equal(judge(&s).kind, DP_CJ_NONE);
+	// One address has half of the inputs, then more: one owner's.
+	s = wasabi2(12, 5);
+	for (int i = 1; i < 6; i++) s.in[i].addr = s.in[0].addr;
+	assert_int_equal(judge(&s).kind, DP_CJ_WASABI2);
+	s.in[6].addr = s.in[0].addr;
+	assert_int_equal(judge(&s).kind, DP_CJ_NONE);
 }
 
 static void wasabi2_wants_three_denominations_and_one_other(void **state)
@@ -678,6 +714,183 @@ static void the_verdict_for_joinmarket_follows_its_accounts(void **state)
 	s = joinmarket(5, 5, 5000000);
 	s.in[0].addr.kind = DP_ADDR_P2PKH;
 	assert_int_equal(judge(&s).kind, DP_CJ_NONE);
+}
+
+// ---- could strangers have signed? ----------------------------------------------------------
+
+static bool may(const sm_shape *s)
+{
+	dp_shape shape = sm_of(s);
+	bool is;
+	(void)judge_shape(&shape); // what is one may be one
+	assert_int_equal(dp_coinjoin_may(&shaper, &is, &shape, NULL), DP_OK);
+	return is;
+}
+
+// `n` makers of one input each who earn 250 sat; one address that pays the miner. No output of his.
+static sm_shape makers(uint32_t n, uint64_t d)
+{
+	sm_shape s = {0};
+	for (uint32_t i = 0; i < n; i++) sm_in(&s, d + d / 3 + 7001 * i, i + 1);
+	sm_in(&s, 3 * d, 1000);
+	sm_outs(&s, n, d);
+	for (uint32_t i = 0; i < n; i++) sm_out(&s, d / 3 + 7001 * i + 250, SM_OUT + s.outs);
+	return s;
+}
+
+static void whatever_a_taker_adds_his_makers_are_not_joined(void **state)
+{
+	(void)state;
+	for (uint32_t n = 2; n <= 20; n++) {
+		sm_shape s = makers(n, 5000000);
+		assert_true(may(&s));
+		s.nulldata = 1;
+		assert_int_equal(judge(&s).kind, DP_CJ_NONE);
+		assert_true(may(&s));
+		// The usual taker, with two outputs of change.
+		s = makers(n, 5000000);
+		sm_outs(&s, 1, 5000000);
+		sm_change(&s, 2, 3333333);
+		assert_int_equal(judge(&s).kind, DP_CJ_NONE);
+		assert_true(may(&s));
+		// Other equal outputs, more of them, and twice to one address.
+		sm_outs(&s, 2 * n, 600000);
+		s.out[s.outs - 1].addr = s.out[s.outs - 2].addr;
+		assert_int_equal(judge(&s).kind, DP_CJ_NONE);
+		assert_true(may(&s));
+		// The first maker's change is as much as the amount, by chance or not.
+		s = makers(n, 5000000);
+		s.in[0].value = 9999750;
+		s.out[n].value = 5000000;
+		assert_true(may(&s));
+	}
+}
+
+static void makers_bring_several_coins(void **state)
+{
+	(void)state;
+	static const uint64_t coin[2][3] = {{3000000, 1800000, 1200000},
+	                                    {2000000, 4500000, 2500000}};
+	sm_shape s = makers(2, 5000000);
+	s.ins = 0;
+	for (uint32_t i = 0; i < 6; i++) sm_in(&s, coin[i / 3][i % 3], i);
+	sm_in(&s, 15000000, 1000);
+	s.out[2].value = 1000250;
+	s.out[3].value = 4000250;
+	assert_true(may(&s));
+	// Two coins of one address count together: without either it is too little.
+	s.in[1].addr = s.in[0].addr;
+	assert_true(may(&s));
+	s.in[1].addr = s.in[3].addr;
+	assert_false(may(&s));
+}
+
+static void a_maker_earns_and_hardly_loses(void **state)
+{
+	(void)state;
+	sm_shape s = makers(2, 5000000);
+	s.in[0].value = 5000000 + 1666666; // its change is 1666916
+	s.in[1].value = 9000000;           // far from it, so that neither can stand for the other
+	s.out[3].value = 4000250;
+	s.out[2].value = 1666666 + 500000; // a tenth
+	assert_true(may(&s));
+	s.out[2].value++;
+	assert_false(may(&s));
+	s.out[2].value = 1666666 - 1000;
+	assert_true(may(&s));
+	s.out[2].value--;
+	assert_false(may(&s));
+	// With three equal outputs everybody may pay a part of the fee: a hundredth here.
+	sm_outs(&s, 1, 5000000);
+	s.nulldata = 1; // so that no rule accepts
+	s.out[2].value = 1666666 - 50000;
+	assert_true(may(&s));
+	s.out[2].value--;
+	assert_false(may(&s));
+	// Small amounts: 100,000 sat.
+	s = makers(2, 300000);
+	s.in[0].value = 300000 + 50000;
+	s.in[1].value = 300000 + 700000;
+	s.out[2].value = 150000;
+	s.out[3].value = 700000;
+	assert_true(may(&s));
+	s.out[2].value++;
+	assert_false(may(&s));
+}
+
+static void what_one_owner_does_is_mostly_told_from_it(void **state)
+{
+	(void)state;
+	// A payout from several coins: nobody's accounts add up.
+	sm_shape s = {0};
+	sm_in(&s, 8000000, 1);
+	sm_in(&s, 9000000, 2);
+	sm_in(&s, 7000000, 3);
+	sm_outs(&s, 3, 5000000);
+	sm_change(&s, 2, 4400000);
+	assert_false(may(&s));
+	// Only one maker: it could be anything, and nobody can tell.
+	sm_shape one = makers(1, 5000000);
+	sm_change(&one, 3, 444444);
+	assert_false(may(&one));
+	// A Stonewall, whose two halves pay the fee, is one owner's.
+	sm_shape stonewall = {0};
+	sm_in(&stonewall, 5000000 + 1234567 + 3000, 1);
+	sm_in(&stonewall, 3000000 + 3000, 2);
+	sm_in(&stonewall, 2000000 + 777777, 3);
+	sm_outs(&stonewall, 2, 5000000);
+	sm_outs(&stonewall, 1, 1234567);
+	sm_outs(&stonewall, 1, 777777);
+	assert_false(may(&stonewall));
+	// Fewer than three addresses pay, or the equal outputs are dust.
+	s = makers(2, 5000000);
+	s.in[2].value = 10000;
+	assert_true(may(&s));
+	s.in[2].addr = s.in[0].addr;
+	assert_false(may(&s));
+	s.in[2].addr = s.in[1].addr;
+	assert_false(may(&s));
+	s = makers(2, 5000000);
+	s.in[0].value = 5002731;
+	s.out[2].value = 2731;
+	assert_true(may(&s));
+	s.out[2].value = 2730; // nor is change dust
+	assert_false(may(&s));
+	s = makers(2, 30000);
+	for (int i = 0; i < 2; i++) s.in[i].value -= 30000 - 2731;
+	for (int i = 0; i < 2; i++) s.out[i].value = 2731;
+	assert_true(may(&s));
+	for (int i = 0; i < 2; i++) s.out[i].value--;
+	assert_false(may(&s));
+}
+
+static void many_payers_are_left_out_where_outputs_are_equal(void **state)
+{
+	(void)state;
+	sm_shape s = {0};
+	sm_ins(&s, 11, 1000000);
+	sm_outs(&s, 2, 4000000);
+	sm_outs(&s, 1, 2900000);
+	assert_false(may(&s)); // no change of two
+	sm_outs(&s, 1, 50000);
+	assert_true(may(&s));
+	s.out[0].value--;
+	assert_false(may(&s)); // nothing equal
+	s.out[0].value++;
+	s.in[10].addr = s.in[0].addr; // ten can be tried
+	assert_false(may(&s));
+	// What no chain has, and what is not known.
+	s = makers(3, 5000000);
+	s.nulldata = 1;
+	assert_true(may(&s));
+	s.in[3].value = UINT64_MAX;
+	assert_false(may(&s));
+	s = makers(3, 5000000);
+	dp_shape shape = sm_of(&s);
+	bool is = true;
+	shape.inputs_known = false;
+	assert_int_equal(dp_coinjoin_may(&shaper, &is, &shape, NULL), DP_OK);
+	assert_false(is);
 }
 
 static void blocksci_counts_exactly_half(void **state)
@@ -864,11 +1077,17 @@ int main(void)
 	    cmocka_unit_test(the_verdict_for_wasabi1_follows_its_coordinator),
 	    cmocka_unit_test(there_are_79_standard_denominations),
 	    cmocka_unit_test(wasabi2_has_many_inputs_and_shared_denominations),
+	    cmocka_unit_test(small_rounds_of_wasabi2_have_shared_denominations_mostly),
 	    cmocka_unit_test(wasabi2_wants_three_denominations_and_one_other),
 	    cmocka_unit_test(the_wallet_itself_wants_more_than_four_fifths),
 	    cmocka_unit_test(joinmarket_is_equal_outputs_and_change),
 	    cmocka_unit_test(large_rounds_of_joinmarket_must_be_like_small_ones),
 	    cmocka_unit_test(the_verdict_for_joinmarket_follows_its_accounts),
+	    cmocka_unit_test(whatever_a_taker_adds_his_makers_are_not_joined),
+	    cmocka_unit_test(makers_bring_several_coins),
+	    cmocka_unit_test(a_maker_earns_and_hardly_loses),
+	    cmocka_unit_test(what_one_owner_does_is_mostly_told_from_it),
+	    cmocka_unit_test(many_payers_are_left_out_where_outputs_are_equal),
 	    cmocka_unit_test(blocksci_counts_exactly_half),
 	    cmocka_unit_test(dumplings_bounds_the_greatest_input),
 	    cmocka_unit_test(a_stonewall_is_vetoed),
