@@ -255,6 +255,7 @@ static dp_code match(dp_cluster *c, const view *v, dp_cluster_loaded *ret, dp_fa
 	bool all_same = v != NULL && v->head.segments == c->sealed;
 	for (uint32_t i = 0; i < c->sealed; i++) {
 		dp_cluster_segment *s = &c->segment[i];
+		DP_CHECK(m.ended || v != NULL);
 		bool is_same = !m.ended && m.at == i && i < v->head.segments &&
 		               is_same_segment(c, i, &v->segment[i]);
 		if (is_same) {

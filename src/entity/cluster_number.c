@@ -341,6 +341,7 @@ static dp_code give_mixed(dp_cluster_naming *n, dp_fault *fault)
 		DP_TRY(dp_segment_tx_rows(s, &r, tx, fault));
 		for (uint32_t i = 0; i < r.input_count; i++)
 			DP_TRY(give_foreign(n, (uint64_t)r.input_first + i, tx_no, fault));
+		DP_CHECK(r.output_count == 0 || n->to != NULL);
 		for (uint32_t i = 0; i < r.output_count; i++)
 			DP_TRY(give(n, n->to[r.output_first + i], tx_no, fault));
 	}

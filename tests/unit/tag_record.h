@@ -139,10 +139,12 @@ static inline void tr_add(char *text, size_t size, size_t *io_n, const char *for
 
 // A file with these bytes in a folder of its own that is made on first use.
 static char tr_folder[] = "/tmp/dyepack-tags-XXXXXX", tr_path[128];
+static bool tr_has_folder; // its name may well end in an X
 
 static inline const char *tr_write(const char *name, const void *bytes, size_t n)
 {
-	if (tr_folder[sizeof tr_folder - 2] == 'X') DP_CHECK(mkdtemp(tr_folder) != NULL);
+	if (!tr_has_folder) DP_CHECK(mkdtemp(tr_folder) != NULL);
+	tr_has_folder = true;
 	if (tr_path[0] != 0) remove(tr_path);
 	snprintf(tr_path, sizeof tr_path, "%s/%s", tr_folder, name);
 	FILE *f = fopen(tr_path, "wb");
@@ -155,7 +157,7 @@ static inline int tr_remove(void **state)
 {
 	(void)state;
 	if (tr_path[0] != 0) remove(tr_path);
-	if (tr_folder[sizeof tr_folder - 2] != 'X') remove(tr_folder);
+	if (tr_has_folder) remove(tr_folder);
 	return 0;
 }
 
