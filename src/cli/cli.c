@@ -147,6 +147,33 @@ bool dp_cli_options(int argc, char **argv, const dp_option *options, const char 
 	return true;
 }
 
+int dp_cli_subcommand(int argc, char **argv, const char *command, const dp_command *table,
+                      const char *usage, const char *example)
+{
+	enum { TABLE_MAX = 16 };
+	const char *names[TABLE_MAX + 1];
+	int n = 0;
+	if (argc < 2) return dp_cli_misuse(command, "name a command, such as %s", example);
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+		(void)fputs(usage, stdout);
+		return DP_EXIT_DONE;
+	}
+	for (; table[n].name != NULL; n++) {
+		DP_CHECK(n < TABLE_MAX);
+		names[n] = table[n].name;
+		if (strcmp(argv[1], names[n]) != 0) continue;
+		char full[32];
+		(void)snprintf(full, sizeof full, "%s %s", command, names[n]);
+		argv[1] = full;
+		return table[n].run(argc - 1, argv + 1);
+	}
+	names[n] = NULL;
+	const char *near = dp_nearest(argv[1], strlen(argv[1]), names);
+	return dp_cli_misuse(command, "unknown command '%s'%s%s%s", argv[1],
+	                     near != NULL ? ": did you mean '" : "", near != NULL ? near : "",
+	                     near != NULL ? "'?" : "");
+}
+
 dp_code dp_cli_write(void *context, const char *text, size_t n, dp_fault *fault)
 {
 	FILE *file = context;

@@ -14,7 +14,7 @@ enum { DP_EXIT_DONE = 0, DP_EXIT_FAILED = 1, DP_EXIT_MISUSE = 2 };
 
 typedef struct dp_command {
 	const char *name;
-	const char *summary;
+	const char *summary;               // of a subcommand: none, its command's usage has them
 	int (*run)(int argc, char **argv); // argv[0] is the command's name
 } dp_command;
 
@@ -52,6 +52,11 @@ DP_MUST dp_code dp_cli_read_file(const char *path, uint8_t **ret_bytes, size_t *
                                  size_t size_max, dp_fault *fault);
 // A case file, read and parsed. The caller ends it (dp_case_done, dp_free). Faults name the file.
 DP_MUST dp_code dp_cli_read_case(dp_case **ret_case, const char *path, dp_fault *fault);
+
+// One of the subcommands of a command such as "ledger": argv[1] names it, and becomes "ledger info"
+// as the argv[0] of its `run`. `example` is for who names none. Ends with a row of NULLs.
+int dp_cli_subcommand(int argc, char **argv, const char *command, const dp_command *table,
+                      const char *usage, const char *example);
 
 // Digits and nothing else, below 2^64.
 bool dp_cli_number(const char *text, uint64_t *ret_value);

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "base/nearest.h"
 #include "cli/cli.h"
 #include "cli/ledger_common.h"
 #include "codec/hex.h"
@@ -25,44 +24,21 @@ static const char usage[] =
     "  unpack DIR             and undo that\n"
     "\n'dyepack ledger COMMAND --help' tells more.\n";
 
-// The names that options and faults use: those of the command line, in full.
-static const struct {
-	const char *name;
-	const char *full;
-	int (*run)(int argc, char **argv);
-} commands[] = {
-    {"info", "ledger info", dp_cmd_ledger_info},
-    {"balance", "ledger balance", dp_cmd_ledger_balance},
-    {"history", "ledger history", dp_cmd_ledger_history},
-    {"tx", "ledger tx", dp_cmd_ledger_tx},
-    {"block", "ledger block", dp_cmd_ledger_block},
-    {"verify", "ledger verify", dp_cmd_ledger_verify},
-    {"pack", "ledger pack", dp_cmd_ledger_pack},
-    {"unpack", "ledger unpack", dp_cmd_ledger_unpack},
+static const dp_command commands[] = {
+    {"info", "", dp_cmd_ledger_info},
+    {"balance", "", dp_cmd_ledger_balance},
+    {"history", "", dp_cmd_ledger_history},
+    {"tx", "", dp_cmd_ledger_tx},
+    {"block", "", dp_cmd_ledger_block},
+    {"verify", "", dp_cmd_ledger_verify},
+    {"pack", "", dp_cmd_ledger_pack},
+    {"unpack", "", dp_cmd_ledger_unpack},
+    {NULL, NULL, NULL},
 };
-enum { COMMAND_COUNT = sizeof commands / sizeof *commands };
 
 int dp_cmd_ledger(int argc, char **argv)
 {
-	const char *names[COMMAND_COUNT + 1];
-	if (argc < 2) return dp_cli_misuse("ledger", "name a command, such as info DIR");
-	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
-		(void)fputs(usage, stdout);
-		return DP_EXIT_DONE;
-	}
-	for (int i = 0; i < COMMAND_COUNT; i++) {
-		names[i] = commands[i].name;
-		if (strcmp(argv[1], names[i]) != 0) continue;
-		char full[32];
-		(void)snprintf(full, sizeof full, "%s", commands[i].full);
-		argv[1] = full;
-		return commands[i].run(argc - 1, argv + 1);
-	}
-	names[COMMAND_COUNT] = NULL;
-	const char *near = dp_nearest(argv[1], strlen(argv[1]), names);
-	return dp_cli_misuse("ledger", "unknown command '%s'%s%s%s", argv[1],
-	                     near != NULL ? ": did you mean '" : "", near != NULL ? near : "",
-	                     near != NULL ? "'?" : "");
+	return dp_cli_subcommand(argc, argv, "ledger", commands, usage, "info DIR");
 }
 
 //- the command line ------------------------------------------------------------------------------

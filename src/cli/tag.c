@@ -4,7 +4,6 @@
 #include <time.h>
 
 #include "base/check.h"
-#include "base/nearest.h"
 #include "cli/cli.h"
 #include "cli/tag_command.h"
 #include "codec/time.h"
@@ -19,39 +18,17 @@ static const char usage[] =
     "  diff OLD NEW                  what came, went and changed between two lists or dates\n"
     "\n'dyepack tag COMMAND --help' tells more.\n";
 
-static const struct {
-	const char *name;
-	const char *full;
-	int (*run)(int argc, char **argv);
-} commands[] = {
-    {"import", "tag import", dp_cmd_tag_import},
-    {"lookup", "tag lookup", dp_cmd_tag_lookup},
-    {"list", "tag list", dp_cmd_tag_list},
-    {"diff", "tag diff", dp_cmd_tag_diff},
+static const dp_command commands[] = {
+    {"import", "", dp_cmd_tag_import},
+    {"lookup", "", dp_cmd_tag_lookup},
+    {"list", "", dp_cmd_tag_list},
+    {"diff", "", dp_cmd_tag_diff},
+    {NULL, NULL, NULL},
 };
-enum { COMMAND_COUNT = sizeof commands / sizeof *commands };
 
 int dp_cmd_tag(int argc, char **argv)
 {
-	const char *names[COMMAND_COUNT + 1];
-	if (argc < 2) return dp_cli_misuse("tag", "name a command, such as lookup ADDRESS");
-	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
-		(void)fputs(usage, stdout);
-		return DP_EXIT_DONE;
-	}
-	for (int i = 0; i < COMMAND_COUNT; i++) {
-		names[i] = commands[i].name;
-		if (strcmp(argv[1], names[i]) != 0) continue;
-		char full[32];
-		(void)snprintf(full, sizeof full, "%s", commands[i].full);
-		argv[1] = full;
-		return commands[i].run(argc - 1, argv + 1);
-	}
-	names[COMMAND_COUNT] = NULL;
-	const char *near = dp_nearest(argv[1], strlen(argv[1]), names);
-	return dp_cli_misuse("tag", "unknown command '%s'%s%s%s", argv[1],
-	                     near != NULL ? ": did you mean '" : "", near != NULL ? near : "",
-	                     near != NULL ? "'?" : "");
+	return dp_cli_subcommand(argc, argv, "tag", commands, usage, "lookup ADDRESS");
 }
 
 //- texts and dates -------------------------------------------------------------------------------
