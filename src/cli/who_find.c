@@ -91,12 +91,13 @@ static dp_code find_funders(dp_who *w, dp_finding *f, dp_fault *fault)
 	dp_addr at = f->addr;
 	while (f->step_count < w->steps_max && !f->went_round) {
 		dp_evidence e;
-		dp_code code =
-		    dp_account_funder(w->ledger, &e, &f->had_before, &at, &w->options, fault);
+		dp_code code = dp_account_funder(w->ledger, &e, &f->had_before, &f->funder_cut, &at,
+		                                 &w->options, fault);
 		if (code == DP_NOT_FOUND) return DP_OK;
 		DP_TRY(code);
 		f->step[f->step_count++] = e;
 		at = e.from;
+		if (f->funder_cut) return DP_OK;
 		if (at.kind == DP_ADDR_NONE || dp_who_label(w, &at)[0] != 0) return DP_OK;
 		f->went_round = was_before(f, &at);
 	}

@@ -127,6 +127,7 @@ static void put_funders(dp_who *w, const dp_finding *f)
 	}
 	dp_json_array_end(o);
 	put_flag(o, "had_before", f->had_before);
+	put_flag(o, "is_cut", f->funder_cut);
 	put_flag(o, "went_round", f->went_round);
 	dp_json_object_end(o);
 }

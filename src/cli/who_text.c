@@ -133,6 +133,9 @@ static void funders_text(const dp_who *w, const dp_finding *f)
 		evidence_line(w, &heading, "", e);
 	}
 	if (f->went_round) line(&heading, "  which leads back to where it began");
+	if (f->funder_cut)
+		line(&heading, "  not sure: all of the first %llu transactions only paid it",
+		     (unsigned long long)w->options.history_max);
 	if (f->had_before)
 		line(&heading, "%snot in this ledger: it spent before it was paid",
 		     f->step_count > 0 ? "  that one's is " : "");

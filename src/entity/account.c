@@ -416,6 +416,7 @@ struct purse {
 	dp_u256 *so_far;      // the sum with each of them
 	uint64_t count, payment_cap, so_far_cap;
 	dp_u256 received, spent, fee;
+	bool is_cut; // its history goes on, and it has not spent yet
 };
 
 enum { PAYMENTS_MAX = 1 << 20 }; // before it spends; more are a contract's
@@ -464,11 +465,13 @@ static dp_code purse_tx(struct purse *p, const dp_block *b, uint64_t tx_no, cons
 static dp_code purse_read(struct purse *p, dp_ledger *l, dp_history *h, dp_block_builder *b,
                           uint64_t txs_max, dp_fault *fault)
 {
-	for (uint64_t txs = 0; txs < txs_max && dp_u256_is_zero(p->spent); txs++) {
+	for (uint64_t txs = 0; dp_u256_is_zero(p->spent); txs++) {
 		uint64_t tx_no;
 		dp_code code = dp_history_next(h, &tx_no, fault);
 		if (code == DP_END) break;
 		DP_TRY(code);
+		p->is_cut = txs == txs_max;
+		if (p->is_cut) break;
 		DP_TRY(dp_account_read_tx(l, b, tx_no, fault));
 		DP_TRY(purse_tx(p, &b->block, tx_no, &h->addr, fault));
 	}
@@ -476,14 +479,15 @@ static dp_code purse_read(struct purse *p, dp_ledger *l, dp_history *h, dp_block
 }
 
 dp_code dp_account_funder(dp_ledger *l, dp_evidence *ret_first, bool *ret_had_before,
-                          const dp_addr *addr, const dp_account_options *options, dp_fault *fault)
+                          bool *ret_is_cut, const dp_addr *addr, const dp_account_options *options,
+                          dp_fault *fault)
 {
 	struct purse p = {0};
 	dp_block_builder b = {0};
 	dp_history h;
 	DP_CHECK(l != NULL && options != NULL);
-	DP_CHECK(ret_first != NULL && ret_had_before != NULL);
-	*ret_had_before = false;
+	DP_CHECK(ret_first != NULL && ret_had_before != NULL && ret_is_cut != NULL);
+	*ret_had_before = *ret_is_cut = false;
 	DP_TRY(dp_history_start(&h, l, addr, 0, UINT64_MAX, fault));
 	dp_code code = purse_read(&p, l, &h, &b, options->history_max, fault);
 	if (code == DP_END) {
@@ -497,6 +501,7 @@ dp_code dp_account_funder(dp_ledger *l, dp_evidence *ret_first, bool *ret_had_be
 		else
 			code = DP_NOT_FOUND;
 	}
+	*ret_is_cut = p.is_cut;
 	dp_history_done(&h);
 	dp_builder_done(&b);
 	dp_free(p.payment);

@@ -69,10 +69,11 @@ DP_MUST dp_code dp_account_activity(dp_ledger *l, dp_activity *ret_activity, con
 // fee that it paid, so that the dust of poisoners, who pay too little for that, funds nobody. An
 // address that has paid no fee yet: the first one. From nobody: a block reward or withdrawal.
 // DP_NOT_FOUND, without a message: nobody in this ledger; *ret_had_before says that it spent before
-// it was paid, so that the ledger begins too late.
+// it was paid, so that the ledger begins too late. *ret_is_cut: its first history_max transactions
+// only paid it, so that which of them paid for the first fee is not known: the first is given.
 DP_MUST dp_code dp_account_funder(dp_ledger *l, dp_evidence *ret_first, bool *ret_had_before,
-                                  const dp_addr *addr, const dp_account_options *options,
-                                  dp_fault *fault);
+                                  bool *ret_is_cut, const dp_addr *addr,
+                                  const dp_account_options *options, dp_fault *fault);
 
 // Is it a deposit address of an exchange: what others send it, it passes on to the exchange's
 // wallet (native: all but at most deposit_slack; tokens: exactly), within deposit_blocks.

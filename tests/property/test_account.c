@@ -284,8 +284,10 @@ static void check_funder(int64_t n)
 		if (sum[k] >= fee) first = paid[k];
 	dp_addr a = t_addr(n);
 	dp_evidence e;
-	bool had_before;
-	dp_code code = dp_account_funder(world.ledger, &e, &had_before, &a, &options, &fault);
+	bool had_before, is_cut;
+	dp_code code =
+	    dp_account_funder(world.ledger, &e, &had_before, &is_cut, &a, &options, &fault);
+	assert_false(is_cut);
 	assert_int_equal(had_before, is_short);
 	bool is = !is_short && first != UINT32_MAX;
 	assert_int_equal(code, is ? DP_OK : DP_NOT_FOUND);

@@ -285,10 +285,13 @@ static void what_is_left_out_of_a_long_history_is_said(void **state)
 
 //- first funder and activity ---------------------------------------------------------------------
 
+static bool funder_cut; // of the last one asked for
+
 static dp_code funder(int64_t n, dp_evidence *ret_first, bool *ret_had)
 {
 	dp_addr a = t_addr(n);
-	return dp_account_funder(world.ledger, ret_first, ret_had, &a, &options, &fault);
+	return dp_account_funder(world.ledger, ret_first, ret_had, &funder_cut, &a, &options,
+	                         &fault);
 }
 
 static void the_first_funder_pays_the_first_gas(void **state)
@@ -315,6 +318,13 @@ static void the_first_funder_pays_the_first_gas(void **state)
 	assert_int_equal(e.height, 11);
 	assert_u256_is(e.amount, 100);
 	assert_false(had);
+	assert_false(funder_cut);
+	// Where only payments in were looked at, that the first of them paid the gas is not known.
+	options.history_max = 4;
+	must(funder(41, &e, &had));
+	assert_true(is_number(&e.from, 42));
+	assert_true(funder_cut);
+	options.history_max = 100000;
 	// Nobody paid 45 any coins; 43 spent what it had before.
 	assert_int_equal(funder(45, &e, &had), DP_NOT_FOUND);
 	assert_false(had);
@@ -697,7 +707,7 @@ static dp_code everything(void)
 	dp_imitation im[8], *end = im;
 	pair_count = 0;
 	DP_TRY(dp_account_deposit(world.ledger, &is, &d, &deposit, &options, &fault));
-	DP_TRY(dp_account_funder(world.ledger, &e, &had, &deposit, &options, &fault));
+	DP_TRY(dp_account_funder(world.ledger, &e, &had, &funder_cut, &deposit, &options, &fault));
 	DP_TRY(dp_account_offramps(world.ledger, o, &count, &is_cut, &user, &options, &fault));
 	DP_TRY(dp_account_imitations(world.ledger, &user, &options, note_imitation, &end, &fault));
 	return dp_account_pairs(world.ledger, &options, note_pair, NULL, &fault);
