@@ -72,9 +72,12 @@ check-tidy:
 format:
 	@tools/lint reformat
 
-install: all
+# What is installed and nothing else: `meson install` by itself would build every test first.
+install:
+	@tools/configure $(BUILD) $(MESON_ARGS)
 	@meson configure $(BUILD) -Dprefix=$(PREFIX)
-	@meson install -C $(BUILD) $(if $(DESTDIR),--destdir $(abspath $(DESTDIR)))
+	@ninja -C $(BUILD) installed
+	@meson install -C $(BUILD) --no-rebuild $(if $(DESTDIR),--destdir $(abspath $(DESTDIR)))
 
 clean:
 	rm -rf build build-*

@@ -3,26 +3,33 @@
  *     cc screen.c $(pkg-config --cflags --libs dyepack) -o screen
  *     ./screen ofac.txt 0x098b716b8aaf21512996dc57eb0615e2383e2f96
  *
- * The first argument is a tag file: a sanctions list, a TagPack, a store of `dyepack tag import`. */
+ * The first argument is a tag file: a sanctions list, a TagPack, a store of `dyepack tag import`.
+ * Exit code 3: somebody is of high risk; 1: nobody is, but something was no address, and what nobody
+ * could look at must not pass for clean. */
 #include <dyepack.h>
 
 #include <stdio.h>
 #include <string.h>
 
-static int screen(const dyepack_screener *s, const char *address)
+static int risky, unknown;
+
+static void screen(const dyepack_screener *s, const char *address)
 {
 	dyepack_query query = {0};
 	dyepack_verdict verdict;
 	char reasons[4096];
 	query.text = address;
-	if (dyepack_screen(s, &query, &verdict) != DYEPACK_OK) {
-		printf("%s: no address\n", address);
-		return 0;
+	int code = dyepack_screen(s, &query, &verdict);
+	if (code != DYEPACK_OK) {
+		printf("%s: no address%s\n", address,
+		       code == DYEPACK_BAD_CHECKSUM ? ": its checksum is wrong" : "");
+		unknown++;
+		return;
 	}
 	printf("%s: %s\n", address, dyepack_level_name(verdict.level));
 	if (verdict.rule_count > 0 && dyepack_reasons(s, &verdict, reasons, sizeof reasons) > 0)
 		printf("%s", reasons);
-	return verdict.level >= DYEPACK_HIGH;
+	if (verdict.level >= DYEPACK_HIGH) risky++;
 }
 
 int main(int argc, char **argv)
@@ -31,7 +38,6 @@ int main(int argc, char **argv)
 	dyepack_options options = {0};
 	char error[DYEPACK_ERROR_MAX], line[256];
 	const char *tags[1];
-	int risky = 0;
 	if (argc < 2) {
 		fprintf(stderr, "usage: screen TAGS [ADDRESS...]\n");
 		return 2;
@@ -44,11 +50,11 @@ int main(int argc, char **argv)
 		fprintf(stderr, "%s\n", error);
 		return 1;
 	}
-	for (int i = 2; i < argc; i++) risky += screen(s, argv[i]);
+	for (int i = 2; i < argc; i++) screen(s, argv[i]);
 	while (argc == 2 && fgets(line, sizeof line, stdin) != NULL) {
 		line[strcspn(line, "\r\n")] = 0;
-		risky += screen(s, line);
+		screen(s, line);
 	}
 	dyepack_close(s);
-	return risky > 0 ? 3 : 0;
+	return risky > 0 ? 3 : unknown > 0;
 }

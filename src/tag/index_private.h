@@ -14,6 +14,7 @@
 #ifndef DP_TAG_INDEX_PRIVATE_H
 #define DP_TAG_INDEX_PRIVATE_H
 
+#include "base/check.h"
 #include "base/fault.h"
 #include "chain/key.h"
 #include "tag/index.h"
@@ -75,6 +76,7 @@ struct dp_tags {
 
 static inline uint64_t dp_tags_key(const dp_tags *t, const dp_addr *a)
 {
+	DP_CHECK(a->len <= sizeof a->bytes);
 	return XXH3_64bits_withSeed(a, 2u + a->len, t->seed);
 }
 

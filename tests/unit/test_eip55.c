@@ -57,7 +57,7 @@ static void side_by_side_is_as_alone(void **state)
 	(void)state;
 	for (size_t count = 0; count <= DP_EIP55_TOGETHER_MAX; count++) {
 		char text[DP_EIP55_TOGETHER_MAX][41];
-		const char *texts[DP_EIP55_TOGETHER_MAX];
+		const char *texts[DP_EIP55_TOGETHER_MAX] = {NULL};
 		bool right[DP_EIP55_TOGETHER_MAX];
 		for (size_t i = 0; i < count; i++) {
 			memcpy(text[i], examples[i % EXAMPLES], 41);
