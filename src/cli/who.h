@@ -45,7 +45,7 @@ typedef struct dp_finding {
 	// first funder, its own first funder, and so on, up to the first that is tagged
 	dp_evidence step[DP_WHO_STEPS_MAX];
 	uint32_t step_count;
-	bool funder_cut; // of the last of them only the first history_max transactions were looked at
+	bool funder_cut; // of the last of them only the first history_max transactions were read
 	bool had_before; // the last of them spent before it was paid: the ledger begins too late
 	bool went_round; // the last funder was there before
 	// account chains

@@ -268,7 +268,7 @@ static dp_code read_hops(reader *r, const dp_yaml *v)
 }
 
 // A share in percent with up to four decimals: "12.5%".
-static dp_code read_share(reader *r, const dp_yaml *v)
+static dp_code share_of(reader *r, uint32_t *ret_share, const dp_yaml *v)
 {
 	dp_u256 share;
 	DP_TRY(scalar_of(r, v));
@@ -280,17 +280,42 @@ static dp_code read_share(reader *r, const dp_yaml *v)
 		return bad_value(r, v,
 		                 "a share is written in percent, 0 to 100%, up to four "
 		                 "decimals: 12.5%");
-	r->rule->share_min = (uint32_t)share.w[0];
+	*ret_share = (uint32_t)share.w[0];
 	return DP_OK;
 }
 
+static dp_code read_share(reader *r, const dp_yaml *v)
+{
+	return share_of(r, &r->rule->share_min, v);
+}
+
+static dp_code read_share_below(reader *r, const dp_yaml *v)
+{
+	DP_TRY(share_of(r, &r->rule->share_end, v));
+	return r->rule->share_end > 0 ? DP_OK : bad_value(r, v, "nothing is below a share of 0");
+}
+
 // Whole coins of whatever asset is held: "0.01".
-static dp_code read_amount(reader *r, const dp_yaml *v)
+static dp_code amount_of(reader *r, dp_u256 *ret_amount, const dp_yaml *v)
 {
 	DP_TRY(scalar_of(r, v));
-	if (dp_u256_parse(&r->rule->amount_min, v->text, v->size, AMOUNT_DECIMALS, NULL) != DP_OK)
+	if (dp_u256_parse(ret_amount, v->text, v->size, AMOUNT_DECIMALS, NULL) != DP_OK)
 		return bad_value(r, v, "an amount is written in coins, with up to 18 decimals");
+	return DP_OK;
+}
+
+static dp_code read_amount(reader *r, const dp_yaml *v)
+{
+	DP_TRY(amount_of(r, &r->rule->amount_min, v));
 	r->rule->has_amount = true;
+	return DP_OK;
+}
+
+static dp_code read_amount_below(reader *r, const dp_yaml *v)
+{
+	DP_TRY(amount_of(r, &r->rule->amount_end, v));
+	if (dp_u256_is_zero(r->rule->amount_end))
+		return bad_value(r, v, "nothing is below an amount of 0");
 	return DP_OK;
 }
 
@@ -357,7 +382,9 @@ static const struct {
     {"policy", read_policy, TAINT},
     {"case", read_case, TAINT | LIKE},
     {"amount", read_amount, TAINT | EXPOSURE},
+    {"amount_below", read_amount_below, TAINT | EXPOSURE},
     {"share", read_share, TAINT | EXPOSURE},
+    {"share_below", read_share_below, TAINT | EXPOSURE},
     {"hops", read_hops, TAINT | EXPOSURE},
     {"side", read_side, EXPOSURE},
     {"chance", read_chance, LIKE},

@@ -79,6 +79,7 @@ typedef struct dp_screen_fact {
 	bool is_uncertain; // exposure: what is not known, for a limit or the ledger's beginning
 	uint16_t hops;
 	uint32_t share;           // taint: of all it holds; exposure: of all that came or went
+	bool is_share_unknown;    // taint: what lies beside it is not known
 	const dp_tag_record *tag; // tag, look-alike of a tagged place, exposure: NULL where none
 	dp_addr place;            // whom the tag speaks of, where that is another address
 	// taint and exposure
@@ -108,10 +109,11 @@ typedef struct dp_rule {
 	int8_t is_cluster;
 	bool has_amount;
 	uint32_t classes; // bit per dp_risk_class; 0: any
-	uint32_t share_min;
+	// At least, and below: a share that is not known is enough, and never below.
+	uint32_t share_min, share_end;
 	uint16_t hops_min, hops_max;
 	uint64_t chance_min;
-	dp_u256 amount_min; // in 10^-18 coins
+	dp_u256 amount_min, amount_end; // in 10^-18 coins; amount_end 0: none
 	const char *const *category,
 	    *const *actor, *const *list, *const *label, *const *policy, *const *incident;
 	uint32_t line;

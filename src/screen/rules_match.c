@@ -89,9 +89,13 @@ bool dp_rule_matches(const dp_rule *r, const dp_screen_fact *f, const dp_tags *t
 	if (f->kind == DP_FACT_TAG && f->match < r->match_min) return false;
 	if (r->is_inferred >= 0 && r->is_inferred != f->is_inferred) return false;
 	if (r->is_cluster >= 0 && r->is_cluster != f->is_cluster) return false;
-	if (f->share < r->share_min || f->chance < r->chance_min) return false;
+	if (f->share < r->share_min && !f->is_share_unknown) return false;
+	if (r->share_end > 0 && (f->share >= r->share_end || f->is_share_unknown)) return false;
+	if (f->chance < r->chance_min) return false;
 	if (f->hops < r->hops_min || f->hops > r->hops_max) return false;
 	if (r->has_amount && !is_enough(f->units, f->asset, r->amount_min)) return false;
+	if (!dp_u256_is_zero(r->amount_end) && is_enough(f->units, f->asset, r->amount_end))
+		return false;
 	if (r->policy != NULL && !is_word(r->policy, f->policy)) return false;
 	if (r->incident != NULL && !is_word(r->incident, f->incident)) return false;
 	return f->kind == DP_FACT_TAINT || matches_tag(r, f, tags);

@@ -426,6 +426,8 @@ static void held_facts(const dp_screener *s, const dp_held_question *q, int64_t 
 			f.taint = DP_TAINT_REACH;
 		} else if (then.units > 0) {
 			f.taint = DP_TAINT_NOW;
+			f.is_share_unknown =
+			    !(is_last && r->all_units >= r->units && r->all_units > 0);
 			if (is_last && r->all_units >= r->units && r->all_units > 0)
 				f.share = (uint32_t)dp_u256_mul_div(dp_u256_of128(r->units),
 				                                    dp_u256_of(DP_SHARE_ONE),
@@ -433,6 +435,7 @@ static void held_facts(const dp_screener *s, const dp_held_question *q, int64_t 
 				              .w[0];
 		} else {
 			f.taint = DP_TAINT_EVER;
+			f.is_share_unknown = true;
 			f.units = dp_u256_of128(then.most_units);
 			f.origin = dp_u256_of128(then.most_origin);
 		}

@@ -258,6 +258,23 @@ class Casebooks(Screen):
                                  "04": [("ever", "10")], "05": [("now", "10")],
                                  "06": [("ever", "10")]})
 
+    def test_dust_makes_nobody_guilty(self):
+        """Who holds 100 coins of his own and is sent a little stolen money is told, and no more; a
+        hundredth of what he holds is where that ends."""
+        a, b, c, d = ("0x" + digit * 40 for digit in "abcd")
+        for sent, level in (("0.000000000000000001", "low"), ("1", "low"), ("1.02", "severe")):
+            rows = ["block,time,tx,index,kind,from,to,asset,amount"]
+            moves = ((1, d, c, "100"), (2, a, b, "10"), (3, b, c, sent))
+            for block, src, dst, amount in moves:
+                rows.append("%d,2025-01-0%dT00:00:00Z,0x%064x,0,native,%s,%s,ETH,%s" % (
+                    block, block, block, src, dst, amount))
+            book = self.path("book-" + sent)
+            case = self.case("heist", policy="fifo", stolen=[
+                {"address": b, "asset": "eth", "amount": "10", "tx": "0x%064x" % 2}])
+            self.trace(case, self.write("moves.csv", "\n".join(rows) + "\n"), "--casebook", book)
+            answer = self.screen(c, "--casebook", book, "--no-builtin")[c]
+            self.assertEqual((sent, answer["level"], len(answer["reasons"])), (sent, level, 1))
+
     def test_poison_says_reach_and_no_amounts(self):
         book, (_, b, _, _) = self.trace_heist("poison")
         answer = self.screen(b, "--casebook", book, "--no-builtin")[b]

@@ -62,6 +62,13 @@ static uint32_t held_of(uint64_t number) // tainted units; numbers from TAGS / 2
 	return is ? (uint32_t)(mix(number ^ 5) % 3) * 100 : UINT32_MAX;
 }
 
+// Amounts are in units of 10^-2 coins. Some holders have 10^-18 instead, which is dust: once it is
+// gone nobody makes much of it.
+static bool is_dust(uint64_t number)
+{
+	return mix(number ^ 9) % 4 == 0;
+}
+
 static char folder[] = "/tmp/dyepack-test-screen-XXXXXX";
 static char tags_path[80], book_path[80];
 
@@ -89,7 +96,7 @@ static void run(sqlite3 *db, const char *sql)
 static void write_casebook(void)
 {
 	dp_casebook *cb;
-	char sql[800], text[DP_ADDR_TEXT_MAX], asset[DP_ASSET_TEXT_MAX];
+	char sql[1200], text[DP_ADDR_TEXT_MAX], asset[DP_ASSET_TEXT_MAX];
 	const dp_chain *chain = dp_chain_find("ethereum", 8);
 	dp_asset_caip19(asset, dp_asset_native(chain));
 	assert_int_equal(dp_casebook_open(&cb, book_path, true, NULL), DP_OK);
@@ -103,20 +110,23 @@ static void write_casebook(void)
 	for (uint32_t no = 1; no <= HOLDERS; no++) {
 		uint64_t number = TAGS / 2 + no - 1;
 		dp_addr a = address(number);
+		const char *e16 = is_dust(number) ? "" : "0000000000000000";
 		dp_addr_format(text, &a, chain);
 		(void)snprintf(
 		    sql, sizeof sql,
 		    "insert into holder(run,no,asset,asset_id,ident,address,hop,"
 		    "since_height,since_time) values(1,%u,'%s',1,x'00','%s',%u,1,100);"
 		    "insert into flow(run,height,time,src,dst,colour,asset,units,origin) "
-		    "values(1,1,100,-1,%u,1,'%s','300','300'),(1,2,200,%u,-6,1,'%s','%u',"
-		    "'%u')",
-		    no, asset, text, no % 9, no, asset, no, asset, 300 - held_of(number),
-		    300 - held_of(number));
+		    "values(1,1,100,-1,%u,1,'%s','300%s','300%s'),(1,2,200,%u,-6,1,'%s','%u%s',"
+		    "'%u%s')",
+		    no, asset, text, no % 9, no, asset, e16, e16, no, asset, 300 - held_of(number),
+		    e16, 300 - held_of(number), e16);
 		run(db, sql);
-		(void)snprintf(sql, sizeof sql,
-		               "insert into parcel values(1,%u,0,1,'%u','%u'),(1,%u,1,0,'100','0')",
-		               no, held_of(number), held_of(number), no);
+		(void)snprintf(
+		    sql, sizeof sql,
+		    "insert into parcel values(1,%u,0,1,'%u%s','%u%s'),(1,%u,1,0,'100%s',"
+		    "'0')",
+		    no, held_of(number), e16, held_of(number), e16, no, e16);
 		if (held_of(number) > 0) run(db, sql);
 	}
 	run(db, "commit");
@@ -180,7 +190,7 @@ static void model(uint64_t number, int64_t at, uint8_t *ret_level, uint32_t *ret
 	uint32_t held = held_of(number);
 	if (held == UINT32_MAX || at < 100) return;
 	bool now = held > 0 || at < 200;
-	uint8_t level = now ? DP_RISK_SEVERE : DP_RISK_HIGH;
+	uint8_t level = now ? DP_RISK_SEVERE : is_dust(number) ? DP_RISK_LOW : DP_RISK_HIGH;
 	if (level > *ret_level) *ret_level = level;
 	*ret_flags |= DP_SF_TAINTED_EVER | (now ? DP_SF_TAINTED_NOW : 0);
 }

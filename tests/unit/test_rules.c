@@ -155,6 +155,15 @@ static void taint_matches_by_amount_in_coins_exactly(void **state)
 	assert_false(matches(RULE("low", "taint: {held: [ever, arrival]}"), &f));
 	assert_true(matches(RULE("low", "taint: {share: 10%}"), &f));
 	assert_false(matches(RULE("low", "taint: {share: 10.0001%}"), &f));
+	assert_false(matches(RULE("low", "taint: {share_below: 10%}"), &f));
+	assert_true(matches(RULE("low", "taint: {share_below: 10.0001%}"), &f));
+	assert_false(matches(RULE("low", "taint: {amount_below: \"0.01\"}"), &f));
+	assert_true(matches(RULE("low", "taint: {amount_below: \"0.010000000000000001\"}"), &f));
+	// What is not known is enough for whoever asks for a share, and never little.
+	f.is_share_unknown = true;
+	assert_true(matches(RULE("low", "taint: {share: 99%}"), &f));
+	assert_false(matches(RULE("low", "taint: {share_below: 99%}"), &f));
+	f.is_share_unknown = false;
 	assert_true(matches(RULE("low", "taint: {hops: 3}"), &f));
 	assert_false(matches(RULE("low", "taint: {hops: 2}"), &f));
 	assert_false(matches(RULE("low", "taint: {hops: 4-9}"), &f));
