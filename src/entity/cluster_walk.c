@@ -154,6 +154,7 @@ static dp_code resolve_far(walk *w, chunk *k, dp_fault *fault)
 static dp_code resolve_tile(walk *w, chunk *k, dp_fault *fault)
 {
 	const dp_cluster_recent *r = &w->c->recent;
+	if (w->waiting_count == 0) return DP_OK; // nothing is spent: there may be no column either
 	const uint64_t *spent = w->spent + k->input_first;
 	uint64_t least = r->end - r->first > r->size ? r->end - r->size : r->first;
 	uint64_t span = r->size > 0 ? r->end - least : 0, mask = r->size - 1;
