@@ -1,9 +1,11 @@
 /* Screens the addresses that stand on the command line, or one a line on standard input.
  *
  *     cc screen.c $(pkg-config --cflags --libs dyepack) -o screen
- *     ./screen ofac.txt 0x098b716b8aaf21512996dc57eb0615e2383e2f96
+ *     ./screen my.tags 0x098b716b8aaf21512996dc57eb0615e2383e2f96
  *
- * The first argument is a tag file: a sanctions list, a TagPack, a store of `dyepack tag import`.
+ * The first argument is a store of `dyepack tag import`, a TagPack or OFAC's own list. (A bare list
+ * of addresses does not say what it is a list of: import it with --category.)
+ *
  * Exit code 3: somebody is of high risk; 1: nobody is, but something was no address, and what nobody
  * could look at must not pass for clean. */
 #include <dyepack.h>

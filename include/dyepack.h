@@ -90,7 +90,9 @@ typedef struct dyepack_screener dyepack_screener;
 
 typedef struct dyepack_options {
 	size_t size; /* sizeof(dyepack_options) */
-	/* Tag files of any kind that `dyepack tag import` reads, stores, folders. */
+	/* Tag files of any kind that `dyepack tag import` reads, stores, folders. A bare list of
+	 * addresses does not say what it is a list of, and makes nobody risky: import it first,
+	 * with --category. */
 	const char *const *tags;
 	size_t tag_count;
 	/* Casebooks. They are read, never written. */

@@ -166,7 +166,9 @@ static dp_code check_question(dp_cluster_ask *k, const char *text, const dp_addr
 	dp_addr addr;
 	uint32_t cluster, other;
 	uint64_t size;
-	DP_TRY(dp_addr_parse(&addr, text, strlen(text), k->chain, fault));
+	dp_code code = dp_addr_parse(&addr, text, strlen(text), k->chain, fault);
+	if (code != DP_OK) dp_cli_tags_hint(fault, text);
+	if (code != DP_OK) return code;
 	DP_TRY(dp_cluster_key(k->cluster, &cluster, &size, &addr, fault));
 	if (why == NULL) return DP_OK;
 	DP_TRY(dp_cluster_key(k->cluster, &other, &size, why, fault));

@@ -119,6 +119,13 @@ static void totals_text(const dp_cluster_ask *k, const dp_cluster_totals *t)
 	             k->chain->name, (unsigned long long)t->height_last,
 	             (unsigned long long)t->addresses, (unsigned long long)t->clusters,
 	             (unsigned long long)t->clusters_many);
+	if (k->chain->kind == DP_CHAIN_ACCOUNT) {
+		(void)printf("%llu unions by deposit addresses and airdrops\n",
+		             (unsigned long long)t->unions);
+		(void)puts("Clusters are inferred: who behaves as one, not who was shown to be "
+		           "the same.");
+		return;
+	}
 	(void)printf("%llu unions by %llu transactions' signatures%s%s; %llu CoinJoins left out",
 	             (unsigned long long)t->unions, (unsigned long long)t->txs,
 	             k->options.change != 0 ? " and change: " : "",

@@ -68,7 +68,9 @@ static int check_words(struct screen *s)
 		                     s->at);
 	if (s->chain == NULL) return DP_EXIT_DONE;
 	s->run.network = dp_network_find(s->chain, strlen(s->chain));
-	if (s->run.network == NULL) return dp_cli_misuse("screen", "unknown chain '%s'", s->chain);
+	if (s->run.network == NULL)
+		return dp_cli_misuse("screen", "unknown chain '%s': see 'dyepack list chains'",
+		                     s->chain);
 	return DP_EXIT_DONE;
 }
 
@@ -84,8 +86,10 @@ static int check_arguments(struct screen *s, int count, char **argv)
 		dp_fault fault = {0};
 		dp_addr addr;
 		if (strcmp(argv[i], "-") == 0 || dp_screen_is_tx(&ask)) continue;
-		if (dp_screener_parse(&addr, &network, ask.text, ask.size, &fault) != DP_OK)
+		if (dp_screener_parse(&addr, &network, ask.text, ask.size, &fault) != DP_OK) {
+			dp_cli_tags_hint(&fault, argv[i]);
 			return dp_cli_fault(&fault);
+		}
 	}
 	return DP_EXIT_DONE;
 }
@@ -97,10 +101,11 @@ static dp_code complain(void *context, const dp_fault *what, bool is_warning, dp
 	struct screen *s = context;
 	char text[DP_FAULT_TEXT_MAX + DP_FAULT_FILE_MAX + 64];
 	(void)fault;
-	if (is_warning || s->quiet) return DP_OK;
-	if (s->left_out++ >= 10) return DP_OK;
+	// A warning of a whole file is told: a list that says nothing of who is on it clears them.
+	if (s->quiet || (is_warning && what->line > 0)) return DP_OK;
+	if (!is_warning && s->left_out++ >= 10) return DP_OK;
 	dp_fault_format(what, text, sizeof text);
-	(void)fprintf(stderr, "dyepack: %s; left out\n", text);
+	(void)fprintf(stderr, "dyepack: %s%s\n", text, is_warning ? "" : "; left out");
 	return DP_OK;
 }
 
@@ -169,13 +174,18 @@ static dp_code answer_all(struct screen *s, int count, char **argv, dp_fault *fa
 
 static int exit_code_of(const struct screen *s)
 {
+	uint64_t asked = s->run.errors;
+	for (int i = 0; i < (int)DP_RISK_LEVEL_COUNT; i++) asked += s->run.counts[i];
+	if (asked == 0 && !s->quiet)
+		(void)fprintf(stderr, "dyepack: nothing was asked: no line has an address\n");
 	for (int i = s->fail_level; i >= 0 && i < (int)DP_RISK_LEVEL_COUNT; i++)
 		if (s->run.counts[i] > 0) return DP_EXIT_RISKY;
-	if (s->fail_level < 0 || s->run.errors == 0) return DP_EXIT_DONE;
+	if (s->run.errors == 0) return DP_EXIT_DONE;
+	if (!s->quiet || s->fail_level >= 0)
+		(void)fprintf(stderr, "dyepack: %llu of those asked could not be judged\n",
+		              (unsigned long long)s->run.errors);
 	// Who asks for a gate must not be let through by what nobody looked at.
-	(void)fprintf(stderr, "dyepack: %llu of those asked could not be judged\n",
-	              (unsigned long long)s->run.errors);
-	return DP_EXIT_FAILED;
+	return s->fail_level < 0 ? DP_EXIT_DONE : DP_EXIT_FAILED;
 }
 
 int dp_cmd_screen(int argc, char **argv)

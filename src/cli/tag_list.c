@@ -9,6 +9,7 @@
 #include "cli/ledger_command.h"
 #include "cli/tag_command.h"
 #include "cli/tags_option.h"
+#include "tag/taxonomy.h"
 
 enum { TEXT_SIZE = 512, CATEGORIES_MAX = 4096, NAME_WIDTH_MAX = 40 };
 
@@ -303,6 +304,22 @@ static dp_code list_tags(struct job *j, dp_store *s, dp_fault *fault)
 	return DP_OK;
 }
 
+// None has this word: perhaps it is mistyped. Stores keep words outside the taxonomy, too, so that
+// it is no misuse.
+static void say_none(const struct job *j)
+{
+	if (j->tags > 0 || j->format != DP_FORMAT_TEXT) return;
+	if (j->list != NULL)
+		(void)fprintf(stderr,
+		              "dyepack: no tag asked for is on a list '%s': 'dyepack tag list "
+		              "--tags STORE' names the lists\n",
+		              j->list);
+	if (j->category != NULL && dp_concept_find(j->category, strlen(j->category)) == NULL)
+		(void)fprintf(stderr,
+		              "dyepack: no tag is of '%s', and the taxonomy has no such word\n",
+		              j->category);
+}
+
 static int run(struct job *j)
 {
 	dp_fault fault = {0};
@@ -316,6 +333,7 @@ static int run(struct job *j)
 	bool is_tags = j->category != NULL || j->actor != NULL || j->list != NULL ||
 	               j->network != NULL || j->counts || j->format == DP_FORMAT_CSV;
 	code = is_tags ? list_tags(j, s, &fault) : list_issues(j, s, &fault);
+	if (is_tags && code == DP_OK) say_none(j);
 	dp_store_close(s);
 	for (uint32_t i = 0; i < j->count_used; i++) free(j->count[i].category);
 	dp_free(j->count);

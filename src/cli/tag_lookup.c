@@ -19,6 +19,7 @@ struct job {
 	dp_cli_format format;
 	const dp_tags *tags;
 	dp_json_out json;
+	uint64_t wrong; // lines that are no address
 	bool any;
 };
 
@@ -170,12 +171,6 @@ static dp_code parse(dp_place *ret_place, const char *text, dp_fault *fault)
 	dp_code code = dp_place_parse(ret_place, text, n, NULL, fault);
 	if (code == DP_BAD_BYTES && dp_place_parse_tx(ret_place, text, n, NULL, &second) == DP_OK)
 		return DP_OK;
-	if (code != DP_OK && fault != NULL) {
-		dp_fault what = *fault;
-		char plain[100];
-		return dp_fail(fault, what.code, "'%s': %.280s",
-		               dp_cli_plain(plain, sizeof plain, text), what.text);
-	}
 	return code;
 }
 
@@ -223,7 +218,7 @@ static dp_code look_up(struct job *j, const char *text, dp_fault *fault)
 	return DP_OK;
 }
 
-// Addresses from stdin, one a line.
+// Addresses from stdin, one a line. One that is none is told, and the others are answered.
 static dp_code look_up_lines(struct job *j, dp_fault *fault)
 {
 	char line[LINE_SIZE];
@@ -234,11 +229,16 @@ static dp_code look_up_lines(struct job *j, dp_fault *fault)
 		while (n > 0 && strchr(" \t\r\n", line[n - 1]) != NULL) line[--n] = 0;
 		const char *text = line + strspn(line, " \t");
 		if (*text == 0 || *text == '#') continue;
-		dp_code code = look_up(j, text, fault);
-		if (code == DP_OK) continue;
-		fault->line = number;
-		dp_fault_file(fault, "standard input");
-		return code;
+		dp_place place;
+		dp_fault wrong = {0};
+		if (parse(&place, text, &wrong) == DP_OK) {
+			DP_TRY(look_up(j, text, fault));
+			continue;
+		}
+		wrong.line = number;
+		dp_fault_file(&wrong, "standard input");
+		j->wrong++;
+		(void)dp_cli_fault(&wrong);
 	}
 	return DP_OK;
 }
@@ -250,8 +250,10 @@ static int run(struct job *j, char **texts, int count)
 	dp_place place;
 	// What is misspelt on the command line is said before anything is read.
 	for (int i = 0; i < count; i++)
-		if (strcmp(texts[i], "-") != 0 && parse(&place, texts[i], &fault) != DP_OK)
+		if (strcmp(texts[i], "-") != 0 && parse(&place, texts[i], &fault) != DP_OK) {
+			dp_cli_tags_hint(&fault, texts[i]);
 			return dp_cli_fault(&fault);
+		}
 	dp_code code = dp_cli_tags_load(&tags, &j->from, false, &fault);
 	if (code != DP_OK) return dp_cli_fault(&fault);
 	j->tags = tags;
@@ -265,7 +267,8 @@ static int run(struct job *j, char **texts, int count)
 		code = dp_json_finish(&j->json);
 	}
 	dp_tags_free(tags);
-	return code == DP_OK ? DP_EXIT_DONE : dp_cli_fault(&fault);
+	if (code != DP_OK) return dp_cli_fault(&fault);
+	return j->wrong == 0 ? DP_EXIT_DONE : DP_EXIT_FAILED;
 }
 
 int dp_cmd_tag_lookup(int argc, char **argv)

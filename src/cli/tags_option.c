@@ -3,6 +3,7 @@
 
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/check.h"
 
@@ -30,8 +31,9 @@ static dp_code complain(void *context, const dp_fault *what, bool is_warning, dp
 	struct complaints *c = context;
 	char text[DP_FAULT_TEXT_MAX + DP_FAULT_FILE_MAX + 64];
 	(void)fault;
-	// A category that nobody knows says nothing; it is kept, and that is no news here.
-	if (c->quiet || is_warning) return DP_OK;
+	// A category that nobody knows says nothing; it is kept, and that is no news here. That a
+	// whole file says nothing is.
+	if (c->quiet || (is_warning && what->line > 0)) return DP_OK;
 	if (strcmp(c->file, what->file) != 0) {
 		say_more(c);
 		(void)snprintf(c->file, sizeof c->file, "%s", what->file);
@@ -42,7 +44,7 @@ static dp_code complain(void *context, const dp_fault *what, bool is_warning, dp
 	}
 	c->shown++;
 	dp_fault_format(what, text, sizeof text);
-	(void)fprintf(stderr, "dyepack: %s; left out\n", text);
+	(void)fprintf(stderr, "dyepack: %s%s\n", text, is_warning ? "" : "; left out");
 	return DP_OK;
 }
 
@@ -66,4 +68,16 @@ dp_code dp_cli_tags_load(dp_tags **ret_tags, const dp_cli_tags *from, bool quiet
 	dp_code code = dp_tags_load(ret_tags, &options, fault);
 	say_more(&c);
 	return code;
+}
+
+void dp_cli_tags_hint(dp_fault *io_fault, const char *text)
+{
+	dp_fault what;
+	DP_CHECK(io_fault != NULL && text != NULL);
+	if (access(text, F_OK) != 0) return;
+	what = *io_fault;
+	(void)dp_fail(io_fault, what.code,
+	              "%.200s (it is a file: write --tags before each one, or the addresses before "
+	              "--tags)",
+	              what.text);
 }

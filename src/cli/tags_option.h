@@ -23,4 +23,8 @@ uint32_t dp_cli_tags_count(const dp_cli_tags *from);
 DP_MUST dp_code dp_cli_tags_load(dp_tags **ret_tags, const dp_cli_tags *from, bool quiet,
                                  dp_fault *fault);
 
+// For an argument that should be an address and is none: where it is a file, the fault says how
+// files are named, for behind --tags only what follows an address is taken for one more.
+void dp_cli_tags_hint(dp_fault *io_fault, const char *text);
+
 #endif

@@ -34,7 +34,9 @@ static int check_options(struct ask *k, const dp_chain **ret_chain, int count, c
 	bool is_whole = k->deposits || k->pairs;
 	if (!is_whole && count < 1) return dp_cli_misuse(command, "name an address");
 	if (is_whole && (count > 0 || (k->deposits && k->pairs)))
-		return dp_cli_misuse(command, "--deposits, --pairs and addresses: one of them");
+		return dp_cli_misuse(command, "--deposits, --pairs and addresses: one of them "
+		                              "(several tag files: write --tags before each, or "
+		                              "name their folder)");
 	if (k->export_path != NULL && !k->deposits)
 		return dp_cli_misuse(command, "--export writes what --deposits finds: give both");
 	if (k->approvals_path != NULL && !k->pairs)
@@ -74,7 +76,9 @@ static dp_code ask_addresses(dp_who *w, char *const *text, int count, dp_fault *
 	dp_code code = DP_OK;
 	if (addr == NULL || f == NULL) code = dp_fail(fault, DP_NO_MEMORY, "out of memory");
 	for (int i = 0; i < count && code == DP_OK; i++)
-		code = dp_addr_parse(&addr[i], text[i], strlen(text[i]), w->chain, fault);
+		if ((code = dp_addr_parse(&addr[i], text[i], strlen(text[i]), w->chain, fault)) !=
+		    DP_OK)
+			dp_cli_tags_hint(fault, text[i]);
 	if (code == DP_OK && w->format == DP_FORMAT_JSON && count > 1) dp_json_array(&w->json);
 	for (int i = 0; i < count && code == DP_OK; i++) {
 		code = dp_who_find(w, f, &addr[i], fault);

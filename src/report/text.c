@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/mem.h"
 #include "codec/time.h"
 #include "report/private.h"
 
@@ -209,20 +210,79 @@ static void arrived_by(dp_out *o, const dp_result_arrival *a)
 		              a->deposit_pairs == 1 ? "" : "s");
 }
 
+// ", 4 h 49 min after the theft"; nothing where the case does not say when that was.
+static const char *after_theft(char out[64], const dp_result_arrival *a)
+{
+	int64_t minutes = a->since_theft / 60, hours = minutes / 60, days = hours / 24;
+	out[0] = 0;
+	if (a->since_theft <= 0) return out;
+	if (days >= 2)
+		(void)snprintf(out, 64, ", %lld days after the theft", (long long)days);
+	else if (hours > 0)
+		(void)snprintf(out, 64, ", %lld h %lld min after the theft", (long long)hours,
+		               (long long)(minutes % 60));
+	else if (minutes > 0)
+		(void)snprintf(out, 64, ", %lld min after the theft", (long long)minutes);
+	else
+		(void)snprintf(out, 64, ", %lld s after the theft", (long long)a->since_theft);
+	return out;
+}
+
+static int by_service(const void *a, const void *b)
+{
+	const dp_result_arrival *x = *(const dp_result_arrival *const *)a;
+	const dp_result_arrival *y = *(const dp_result_arrival *const *)b;
+	int c = strcmp(x->service, y->service);
+	if (c == 0) c = (x->bucket > y->bucket) - (x->bucket < y->bucket);
+	return c != 0 ? c : (x->asset.v > y->asset.v) - (x->asset.v < y->asset.v);
+}
+
+// What each service got in all: whom to call first.
+static void arrived_in_all(dp_out *o, const dp_result *r)
+{
+	enum { SUMS_MAX = 20 };
+	if (r->arrival_count < 2 || !r->policy->conserving) return;
+	const dp_result_arrival **a = dp_alloc(r->arrival_count * sizeof *a);
+	if (a == NULL) {
+		if (o->code == DP_OK) o->code = dp_fail(o->fault, DP_NO_MEMORY, "out of memory");
+		return;
+	}
+	for (uint32_t i = 0; i < r->arrival_count; i++) a[i] = &r->arrival[i];
+	qsort(a, r->arrival_count, sizeof *a, by_service);
+	uint32_t sums = 0;
+	dp_out_text(o, "  in all\n");
+	for (uint32_t i = 0, end; i < r->arrival_count; i = end) {
+		char amount[DP_AMOUNT_TEXT_MAX];
+		dp_u256 sum = a[i]->units;
+		for (end = i + 1; end < r->arrival_count && by_service(&a[i], &a[end]) == 0; end++)
+			sum = dp_u256_add(sum, a[end]->units);
+		if (++sums > SUMS_MAX) continue;
+		dp_out_printf(
+		    o, "  %24s %-6s %s, %u time%s\n", dp_amount_short(amount, sum, a[i]->asset, 8),
+		    dp_asset_symbol(a[i]->asset),
+		    a[i]->service[0] != 0 ? a[i]->service : dp_bucket_name((dp_bucket)a[i]->bucket),
+		    end - i, end - i == 1 ? "" : "s");
+	}
+	if (sums > SUMS_MAX) dp_out_printf(o, "  ... and %u more\n", sums - SUMS_MAX);
+	dp_free(a);
+}
+
 static void arrivals(dp_out *o, const dp_result *r)
 {
 	if (r->arrival_count == 0) return;
 	heading(o, "ARRIVED (this can be frozen)");
+	arrived_in_all(o, r);
+	if (r->arrival_count > 1 && r->policy->conserving) dp_out_text(o, "  one by one\n");
 	for (uint32_t i = 0; i < r->arrival_count && i < ARRIVALS_MAX; i++) {
 		const dp_result_arrival *a = &r->arrival[i];
-		char amount[DP_AMOUNT_TEXT_MAX], when[DP_TIME_TEXT_MAX];
+		char amount[DP_AMOUNT_TEXT_MAX], when[DP_TIME_TEXT_MAX], after[64];
 		dp_time_format(when, a->time);
 		dp_amount_short(amount, a->units, a->asset, 8);
 		dp_out_printf(o, "  %24s %-6s %s at %s\n", amount, dp_asset_symbol(a->asset),
 		              a->service[0] != 0 ? a->service
 		                                 : dp_bucket_name((dp_bucket)a->bucket),
 		              a->address);
-		dp_out_printf(o, "  %31s %s, hop %u\n", "", when, a->hop);
+		dp_out_printf(o, "  %31s %s%s, hop %u\n", "", when, after_theft(after, a), a->hop);
 		arrived_by(o, a);
 		if (a->tx[0] != 0) dp_out_printf(o, "  %31s %s\n", "in", a->tx);
 	}

@@ -230,8 +230,7 @@ static dp_code place_of(maker *m, dp_tag *io_tag, dp_fault *ret_what)
 	                   ? dp_place_parse(&io_tag->place, address, n, network, ret_what)
 	                   : dp_place_parse_tx(&io_tag->place, tx, n, network, ret_what);
 	if (code == DP_BAD_BYTES)
-		(void)snprintf(m->wrong, sizeof m->wrong, "'%.80s': %.250s", io_tag->text,
-		               ret_what->text);
+		(void)snprintf(m->wrong, sizeof m->wrong, "%.330s", ret_what->text);
 	return code;
 }
 

@@ -221,16 +221,31 @@ static void take_key(const reader *r, dp_entry *io_entry, const char *key)
 static dp_code walk(reader *r, const dp_json *v, const dp_entry *scope, const char *key,
                     uint32_t depth, dp_fault *fault);
 
+// Is something in this list an entry? Then what else stands in it should be one.
+static bool is_list_of_entries(const dp_json *v)
+{
+	if (!dp_json_is_array(v)) return false;
+	for (const dp_json *m = dp_json_first(v); m != NULL; m = dp_json_next(m))
+		if (dp_json_text(m) != NULL || (dp_json_is_object(m) && is_entry(m))) return true;
+	return false;
+}
+
 static dp_code walk_members(reader *r, const dp_json *v, const dp_entry *scope, uint32_t depth,
                             dp_fault *fault)
 {
+	bool is_list = is_list_of_entries(v);
 	to_value(r);
 	r->p++;
 	for (const dp_json *m = dp_json_first(v); m != NULL; m = dp_json_next(m)) {
 		const char *key = dp_json_name(m);
 		over_key(r, m);
 		to_value(r);
+		dp_entry none = *scope;
+		uint64_t found = r->found;
+		none.line = r->line;
 		DP_TRY(walk(r, m, scope, key, depth + 1, fault));
+		// One that was passed over is complained about as one without an address.
+		if (is_list && r->found == found) DP_TRY(give(r, &none, fault));
 	}
 	over_end(r);
 	return DP_OK;

@@ -195,7 +195,7 @@ static dp_code take_line(reader *r, dp_fault *fault)
 	if (code == DP_NO_MEMORY) return dp_fail(fault, code, "out of memory");
 	if (code != DP_BAD_BYTES) return code; // the sink's
 	bool is_many = strcspn(text, ",; \t") < n;
-	return complain(r, r->line, false, fault, "'%.80s': %.200s%s", text, what.text,
+	return complain(r, r->line, false, fault, "%.330s%s", what.text,
 	                is_many ? " (one address a line; is this CSV?)" : "");
 }
 
@@ -235,8 +235,9 @@ static dp_code read_lines(reader *r, dp_input *in, dp_fault *fault)
 	const dp_tag_defaults *d = r->defaults;
 	if (d->category == NULL && d->abuse == NULL && d->label == NULL && d->actor == NULL)
 		DP_TRY(complain(r, 0, true, fault,
-		                "nothing says what this list is about: give its label, category, "
-		                "abuse or actor"));
+		                "nothing says what this list is about, so it makes nobody risky: "
+		                "import it with --category (such as sanction), --abuse, --label "
+		                "or --actor"));
 	for (;;) {
 		size_t n = 0;
 		DP_TRY(dp_input_read(in, r->read, READ_SIZE, &n, fault));

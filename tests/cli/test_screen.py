@@ -96,7 +96,8 @@ class Small(Screen):
                          "--no-builtin", "--quiet")
         self.assertEqual(text.count("ERROR: line"), 3)
         table = list(csv.DictReader(io.StringIO(self.done(
-            "screen", "-", "--tags", tags, "--no-builtin", "--format", "csv", stdin=lines))))
+            "screen", "-", "--tags", tags, "--no-builtin", "--quiet", "--format", "csv",
+            stdin=lines))))
         self.assertEqual([r["level"] for r in table],
                          ["severe", "error", "error", "error", "none"])
 
@@ -148,14 +149,28 @@ class Small(Screen):
             result = dye.run("screen", *asked, *gate, stdin=stdin)
             self.assertEqual(result.returncode, 1, result.stderr)
             self.assertIn("could not be judged", result.stderr)
-        self.done("screen", tx, "--no-builtin")
-        whole = json.loads(self.done("screen", tx, "--no-builtin", "--format", "json"))
+        # Without a gate it is said as well, and is no failure.
+        result = dye.run("screen", tx, "--no-builtin")
+        self.assertEqual((result.returncode, result.stderr),
+                         (0, "dyepack: 1 of those asked could not be judged\n"))
+        result = dye.run("screen", "-", "--no-builtin", stdin="# nobody\n\n")
+        self.assertEqual((result.returncode, result.stdout), (0, ""))
+        self.assertIn("nothing was asked", result.stderr)
+        whole = json.loads(self.done("screen", tx, "--no-builtin", "--quiet", "--format", "json"))
         self.assertEqual((whole["counts"]["none"], whole["counts"]["errors"]), (0, 1))
         self.assertNotIn("level", whole["results"][0])
         rows = list(csv.DictReader(io.StringIO(
-            self.done("screen", "-", "--no-builtin", "--format", "csv", stdin=tx + "\n=1+1\n"))))
+            self.done("screen", "-", "--no-builtin", "--quiet", "--format", "csv",
+                      stdin=tx + "\n=1+1\n"))))
         self.assertEqual([row["level"] for row in rows], ["error"] * 2)
         self.assertEqual(rows[1]["input"], "'=1+1")
+
+    def test_a_bare_list_that_says_nothing_is_told(self):
+        bare = self.write("bare.txt", LAZARUS + "\n")
+        result = dye.run("screen", LAZARUS, "--tags", bare, "--no-builtin")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("makes nobody risky", result.stderr)
+        self.assertIn("--category", result.stderr)
 
     def test_rules_that_forget_sanctions_are_named(self):
         tags = self.store(self.sanctions(LAZARUS + "\n"))

@@ -245,6 +245,30 @@ class BadInput(Tag):
             self.refused("tag", "import", pack, "--tags", self.store, *args, code=2, says=[word])
         self.refused("tag", "lookp", code=2, says=["lookup"])
         self.refused("tag", "lookup", "nonsense", "--tags", self.store, says=["nonsense"])
+        # Behind --tags alone one file is taken; the next is told to be none of the addresses.
+        self.refused("tag", "lookup", "--tags", pack, pack, says=["it is a file", "--tags"])
+
+    def test_a_list_of_nothing_says_what_may_be_mistyped(self):
+        self.imported(self.write("p.yaml", PACK % A1))
+        for option, word in (("--category", "exchnge"), ("--list", "Nosuch")):
+            result = dye.run("tag", "list", "--tags", self.store, option, word)
+            self.assertEqual(result.returncode, 0)
+            self.assertIn("'%s'" % word, result.stderr)
+
+    def test_entries_of_json_without_an_address_are_named(self):
+        listed = self.write("l.json", '[{"address": "%s", "label": "x"},\n{"label": "y"},\n5]' % A1)
+        report, said = self.imported(listed)
+        self.assertEqual(len(self.tags()), 1, report)
+        self.assertEqual([line.split("l.json:")[1] for line in said],
+                         ["2: no address; left out", "3: no address; left out"])
+
+    def test_a_wrong_line_does_not_hide_the_others(self):
+        self.imported(self.write("p.yaml", PACK % A1))
+        result = dye.run("tag", "lookup", "-", "--tags", self.store,
+                         stdin="nonsense\n\n# nobody\n%s\n" % A1)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("standard input:1: \"nonsense\" is no address", result.stderr)
+        self.assertIn("1 tag", result.stdout)
 
 
 class Crash(Tag):

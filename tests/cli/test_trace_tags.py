@@ -77,6 +77,7 @@ class TraceTags(dye.Case):
         # The report for people says it too.
         text = self.done("trace", self.theft(), rows, "--quiet", "--tags", pack)
         self.assertIn("exchange by Test tags, https://example.org/AnExchange (confidence 50)", text)
+        self.assertIn(", 24 s after the theft, hop 2\n", text)
 
     def test_categories_decide(self):
         rows = self.rows((1, OTHER, THIEF, 100), (2, THIEF, BRIDGE, 100), (3, BRIDGE, LAST, 100))

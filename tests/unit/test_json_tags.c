@@ -95,8 +95,18 @@ static void what_is_wrong_has_its_line(void **state)
 	assert_int_equal(hear_with("[\"" A1 "\",\n\"nonsense\",\n{\"address\": \"0x12\"}]", NULL),
 	                 DP_OK);
 	assert_int_equal(ear.tags, 1);
-	assert_non_null(strstr(ear.text, "E 2 'nonsense'"));
-	assert_non_null(strstr(ear.text, "E 3 '0x12'"));
+	assert_non_null(strstr(ear.text, "E 2 \"nonsense\""));
+	assert_non_null(strstr(ear.text, "E 3 \"0x12\""));
+	// In a list of entries one without an address is wrong, too; elsewhere it is none.
+	assert_int_equal(hear_with("[{\"address\": \"" A1 "\"},\n{\"label\": \"x\"},\n5]", NULL),
+	                 DP_OK);
+	assert_int_equal(ear.tags, 1);
+	assert_non_null(strstr(ear.text, "E 2 no address"));
+	assert_non_null(strstr(ear.text, "E 3 no address"));
+	assert_int_equal(hear_with("{\"about\": [{\"x\": 1}], \"list\": [\"" A1 "\"]}", NULL),
+	                 DP_OK);
+	assert_int_equal(ear.tags, 1);
+	assert_null(strstr(ear.text, "E "));
 	assert_int_equal(hear_with("{\"a\": 1}", NULL), DP_BAD_BYTES);
 	assert_non_null(strstr(fault.text, "no addresses"));
 	assert_int_equal(hear_with("[\"" A1 "\",\n oops]", NULL), DP_BAD_BYTES);

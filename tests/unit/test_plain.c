@@ -73,7 +73,7 @@ static void what_the_list_is_about_is_the_users_word(void **state)
 	(void)state;
 	read_text("ofac.txt", ETH_1 "\n", NULL);
 	assert_int_equal(record.warnings, 1);
-	has("warn 0|nothing says what this list is about");
+	has("warn 0|nothing says what this list is about, so");
 	has("tag ETH|" ETH_1 "|ofac.txt||||ofac.txt|5||1\n"); // and no sanction
 	dp_tag_defaults d = {.list_name = "FBI PSA I-022625",
 	                     .category = "hack",
@@ -111,7 +111,7 @@ static void the_network_is_told_by_the_user_the_name_or_the_form(void **state)
 	assert_non_null(d.network);
 	read_text("XBT.txt", ETH_1 "\n" BTC_1 "\n", &d);
 	has("tag ETC|" ETH_1);
-	has("left 2|'" BTC_1 "': ");
+	has("left 2|\"" BTC_1 "\" is no address");
 	assert_int_equal(record.tags, 1);
 }
 
@@ -130,12 +130,12 @@ static void what_is_wrong_is_said_with_its_line_and_the_rest_loads(void **state)
 	read_text("XBT.txt", text, &d);
 	assert_int_equal(record.tags, 1);
 	assert_int_equal(record.left, 5);
-	has("left 1|'12QtD5BFwRsdNsAZY76UVE1xyCGNTojH9i': ");
-	has("left 2|'" BTC_1 ",label': ");
+	has("left 1|\"12QtD5BFwRsdNsAZY76UVE1xyCGNTojH9i\" is no address");
+	has("left 2|\"" BTC_1 ",label\" is no address");
 	has("(one address a line; is this CSV?)");
 	has("left 3|longer than 4096 bytes: no address");
-	has("left 4|'0x098B716B8AAF21512996DC57EB0615E2383e2f96': ");
-	has("left 5|'hello world': ");
+	has("left 4|\"0x098B716B8AAF21512996DC57EB0615E2383e2f96\" is no address");
+	has("left 5|\"hello world\" is no address");
 	has("tag BTC|" BTC_2 "|x||||XBT.txt|5||6\n");
 	tr_done(&record);
 	static const char wide[] = "x\n1\0002\0";
