@@ -194,14 +194,19 @@ static dp_code import_blocks(struct import *m, dp_fault *fault)
 	}
 }
 
+static const char *plural(uint64_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
 static void print_new(const struct import *m, const dp_chain *chain)
 {
 	const dp_intake *t = &m->intake;
 	if (t->blocks > 0)
-		(void)printf("imported %llu blocks of %s (%llu to %llu), %llu movements\n",
-		             (unsigned long long)t->blocks, chain->name,
+		(void)printf("imported %llu block%s of %s (%llu to %llu), %llu movement%s\n",
+		             (unsigned long long)t->blocks, plural(t->blocks), chain->name,
 		             (unsigned long long)t->new_first, (unsigned long long)t->new_last,
-		             (unsigned long long)t->movements);
+		             (unsigned long long)t->movements, plural(t->movements));
 	else if (t->has_taken_back)
 		(void)printf("blocks above %llu taken back, and nothing new\n",
 		             (unsigned long long)t->taken_back);
@@ -223,10 +228,11 @@ static void print_end(const struct import *m)
 	print_new(m, chain);
 	uint64_t bytes = dp_cli_folder_bytes(m->ledger, chain);
 	if (dp_writer_last(m->writer, &last, hash))
-		(void)printf("%s has %llu blocks of %s, to %llu: %llu movements, %llu bytes (%s "
+		(void)printf("%s has %llu block%s of %s, to %llu: %llu movement%s, %llu bytes (%s "
 		             "a movement)\n",
 		             m->ledger, (unsigned long long)dp_writer_blocks(m->writer),
-		             chain->name, (unsigned long long)last, (unsigned long long)rows,
+		             plural(dp_writer_blocks(m->writer)), chain->name,
+		             (unsigned long long)last, (unsigned long long)rows, plural(rows),
 		             (unsigned long long)bytes, dp_cli_ratio(ratio, bytes, rows));
 	if (m->quiet) return;
 	if (s->blocks_stale > 0)
