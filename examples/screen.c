@@ -6,8 +6,8 @@
  * The first argument is a store of `dyepack tag import`, a TagPack or OFAC's own list. (A bare list
  * of addresses does not say what it is a list of: import it with --category.)
  *
- * Exit code 3: somebody is of high risk; 1: nobody is, but something was no address, and what nobody
- * could look at must not pass for clean. */
+ * Exit code 3: somebody is of high risk; 1: nobody is, but something was no address, and what
+ * nobody could look at must not pass for clean. */
 #include <dyepack.h>
 
 #include <stdio.h>

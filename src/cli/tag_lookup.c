@@ -96,6 +96,31 @@ static const char *dated_text(const struct job *j, const dp_tag_record *r)
 	return "";
 }
 
+// Who the actor is, where an ActorPack was among the tags: whom to call.
+static void print_actor(const struct job *j, const dp_tag_record *r)
+{
+	char text[TEXT_SIZE];
+	const char *one[1] = {text_of(j, text, r->actor)};
+	const dp_actor *a = dp_tags_actor(j->tags, dp_tags_text(j->tags, r->actor));
+	print_line("actor", one, 1);
+	if (a == NULL) return;
+	(void)printf("    %-11s %s", "", dp_cli_plain(text, sizeof text, a->label));
+	if (a->uri[0] != 0) (void)printf(", %s", dp_cli_plain(text, sizeof text, a->uri));
+	if (a->jurisdictions[0] != 0)
+		(void)printf(", under %s", dp_cli_plain(text, sizeof text, a->jurisdictions));
+	(void)putchar('\n');
+}
+
+static void json_actor(struct job *j, const dp_tag_record *r)
+{
+	const dp_actor *a = dp_tags_actor(j->tags, dp_tags_text(j->tags, r->actor));
+	dp_cli_json_text(&j->json, "actor", dp_tags_text(j->tags, r->actor));
+	if (a == NULL) return;
+	dp_cli_json_text(&j->json, "actor_label", a->label);
+	dp_cli_json_text(&j->json, "actor_uri", a->uri);
+	dp_cli_json_text(&j->json, "actor_jurisdictions", a->jurisdictions);
+}
+
 static void print_tag(const struct job *j, const dp_tag_record *r, const dp_network *network)
 {
 	char text[TEXT_SIZE], at[DP_TIME_TEXT_MAX];
@@ -106,8 +131,7 @@ static void print_tag(const struct job *j, const dp_tag_record *r, const dp_netw
 		(void)printf("    %-11s said of the same key's address on %s\n", "same key",
 		             dp_network_at(r->network)->name);
 	print_what(j, r);
-	one[0] = text_of(j, text, r->actor);
-	print_line("actor", one, 1);
+	print_actor(j, r);
 	one[0] = text_of(j, text, r->program);
 	print_line("program", one, 1);
 	(void)printf("    %-11s %u%s%s\n", "confidence", r->confidence,
@@ -136,7 +160,7 @@ static void json_tag(struct job *j, const dp_tag_record *r, const dp_network *ne
 	dp_cli_json_text(o, "category", dp_tags_text(j->tags, r->category));
 	dp_cli_json_text(o, "abuse", dp_tags_text(j->tags, r->abuse));
 	dp_cli_json_text(o, "concepts", dp_tags_text(j->tags, r->concepts));
-	dp_cli_json_text(o, "actor", dp_tags_text(j->tags, r->actor));
+	json_actor(j, r);
 	dp_cli_json_text(o, "program", dp_tags_text(j->tags, r->program));
 	dp_json_key(o, "confidence");
 	dp_json_uint(o, r->confidence);

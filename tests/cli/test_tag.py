@@ -303,5 +303,26 @@ class Crash(Tag):
         self.assertEqual(len(self.tags()), 1)
 
 
+class Actors(dye.Case):
+    """ActorPacks: who is behind a tag."""
+
+    def test_lookup_says_who_an_actor_is(self):
+        address = "0x28C6c06298d514Db089934071355E5743bf21d60"
+        pack = self.write("pack.yaml", "title: T\ncreator: c\ntags:\n- {address: '%s', label: L, "
+                          "source: s, currency: ETH, category: exchange, actor: binance}\n"
+                          % address)
+        actors = self.write("actors.yaml", "title: A\ncreator: c\nactors:\n- id: binance\n"
+                            "  label: Binance\n  uri: binance.com\n  jurisdictions: [MT, FR]\n"
+                            "  categories: [exchange]\n  lastmod: 2023-02-17\n")
+        text = self.done("tag", "lookup", address, "--tags", pack, actors)
+        self.assertIn("Binance, binance.com, under MT FR", text)
+        tag = json.loads(self.done("tag", "lookup", address, "--tags", pack, actors,
+                                   "--format", "json"))[0]["tags"][0]
+        self.assertEqual((tag["actor"], tag["actor_label"], tag["actor_jurisdictions"]),
+                         ("binance", "Binance", "MT FR"))
+        # Without the pack there is its name, and nothing made up.
+        self.assertNotIn("under", self.done("tag", "lookup", address, "--tags", pack))
+
+
 if __name__ == "__main__":
     unittest.main()
