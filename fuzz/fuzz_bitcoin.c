@@ -52,6 +52,21 @@ static void check_order(const dp_bitcoin_decoder *d, const dp_block *b)
 	}
 }
 
+// Notes name an output of their transaction, in order, and could be memos.
+static void check_notes(const dp_block *block)
+{
+	for (uint32_t i = 0; i < block->note_count; i++) {
+		const dp_note *n = &block->note[i];
+		uint32_t first, count;
+		DP_CHECK(n->kind == DP_NOTE_OUTPUT && n->tx < block->tx_count);
+		DP_CHECK(n->at < block->tx[n->tx].mv_count);
+		DP_CHECK(dp_memo_maybe(dp_note_data(block, n), n->data_size));
+		dp_block_notes(block, &first, &count, n->tx);
+		DP_CHECK(i >= first && i - first < count);
+		DP_CHECK(i == first || n->at > block->note[i - 1].at);
+	}
+}
+
 // Decodes; true when the only thing wrong that was found is the merkle root.
 static bool decode(dp_bitcoin_decoder *d, dp_block_builder *builder, const dp_chain *chain,
                    const uint8_t *data, size_t size)
@@ -65,6 +80,7 @@ static bool decode(dp_bitcoin_decoder *d, dp_block_builder *builder, const dp_ch
 	}
 	DP_CHECK(dp_builder_finish(builder, &block, &fault) == DP_OK);
 	check_block(d, block);
+	check_notes(block);
 	check_order(d, block);
 	return false;
 }

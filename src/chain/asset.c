@@ -9,7 +9,11 @@
 // `issuer` names who can freeze single addresses in the contract, "" where nobody can or we do not
 // know; bridged copies ("USDC.e") answer to a bridge, not to the issuer of the original.
 //
-// stETH and eETH are rebasing: balances grow without a transfer. Transfers still state amounts.
+// stETH and eETH are rebasing: balances grow without a transfer. Transfers still state amounts. Of
+// stETH the shares behind the balance are an asset too, because its transfers log them: units that
+// are followed must not become more or fewer by themselves. Its CAIP-19 name has a namespace of our
+// own, `shares`, since the standard has none: the grammar (CAIP-19, asset_namespace) is kept, and
+// who does not know it finds the contract in it.
 //
 // Sources:
 //   BOOK_*     bgd-labs/aave-address-book, src/ts/AaveV3<Chain>.ts, ASSETS (UNDERLYING, decimals):
@@ -340,6 +344,14 @@ static const token_row tokens[] = {
      "0x2b2C81e08f1Af8835a78Bb2A90AE924ACE0eA4bE", "", BOOK_AVALANCHE},
 };
 
+// The shares of a rebasing token, by the symbols of this list.
+static const struct {
+	const char *chain, *token, *symbol, *name, *source;
+} shares[] = {
+    {"ethereum", "stETH", "stETH-share", "Shares of Liquid staked Ether 2.0",
+     "lidofinance/core contracts/0.4.24/StETH.sol (TransferShares)"},
+};
+
 // Names of the past that exports still use.
 static const struct {
 	const char *chain, *symbol, *now;
@@ -356,8 +368,9 @@ static const struct {
 enum {
 	NATIVE_COUNT = COUNT_OF(natives),
 	TOKEN_COUNT = COUNT_OF(tokens),
+	SHARE_COUNT = COUNT_OF(shares),
 	ALIAS_COUNT = COUNT_OF(aliases),
-	ASSET_COUNT = NATIVE_COUNT + TOKEN_COUNT + 1, // and US dollars
+	ASSET_COUNT = NATIVE_COUNT + TOKEN_COUNT + SHARE_COUNT + 1, // and US dollars
 	SLOT_COUNT = 1024, // of each table: a power of two, several times the count
 	SYMBOL_MAX = 16
 };
@@ -367,6 +380,7 @@ _Static_assert(SLOT_COUNT >= 4 * (ASSET_COUNT + ALIAS_COUNT), "tables must stay 
 // Filled once, read-only from then on. The tables hold asset ids (0 = free) and are probed in
 // order; only rows of this file go in, so nobody outside can make them long.
 static dp_asset_info infos[ASSET_COUNT + 1]; // [0] is no asset
+static dp_asset nominals[SHARE_COUNT], share_ids[SHARE_COUNT];
 static uint16_t by_contract[SLOT_COUNT], by_symbol[SLOT_COUNT];
 static uint8_t alias_of[SLOT_COUNT]; // with by_symbol: 0, or which alias (from 1) the slot is for
 static pthread_once_t list_once = PTHREAD_ONCE_INIT;
@@ -451,6 +465,30 @@ static void fill_token(dp_asset_info *info, const token_row *row)
 	info->source = row->source;
 }
 
+static uint16_t listed(const dp_chain *chain, const char *symbol)
+{
+	uint16_t of = 1;
+	while (of <= ASSET_COUNT &&
+	       (infos[of].chain != chain || strcmp(infos[of].symbol, symbol) != 0))
+		of++;
+	DP_CHECK(of <= ASSET_COUNT);
+	return of;
+}
+
+// A share is its token in all but name and number, and has no entry by contract: what a contract is
+// asked for is the token.
+static void fill_share(uint16_t id, size_t i)
+{
+	nominals[i].v = listed(chain_named(shares[i].chain), shares[i].token);
+	share_ids[i].v = id;
+	infos[id] = infos[nominals[i].v];
+	infos[id].id.v = id;
+	infos[id].symbol = shares[i].symbol;
+	infos[id].name = shares[i].name;
+	infos[id].source = shares[i].source;
+	put_symbol(infos[id].chain, infos[id].symbol, id, 0);
+}
+
 static void fill_list(void)
 {
 	uint16_t id = 1;
@@ -475,6 +513,7 @@ static void fill_list(void)
 		put_symbol(infos[id].chain, infos[id].symbol, id, 0);
 		put_contract(id);
 	}
+	for (size_t i = 0; i < SHARE_COUNT; i++, id++) fill_share(id, i);
 	infos[id] = (dp_asset_info){.id = {id},
 	                            .symbol = "usd",
 	                            .name = "US dollars as an export values them",
@@ -486,12 +525,8 @@ static void fill_list(void)
 	DP_CHECK(id == ASSET_COUNT);
 	for (int i = 0; i < ALIAS_COUNT; i++) {
 		const dp_chain *chain = chain_named(aliases[i].chain);
-		int of = 1;
-		while (of <= ASSET_COUNT &&
-		       (infos[of].chain != chain || strcmp(infos[of].symbol, aliases[i].now) != 0))
-			of++;
-		DP_CHECK(of <= ASSET_COUNT);
-		put_symbol(chain, aliases[i].symbol, (uint16_t)of, (uint8_t)(i + 1));
+		uint16_t of = listed(chain, aliases[i].now);
+		put_symbol(chain, aliases[i].symbol, of, (uint8_t)(i + 1));
 	}
 }
 
@@ -552,6 +587,24 @@ dp_asset dp_asset_by_contract(const dp_chain *chain, const uint8_t contract[20])
 		if (info->chain == chain && memcmp(info->contract, contract, 20) == 0)
 			return info->id;
 	}
+	return DP_ASSET_NONE;
+}
+
+dp_asset dp_asset_shares(dp_asset token)
+{
+	need_list();
+	DP_CHECK(token.v <= ASSET_COUNT);
+	for (size_t i = 0; i < SHARE_COUNT && token.v != 0; i++)
+		if (nominals[i].v == token.v) return share_ids[i];
+	return DP_ASSET_NONE;
+}
+
+dp_asset dp_asset_nominal(dp_asset share)
+{
+	need_list();
+	DP_CHECK(share.v <= ASSET_COUNT);
+	for (size_t i = 0; i < SHARE_COUNT && share.v != 0; i++)
+		if (share_ids[i].v == share.v) return nominals[i];
 	return DP_ASSET_NONE;
 }
 
@@ -618,7 +671,18 @@ static dp_code parse_caip19(dp_asset *ret_asset, const dp_chain *chain, const ch
 	if (part_is(name->asset_space, "erc20") || part_is(name->asset_space, "bep20"))
 		return parse_contract(ret_asset, chain, name->asset_reference.text,
 		                      name->asset_reference.size, fault);
-	return unknown(fault, text, n, chain, "only slip44 and erc20 assets are known");
+	if (part_is(name->asset_space, "shares")) {
+		dp_asset token;
+		DP_TRY(parse_contract(&token, chain, name->asset_reference.text,
+		                      name->asset_reference.size, fault));
+		dp_asset share = dp_asset_shares(token);
+		if (share.v == 0)
+			return unknown(fault, text, n, chain,
+			               "shares of this token are not followed; name the token");
+		*ret_asset = share;
+		return DP_OK;
+	}
+	return unknown(fault, text, n, chain, "only slip44, erc20 and shares assets are known");
 }
 
 dp_code dp_asset_parse(dp_asset *ret_asset, const dp_chain *chain, const char *text, size_t n,
@@ -661,7 +725,8 @@ size_t dp_asset_caip19(char out[DP_ASSET_TEXT_MAX], dp_asset a)
 		dp_addr contract = {.kind = DP_ADDR_EVM, .len = 20};
 		memcpy(contract.bytes, info->contract, 20);
 		dp_addr_format(shown, &contract, info->chain);
-		n = snprintf(out, DP_ASSET_TEXT_MAX, "%s/erc20:%s", info->chain->caip2, shown);
+		n = snprintf(out, DP_ASSET_TEXT_MAX, "%s/%s:%s", info->chain->caip2,
+		             dp_asset_nominal(a).v != 0 ? "shares" : "erc20", shown);
 	}
 	DP_CHECK(n > 0 && n < DP_ASSET_TEXT_MAX);
 	return (size_t)n;

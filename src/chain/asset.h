@@ -44,6 +44,12 @@ dp_asset dp_asset_native(const dp_chain *chain);
 // DP_ASSET_NONE when not listed.
 dp_asset dp_asset_by_symbol(const dp_chain *chain, const char *symbol, size_t n);
 dp_asset dp_asset_by_contract(const dp_chain *chain, const uint8_t contract[20]);
+// A rebasing token's balances change without a transfer, so what is followed is counted in the
+// token's shares, which do not: an asset of its own, with the token's contract but found only by
+// its symbol (`stETH-share`) and its CAIP-19 name (`eip155:1/shares:0x...`). The share of a token,
+// and the token of a share; NONE where there is none.
+dp_asset dp_asset_shares(dp_asset token);
+dp_asset dp_asset_nominal(dp_asset share);
 // CAIP-19 (`eip155:1/slip44:60`, `eip155:1/erc20:0x...`), a contract address, or a symbol.
 DP_MUST dp_code dp_asset_parse(dp_asset *ret_asset, const dp_chain *chain, const char *text,
                                size_t n, dp_fault *fault);

@@ -54,6 +54,7 @@ enum {
 	SLOT_COUNT_MAX = 1 << 24, // at least twice as many as there can be inputs or transactions
 	COINBASE_SCRIPT_MIN = 2,
 	COINBASE_SCRIPT_MAX = 100,
+	OP_RETURN = 0x6a,
 	FLAG_WITNESS = 1,
 	FLAG_MWEB = 8,
 	VERSION_AUXPOW = 0x100, // the bit in a header's version; those below count versions then
@@ -432,6 +433,9 @@ static dp_code read_outputs(cursor *c)
 		mv->asset = c->asset;
 		mv->amount = dp_u256_of(v);
 		dp_addr_of_output(&mv->to, c->chain, script, (size_t)n);
+		if (n > 1 && script[0] == OP_RETURN)
+			DP_TRY(dp_builder_note_output(c->builder, c->item, script, (size_t)n,
+			                              c->fault));
 		// The last commitment counts when there are several.
 		const uint8_t *found = c->tx == 0 ? commitment_in(script, n) : NULL;
 		if (found != NULL) c->commitment = found;
@@ -719,6 +723,35 @@ static dp_code place_tx(cursor *c, uint32_t first, uint32_t *io_count)
 	return DP_OK;
 }
 
+// Notes follow their transactions; what they carry stays where it is. There are few, so that each
+// transaction's are found by search.
+static dp_code move_notes(cursor *c)
+{
+	dp_bitcoin_decoder *d = c->decoder;
+	dp_block_builder *b = c->builder;
+	dp_block *block = &b->block;
+	uint32_t at = 0;
+	if (block->note_count == 0) return DP_OK;
+	DP_TRY(dp_grow((void **)&d->note_spare, &d->note_spare_cap, sizeof *d->note_spare,
+	               block->note_count, DP_NOTES_MAX, c->fault));
+	for (uint32_t i = 0; i < block->tx_count; i++) {
+		uint32_t first, count;
+		dp_block_notes(block, &first, &count, d->order[i]);
+		for (uint32_t k = 0; k < count; k++) {
+			d->note_spare[at] = block->note[first + k];
+			d->note_spare[at++].tx = i;
+		}
+	}
+	DP_CHECK(at == block->note_count);
+	dp_note *note = block->note;
+	uint64_t note_cap = b->note_cap;
+	block->note = d->note_spare;
+	b->note_cap = d->note_spare_cap;
+	d->note_spare = note;
+	d->note_spare_cap = note_cap;
+	return DP_OK;
+}
+
 // Moves rows, transactions and ids to their places, and the table of ids along with them.
 static void move_to_places(cursor *c)
 {
@@ -773,6 +806,7 @@ static dp_code put_in_order(cursor *c)
 	memset(d->place, 0, n * sizeof *d->place);
 	for (uint32_t t = 0; t < n; t++) DP_TRY(place_tx(c, t, &count));
 	DP_CHECK(count == n && d->order[0] == 0); // the coinbase spends nothing and stays first
+	DP_TRY(move_notes(c));
 	move_to_places(c);
 	d->is_reordered = true;
 	return DP_OK;
@@ -908,5 +942,6 @@ void dp_bitcoin_decoder_done(dp_bitcoin_decoder *decoder)
 	dp_free(decoder->visit);
 	dp_free(decoder->tx_spare);
 	dp_free(decoder->mv_spare);
+	dp_free(decoder->note_spare);
 	*decoder = (dp_bitcoin_decoder){.seed = decoder->seed};
 }

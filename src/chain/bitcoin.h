@@ -5,6 +5,7 @@
 // transactions hash to the merkle root of its header, its witnesses to the commitment of its
 // coinbase, and that no amount is out of range. It does not check signatures nor proof of work:
 // whoever gives us a chain of blocks vouches for it, and a false one is found out by hashes.
+// Outputs that only carry words and could be a memo become notes (chain/note.h).
 // Values of spent outputs are not in a block: the source fills them in (source/settle.h).
 //
 // What differs from chain to chain stands in the chain's row (chain/chain.h). Of what others added
@@ -69,7 +70,8 @@ typedef struct dp_bitcoin_decoder {
 	struct dp_bitcoin_visit *visit;
 	dp_tx *tx_spare; // the builder's arrays and these change places
 	dp_movement *mv_spare;
-	uint64_t order_cap, place_cap, visit_cap, tx_spare_cap, mv_spare_cap;
+	dp_note *note_spare;
+	uint64_t order_cap, place_cap, visit_cap, tx_spare_cap, mv_spare_cap, note_spare_cap;
 } dp_bitcoin_decoder;
 
 typedef struct dp_bitcoin_info {

@@ -4,6 +4,9 @@
 // a transaction's rows always stand together. Finishing makes one pass over the rows: it checks
 // what the decoder built (our own code, so a mistake aborts) and fills the two key columns that the
 // engine scans. The pass reads each row once and hashes 22 to 36 bytes for it.
+//
+// Notes are appended like rows; what they carry stands in one array of bytes, so that a block of
+// many notes is three allocations and not thousands.
 #include "chain/block.h"
 
 #include <string.h>
@@ -24,6 +27,7 @@ void dp_builder_start(dp_block_builder *b, const dp_chain *chain, uint64_t heigh
 	memset(k->prev, 0, sizeof k->prev);
 	k->tx_count = 0;
 	k->mv_count = 0;
+	k->note_count = k->note_bytes_size = 0;
 	k->is_partial = false;
 	k->tx_total = k->mv_total = k->noise_total = 0;
 }
@@ -63,6 +67,72 @@ dp_code dp_builder_movement(dp_block_builder *b, dp_movement **ret_mv, dp_fault 
 	k->tx[k->tx_count - 1].mv_count++;
 	*ret_mv = mv;
 	return DP_OK;
+}
+
+dp_code dp_builder_note(dp_block_builder *b, dp_note **ret_note, const uint8_t *data, size_t size,
+                        dp_fault *fault)
+{
+	DP_CHECK(b != NULL && ret_note != NULL && (data != NULL || size == 0));
+	dp_block *k = &b->block;
+	DP_CHECK(k->tx_count > 0); // a note belongs to a transaction
+	uint32_t kept = size > DP_NOTE_DATA_MAX ? DP_NOTE_DATA_MAX : (uint32_t)size;
+	if (k->note_count == b->note_cap) {
+		void *items = k->note;
+		DP_TRY(dp_grow(&items, &b->note_cap, sizeof *k->note, (uint64_t)k->note_count + 1,
+		               DP_NOTES_MAX, fault));
+		k->note = items;
+	}
+	uint64_t end = (uint64_t)k->note_bytes_size + kept;
+	if (end > b->note_bytes_cap) {
+		void *items = k->note_bytes;
+		DP_TRY(dp_grow(&items, &b->note_bytes_cap, 1, end, DP_NOTE_BYTES_MAX, fault));
+		k->note_bytes = items;
+	}
+	dp_note *note = &k->note[k->note_count++];
+	memset(note, 0, sizeof *note);
+	note->tx = k->tx_count - 1;
+	note->data_at = k->note_bytes_size;
+	note->data_size = kept;
+	note->full_size = size > UINT32_MAX ? UINT32_MAX : (uint32_t)size;
+	if (kept > 0) memcpy(k->note_bytes + note->data_at, data, kept);
+	k->note_bytes_size = (uint32_t)end;
+	*ret_note = note;
+	return DP_OK;
+}
+
+dp_code dp_builder_note_output(dp_block_builder *b, uint32_t vout, const uint8_t *script,
+                               size_t size, dp_fault *fault)
+{
+	DP_CHECK(b != NULL && (script != NULL || size == 0));
+	uint8_t memo[DP_MEMO_MAX];
+	dp_note *note;
+	size_t n = dp_note_of_script(memo, sizeof memo, script, size);
+	if (n == 0 || !dp_memo_maybe(memo, n)) return DP_OK;
+	DP_TRY(dp_builder_note(b, &note, memo, n, fault));
+	note->kind = DP_NOTE_OUTPUT;
+	note->at = vout;
+	return DP_OK;
+}
+
+void dp_block_notes(const dp_block *b, uint32_t *ret_first, uint32_t *ret_count, uint32_t tx)
+{
+	DP_CHECK(b != NULL && ret_first != NULL && ret_count != NULL);
+	DP_CHECK(tx < b->tx_count);
+	*ret_first = *ret_count = 0;
+	if (b->note_count == 0) return;
+	// The first note of this transaction or a later one.
+	uint32_t low = 0, high = b->note_count;
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+		if (b->note[middle].tx < tx)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	uint32_t end = low;
+	while (end < b->note_count && b->note[end].tx == tx) end++;
+	*ret_first = low;
+	*ret_count = end - low;
 }
 
 static dp_code grow_keys(dp_block_builder *b, dp_fault *fault)
@@ -123,6 +193,18 @@ static void finish_account_tx(dp_block *k, const dp_tx *tx)
 	}
 }
 
+static void check_notes(const dp_block *k)
+{
+	for (uint32_t i = 0; i < k->note_count; i++) {
+		const dp_note *note = &k->note[i];
+		DP_CHECK(note->tx < k->tx_count && (i == 0 || note->tx >= k->note[i - 1].tx));
+		DP_CHECK(note->kind > 0 && note->kind < DP_NOTE_KIND_COUNT);
+		DP_CHECK(note->topic_count <= 4 && note->data_size <= note->full_size);
+		DP_CHECK(note->data_at <= k->note_bytes_size &&
+		         note->data_size <= k->note_bytes_size - note->data_at);
+	}
+}
+
 dp_code dp_builder_finish_tx(dp_block_builder *b, dp_fault *fault)
 {
 	DP_CHECK(b != NULL && b->block.tx_count > 0);
@@ -154,6 +236,7 @@ dp_code dp_builder_finish(dp_block_builder *b, const dp_block **ret_block, dp_fa
 		next += tx->mv_count;
 	}
 	DP_CHECK(next == k->mv_count);
+	check_notes(k);
 	*ret_block = k;
 	return DP_OK;
 }
@@ -165,6 +248,8 @@ void dp_builder_done(dp_block_builder *b)
 	dp_free(b->block.mv);
 	dp_free(b->block.src_key);
 	dp_free(b->block.dst_key);
+	dp_free(b->block.note);
+	dp_free(b->block.note_bytes);
 	memset(b, 0, sizeof *b);
 }
 

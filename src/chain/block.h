@@ -27,6 +27,7 @@
 #include "chain/address.h"
 #include "chain/asset.h"
 #include "chain/chain.h"
+#include "chain/note.h"
 
 typedef enum dp_mv_kind {
 	DP_MV_INPUT = 0, // UTXO: a coin is spent
@@ -79,12 +80,22 @@ typedef struct dp_block {
 	dp_tx *tx;
 	dp_movement *mv;
 	uint64_t *src_key, *dst_key; // mv_count each, filled by dp_builder_finish
+	dp_note *note;               // note_count, in order of their transactions
+	uint8_t *note_bytes;         // what notes carry, note_bytes_size in all
+	uint32_t note_count, note_bytes_size;
 	// A ledger can be asked for the transactions that matter and no others. Such a block is
 	// partial: its transactions say where they stand in the whole one (no, mv_no), and these
 	// say how much that holds. In a whole block they are not set.
 	bool is_partial;
 	uint32_t tx_total, mv_total, noise_total;
 } dp_block;
+
+// The notes of transaction `tx`: block->note[*ret_first] and the next *ret_count.
+void dp_block_notes(const dp_block *b, uint32_t *ret_first, uint32_t *ret_count, uint32_t tx);
+static inline const uint8_t *dp_note_data(const dp_block *b, const dp_note *n)
+{
+	return b->note_bytes + n->data_at;
+}
 
 // The place of movement `mv` of transaction `tx` (indices in this block) in the whole block.
 static inline uint32_t dp_block_mv_no(const dp_block *b, uint32_t tx, uint32_t mv)
@@ -96,7 +107,7 @@ static inline uint32_t dp_block_mv_no(const dp_block *b, uint32_t tx, uint32_t m
 // a finished dp_block stays valid until the next dp_builder_start. Zero-initialise.
 typedef struct dp_block_builder {
 	dp_block block;
-	uint64_t tx_cap, mv_cap, key_cap;
+	uint64_t tx_cap, mv_cap, key_cap, note_cap, note_bytes_cap;
 } dp_block_builder;
 
 enum { DP_BLOCK_TX_MAX = 1 << 22, DP_BLOCK_MV_MAX = 1 << 26 };
@@ -105,6 +116,14 @@ void dp_builder_start(dp_block_builder *b, const dp_chain *chain, uint64_t heigh
 // The new row is zeroed; the pointer is valid until the next append.
 DP_MUST dp_code dp_builder_tx(dp_block_builder *b, dp_tx **ret_tx, dp_fault *fault);
 DP_MUST dp_code dp_builder_movement(dp_block_builder *b, dp_movement **ret_mv, dp_fault *fault);
+// A note of the transaction appended last; `data` is copied, cut at DP_NOTE_DATA_MAX. Fill in kind,
+// at, place and topics: the rest stands there already.
+DP_MUST dp_code dp_builder_note(dp_block_builder *b, dp_note **ret_note, const uint8_t *data,
+                                size_t size, dp_fault *fault);
+// UTXO: the note of output `vout` of the transaction appended last, where its script is an
+// OP_RETURN that could be a memo; for all others nothing.
+DP_MUST dp_code dp_builder_note_output(dp_block_builder *b, uint32_t vout, const uint8_t *script,
+                                       size_t size, dp_fault *fault);
 // Fills the keys of the transaction appended last, for blocks that are followed while they are
 // built; the block as it is so far is b->block.
 DP_MUST dp_code dp_builder_finish_tx(dp_block_builder *b, dp_fault *fault);

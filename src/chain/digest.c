@@ -14,9 +14,9 @@ static void add_asset(XXH3_state_t *s, dp_asset asset)
 	if (asset.v == 0) return;
 	const dp_asset_info *info = dp_asset_info_of(asset);
 	(void)XXH3_128bits_update(s, &info->has_contract, sizeof info->has_contract);
-	if (info->has_contract)
-		(void)XXH3_128bits_update(s, info->contract, sizeof info->contract);
-	else
+	if (info->has_contract) (void)XXH3_128bits_update(s, info->contract, sizeof info->contract);
+	// A share has the contract of its token, and is told from it by its name.
+	if (!info->has_contract || dp_asset_nominal(asset).v != 0)
 		(void)XXH3_128bits_update(s, info->symbol, strlen(info->symbol));
 }
 

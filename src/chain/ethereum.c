@@ -6,7 +6,7 @@
 //             from Constantinople, 7,280,000); the Merge on Ethereum is block 15,537,394
 //   logs      keccak256 of "Transfer(address,address,uint256)" (EIP-20), and of
 //             "Deposit(address,uint256)" and "Withdrawal(address,uint256)" (WETH9); the tests hash
-//             the texts and compare
+//             the texts and compare; "TransferShares(address,address,uint256)" of Lido's stETH
 //   EIP-6780  activation of Cancun's rules: ethereum EIP-7569; sepolia go-ethereum params; bsc
 //             bnb-chain/bsc params (Haber); polygon maticnetwork/bor params (a block number);
 //             optimism and base ethereum-optimism/superchain-registry (Ecotone); arbitrum ArbOS 20;
@@ -54,10 +54,14 @@ void dp_evm_start(dp_evm_block *b, const dp_chain *chain, uint64_t height, int64
 	    .frame = old.frame,
 	    .transfer = old.transfer,
 	    .gift = old.gift,
+	    .log = old.log,
+	    .note_bytes = old.note_bytes,
 	    .tx_cap = old.tx_cap,
 	    .frame_cap = old.frame_cap,
 	    .transfer_cap = old.transfer_cap,
 	    .gift_cap = old.gift_cap,
+	    .log_cap = old.log_cap,
+	    .note_bytes_cap = old.note_bytes_cap,
 	};
 }
 
@@ -75,6 +79,7 @@ dp_code dp_evm_add_tx(dp_evm_block *b, dp_evm_tx **ret_tx, dp_fault *fault)
 	memset(tx, 0, sizeof *tx);
 	tx->frame_first = b->frame_count;
 	tx->transfer_first = b->transfer_count;
+	tx->log_first = b->log_count;
 	*ret_tx = tx;
 	return DP_OK;
 }
@@ -129,6 +134,59 @@ dp_code dp_evm_add_gift(dp_evm_block *b, dp_evm_gift **ret_gift, dp_fault *fault
 	return DP_OK;
 }
 
+// Room for `size` bytes of what notes carry, and their place.
+static dp_code add_bytes(dp_evm_block *b, uint32_t *ret_at, const uint8_t *data, size_t size,
+                         dp_fault *fault)
+{
+	DP_CHECK(size <= DP_NOTE_DATA_MAX && (data != NULL || size == 0));
+	uint64_t end = (uint64_t)b->note_bytes_size + size;
+	void *items = b->note_bytes;
+	DP_TRY(dp_grow(&items, &b->note_bytes_cap, 1, end, DP_NOTE_BYTES_MAX, fault));
+	b->note_bytes = items;
+	if (size > 0) memcpy(b->note_bytes + b->note_bytes_size, data, size);
+	*ret_at = b->note_bytes_size;
+	b->note_bytes_size = (uint32_t)end;
+	return DP_OK;
+}
+
+dp_code dp_evm_add_log(dp_evm_block *b, const uint8_t contract[20], const uint8_t (*topic)[32],
+                       uint32_t topic_count, uint64_t log_index, const uint8_t *data,
+                       size_t data_size, size_t full_size, dp_fault *fault)
+{
+	DP_CHECK(b != NULL && b->tx_count > 0); // a log belongs to a transaction
+	DP_CHECK(contract != NULL && topic_count <= 4 && data_size <= full_size);
+	void *items = b->log;
+	DP_TRY(dp_grow(&items, &b->log_cap, sizeof *b->log, (uint64_t)b->log_count + 1,
+	               DP_NOTES_MAX, fault));
+	b->log = items;
+	if (data_size > DP_NOTE_DATA_MAX) data_size = DP_NOTE_DATA_MAX;
+	uint32_t at;
+	DP_TRY(add_bytes(b, &at, data, data_size, fault));
+	dp_evm_log *log = &b->log[b->log_count++];
+	*log = (dp_evm_log){
+	    .topic_count = topic_count,
+	    .at = log_index > UINT32_MAX ? UINT32_MAX : (uint32_t)log_index,
+	    .data_at = at,
+	    .data_size = (uint32_t)data_size,
+	    .full_size = full_size > UINT32_MAX ? UINT32_MAX : (uint32_t)full_size,
+	};
+	memcpy(log->contract, contract, 20);
+	for (uint32_t i = 0; i < topic_count; i++) memcpy(log->topic[i], topic[i], 32);
+	b->tx[b->tx_count - 1].log_count++;
+	return DP_OK;
+}
+
+dp_code dp_evm_add_input(dp_evm_block *b, dp_evm_tx *tx, const uint8_t *data, size_t size,
+                         dp_fault *fault)
+{
+	DP_CHECK(b != NULL && tx != NULL && (data != NULL || size == 0));
+	DP_CHECK(tx >= b->tx && tx < b->tx + b->tx_count);
+	if (!dp_memo_maybe(data, size)) return DP_OK;
+	DP_TRY(add_bytes(b, &tx->memo_at, data, size, fault));
+	tx->memo_size = (uint32_t)size;
+	return DP_OK;
+}
+
 void dp_evm_done(dp_evm_block *b)
 {
 	if (b == NULL) return;
@@ -136,6 +194,8 @@ void dp_evm_done(dp_evm_block *b)
 	dp_free(b->frame);
 	dp_free(b->transfer);
 	dp_free(b->gift);
+	dp_free(b->log);
+	dp_free(b->note_bytes);
 	memset(b, 0, sizeof *b);
 }
 
@@ -209,6 +269,10 @@ static const uint8_t topic_withdrawal[32] = {
     0x7f, 0xcf, 0x53, 0x2c, 0x15, 0xf0, 0xa6, 0xdb, 0x0b, 0xd6, 0xd0, 0xe0, 0x38, 0xbe, 0xa7, 0x1d,
     0x30, 0xd8, 0x08, 0xc7, 0xd9, 0x8c, 0xb3, 0xbf, 0x72, 0x68, 0xa9, 0x5b, 0xf5, 0x08, 0x1b, 0x65};
 
+static const uint8_t topic_shares[32] = {
+    0x9d, 0x9c, 0x90, 0x92, 0x96, 0xd9, 0xc6, 0x74, 0x45, 0x1c, 0x0c, 0x24, 0xf0, 0x2c, 0xb6, 0x49,
+    0x81, 0xeb, 0x3b, 0x72, 0x7f, 0x99, 0x86, 0x59, 0x39, 0x19, 0x2f, 0x88, 0x0a, 0x75, 0x5d, 0xcb};
+
 // An address in a topic is a word whose first twelve bytes are zero. Anything else is no address,
 // and a log that says so no transfer.
 static bool address_of_topic(uint8_t ret_address[20], const uint8_t topic[32])
@@ -261,5 +325,24 @@ bool dp_evm_transfer_of_log(dp_evm_transfer *ret_transfer, const dp_chain *chain
 	memcpy(ret_transfer->from, from, 20);
 	memcpy(ret_transfer->to, to, 20);
 	ret_transfer->amount = dp_u256_from_be(data, 32);
+	return true;
+}
+
+bool dp_evm_shares_of_log(dp_evm_transfer *ret_shares, const dp_chain *chain,
+                          const uint8_t contract[20], const uint8_t (*topic)[32],
+                          uint32_t topic_count, const uint8_t *data, size_t data_size)
+{
+	DP_CHECK(ret_shares != NULL && chain != NULL && contract != NULL);
+	DP_CHECK((topic != NULL || topic_count == 0) && (data != NULL || data_size == 0));
+	uint8_t from[20], to[20];
+	if (topic_count != 3 || data_size != 32) return false;
+	if (memcmp(topic[0], topic_shares, 32) != 0) return false;
+	if (dp_asset_shares(dp_asset_by_contract(chain, contract)).v == 0) return false;
+	if (!address_of_topic(from, topic[1]) || !address_of_topic(to, topic[2])) return false;
+	memcpy(ret_shares->contract, contract, 20);
+	memcpy(ret_shares->from, from, 20);
+	memcpy(ret_shares->to, to, 20);
+	ret_shares->amount = dp_u256_from_be(data, 32);
+	ret_shares->is_shares = true;
 	return true;
 }

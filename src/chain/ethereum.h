@@ -21,6 +21,14 @@
 // Block rewards, uncle rewards and withdrawals stand behind all transactions, in one more of their
 // own: DP_TXF_COINBASE, its id the block's hash.
 //
+// A token that rebases (stETH) is counted in shares where its logs tell them: the log
+// TransferShares that goes with a Transfer of the same sender and receiver makes the Transfer's row
+// one of the share's asset (chain/asset.h), and a note keeps what the Transfer itself said.
+//
+// Notes (chain/note.h) stand with their transactions, none with one that failed: call data that
+// could be a memo, where value goes to the receiver; what shares stood for; logs that somebody
+// reads; and where there is any of these, what the sender paid for gas.
+//
 // Self-destruction gives all a contract has to its heir. When it names itself the money is burnt,
 // where the contract really goes: always before Cancun, since then (EIP-6780) only in the
 // transaction that made it; otherwise nothing moves. What a contract that goes receives after that
@@ -68,7 +76,15 @@ typedef struct dp_evm_transfer {
 	uint8_t contract[20], from[20], to[20];
 	uint64_t log_index;
 	char symbol[16]; // where the source knows it, as in dp_movement; "" otherwise
+	bool is_shares;  // no transfer, but the log that says how many shares one moved: `amount`
 } dp_evm_transfer;
+
+// A log that somebody reads. `data_at` counts in the block's note_bytes.
+typedef struct dp_evm_log {
+	uint8_t contract[20], topic[4][32];
+	uint32_t topic_count, at;
+	uint32_t data_at, data_size, full_size;
+} dp_evm_log;
 
 typedef struct dp_evm_tx {
 	uint8_t hash[32], from[20], to[20];
@@ -87,6 +103,8 @@ typedef struct dp_evm_tx {
 	bool has_frames; // frame_count frames are all there were, the first the transaction itself
 	uint32_t frame_first, frame_count;
 	uint32_t transfer_first, transfer_count;
+	uint32_t log_first, log_count;
+	uint32_t memo_at, memo_size; // call data that could be a memo, in note_bytes; size 0: none
 	uint32_t source_line;
 } dp_evm_tx;
 
@@ -96,9 +114,9 @@ typedef struct dp_evm_gift {
 	uint8_t to[20];
 } dp_evm_gift;
 
-// Arrays grow and are reused block by block. Zero-initialise. A transaction's frames and transfers
-// are appended right behind it: they count for the transaction that was added last. (A source that
-// learns of them when all transactions stand there sets first and count itself.)
+// Arrays grow and are reused block by block. Zero-initialise. A transaction's frames, transfers and
+// logs are appended right behind it: they count for the transaction that was added last. (A source
+// that learns of them when all transactions stand there sets first and count itself.)
 typedef struct dp_evm_block {
 	const dp_chain *chain;
 	uint64_t height;
@@ -113,8 +131,10 @@ typedef struct dp_evm_block {
 	dp_evm_frame *frame;
 	dp_evm_transfer *transfer;
 	dp_evm_gift *gift;
-	uint32_t tx_count, frame_count, transfer_count, gift_count;
-	uint64_t tx_cap, frame_cap, transfer_cap, gift_cap;
+	dp_evm_log *log;
+	uint8_t *note_bytes;
+	uint32_t tx_count, frame_count, transfer_count, gift_count, log_count, note_bytes_size;
+	uint64_t tx_cap, frame_cap, transfer_cap, gift_cap, log_cap, note_bytes_cap;
 } dp_evm_block;
 
 // `is_cancun` is set from what is known of the chain: correct it where a header shows more.
@@ -125,6 +145,15 @@ DP_MUST dp_code dp_evm_add_frame(dp_evm_block *b, dp_evm_frame **ret_frame, dp_f
 DP_MUST dp_code dp_evm_add_transfer(dp_evm_block *b, dp_evm_transfer **ret_transfer,
                                     dp_fault *fault);
 DP_MUST dp_code dp_evm_add_gift(dp_evm_block *b, dp_evm_gift **ret_gift, dp_fault *fault);
+// A log whose first topic is wanted (chain/note.h): all others are for the caller to leave out.
+// `data` are the first `data_size` bytes of `full_size`, at most DP_NOTE_DATA_MAX of them are kept.
+DP_MUST dp_code dp_evm_add_log(dp_evm_block *b, const uint8_t contract[20],
+                               const uint8_t (*topic)[32], uint32_t topic_count, uint64_t log_index,
+                               const uint8_t *data, size_t data_size, size_t full_size,
+                               dp_fault *fault);
+// The call data of a transaction, of which a possible memo is kept. `tx` is one of the block's.
+DP_MUST dp_code dp_evm_add_input(dp_evm_block *b, dp_evm_tx *tx, const uint8_t *data, size_t size,
+                                 dp_fault *fault);
 void dp_evm_done(dp_evm_block *b);
 
 // What proof of work paid for this block and its uncles, where the chain did (ethereum up to the
@@ -140,6 +169,12 @@ DP_MUST dp_code dp_evm_add_rewards(dp_evm_block *b, const uint8_t (*uncle_miner)
 bool dp_evm_transfer_of_log(dp_evm_transfer *ret_transfer, const dp_chain *chain,
                             const uint8_t contract[20], const uint8_t (*topic)[32],
                             uint32_t topic_count, const uint8_t *data, size_t data_size);
+
+// Does this log say how many shares of a rebasing token a transfer moved (stETH's TransferShares)?
+// Fills the same, and is_shares.
+bool dp_evm_shares_of_log(dp_evm_transfer *ret_shares, const dp_chain *chain,
+                          const uint8_t contract[20], const uint8_t (*topic)[32],
+                          uint32_t topic_count, const uint8_t *data, size_t data_size);
 
 // Movements from what was said. Starts and finishes `builder`. DP_BAD_BYTES when the parts
 // contradict one another (a fee that overflows, a base fee above the gas price, ...). *io_gaps gets

@@ -95,8 +95,13 @@ typedef struct building {
 	uint8_t (*made)[20]; // contracts made in this transaction, by address
 	uint32_t made_count;
 	uint64_t made_cap;
+	uint32_t *pair; // of each transfer of this transaction: the log of its shares, NO_PAIR
+	uint64_t pair_cap;
 	dp_fault *fault;
 } building;
+
+enum { PAIR_REACH = 64 }; // how far before and behind itself a transfer looks for its shares
+#define NO_PAIR UINT32_MAX
 
 #define BAD_TX(s, format, ...)                                                                     \
 	dp_fail((s)->fault, DP_BAD_BYTES, "block %" PRIu64 ", transaction %u: " format,            \
@@ -140,24 +145,48 @@ static dp_code put_native(building *s, dp_mv_kind kind, const uint8_t *from, con
 	return DP_OK;
 }
 
-// As source/csv_row.c has it: what is not listed is noise that says what it called itself, and so
-// is a transfer of nothing, which needs nobody's signature (address poisoning).
-static dp_code put_token(building *s, const dp_evm_transfer *t)
+static dp_code put_note(building *s, dp_note **ret_note, dp_note_kind kind, const uint8_t *data,
+                        size_t size)
 {
+	DP_TRY(dp_builder_note(s->out, ret_note, data, size, s->fault));
+	(*ret_note)->kind = (uint8_t)kind;
+	return DP_OK;
+}
+
+// Shares are what the row counts; what the Transfer itself said goes into a note.
+static dp_code put_nominal(building *s, const dp_evm_transfer *t)
+{
+	const dp_block *k = &s->out->block;
+	dp_note *note;
+	uint8_t amount[32];
+	dp_u256_to_be(amount, t->amount);
+	DP_TRY(put_note(s, &note, DP_NOTE_NOMINAL, amount, sizeof amount));
+	note->at = k->tx[k->tx_count - 1].mv_count - 1;
+	memcpy(note->place, t->contract, 20);
+	return DP_OK;
+}
+
+// As source/csv_row.c has it: what is not listed is noise that says what it called itself, and so
+// is a transfer of nothing, which needs nobody's signature (address poisoning). `shares`: the log
+// that says how many the transfer moved, or NULL.
+static dp_code put_token(building *s, const dp_evm_transfer *t, const dp_evm_transfer *shares)
+{
+	DP_CHECK(!t->is_shares && (shares == NULL || shares->is_shares));
 	dp_asset asset = dp_asset_by_contract(s->b->chain, t->contract);
+	dp_u256 amount = shares == NULL ? t->amount : shares->amount;
 	bool from_nobody = is_zero_address(t->from), to_nobody = is_zero_address(t->to);
 	// Anybody can log anything; what goes from nobody to nobody concerns nobody.
 	if (from_nobody && to_nobody) return DP_OK;
 	dp_movement *mv;
 	DP_TRY(dp_builder_movement(s->out, &mv, s->fault));
 	mv->kind = DP_MV_TOKEN;
-	mv->amount = t->amount;
+	mv->amount = amount;
 	mv->source_line = s->tx->source_line;
 	if (!from_nobody) mv->from = addr_of(t->from);
 	if (!to_nobody) mv->to = addr_of(t->to);
-	if (asset.v != 0 && !dp_u256_is_zero(t->amount)) {
-		mv->asset = asset;
-		return DP_OK;
+	if (asset.v != 0 && !dp_u256_is_zero(amount)) {
+		mv->asset = shares == NULL ? asset : dp_asset_shares(asset);
+		return shares == NULL ? DP_OK : put_nominal(s, t);
 	}
 	const char *symbol = t->symbol;
 	if (asset.v != 0) {
@@ -168,6 +197,91 @@ static dp_code put_token(building *s, const dp_evm_transfer *t)
 	size_t n = strnlen(symbol, sizeof mv->noise.symbol - 1);
 	memcpy(mv->noise.symbol, symbol, n);
 	return DP_OK;
+}
+
+static bool is_pair(const dp_evm_transfer *t, const dp_evm_transfer *shares)
+{
+	return shares->is_shares && memcmp(t->contract, shares->contract, 20) == 0 &&
+	       memcmp(t->from, shares->from, 20) == 0 && memcmp(t->to, shares->to, 20) == 0;
+}
+
+// Which log of shares belongs to which transfer. The two stand side by side, but which is first
+// changed with the contract's versions; with the same sender and receiver twice, the first belongs
+// to the first. That is right for any number of such pairs, whichever stands first in each.
+static dp_code pair_shares(building *s, const dp_evm_transfer *t, uint32_t n)
+{
+	void *items = s->pair;
+	DP_TRY(dp_grow(&items, &s->pair_cap, sizeof *s->pair, n, DP_BLOCK_MV_MAX, s->fault));
+	s->pair = items;
+	// Of a log of shares: which transfer has taken it.
+	for (uint32_t i = 0; i < n; i++) s->pair[i] = NO_PAIR;
+	for (uint32_t i = 0; i < n; i++) {
+		if (t[i].is_shares) continue;
+		uint32_t k = i < PAIR_REACH ? 0 : i - PAIR_REACH;
+		uint32_t end = n - i <= PAIR_REACH ? n : i + PAIR_REACH;
+		while (k < end && (s->pair[k] != NO_PAIR || !is_pair(&t[i], &t[k]))) k++;
+		if (k == end) continue;
+		s->pair[i] = k;
+		s->pair[k] = i;
+	}
+	return DP_OK;
+}
+
+// Nearly no transaction has logs of shares; then nothing is paired.
+static dp_code put_tokens(building *s)
+{
+	const dp_evm_transfer *t = s->b->transfer + s->tx->transfer_first;
+	uint32_t n = s->tx->transfer_count, shares = 0;
+	for (uint32_t i = 0; i < n; i++) shares += t[i].is_shares;
+	if (shares > 0) DP_TRY(pair_shares(s, t, n));
+	for (uint32_t i = 0; i < n; i++) {
+		if (t[i].is_shares) continue;
+		bool has = shares > 0 && s->pair[i] != NO_PAIR;
+		DP_TRY(put_token(s, &t[i], has ? &t[s->pair[i]] : NULL));
+	}
+	return DP_OK;
+}
+
+//- notes -----------------------------------------------------------------------------------------
+
+// Call data that could be a memo says something only to who is paid with it.
+static dp_code put_memo(building *s)
+{
+	const dp_evm_tx *tx = s->tx;
+	dp_note *note;
+	if (tx->memo_size == 0 || tx->no_sender || !tx->has_to || tx->creates) return DP_OK;
+	if (dp_u256_is_zero(tx->value)) return DP_OK;
+	DP_TRY(put_note(s, &note, DP_NOTE_INPUT, s->b->note_bytes + tx->memo_at, tx->memo_size));
+	memcpy(note->place, tx->to, 20);
+	return DP_OK;
+}
+
+static dp_code put_logs(building *s)
+{
+	for (uint32_t i = 0; i < s->tx->log_count; i++) {
+		const dp_evm_log *log = &s->b->log[s->tx->log_first + i];
+		dp_note *note;
+		DP_TRY(put_note(s, &note, DP_NOTE_LOG, s->b->note_bytes + log->data_at,
+		                log->data_size));
+		note->full_size = log->full_size;
+		note->at = log->at;
+		note->topic_count = (uint8_t)log->topic_count;
+		memcpy(note->place, log->contract, 20);
+		memcpy(note->topic, log->topic, sizeof note->topic);
+	}
+	return DP_OK;
+}
+
+// Whoever reads the other notes may need to know what was paid for gas, and by whom.
+static dp_code put_gas(building *s, uint32_t notes_before)
+{
+	const dp_evm_tx *tx = s->tx;
+	uint8_t data[32 + 20];
+	dp_note *note;
+	if (s->out->block.note_count == notes_before || !tx->has_fee) return DP_OK;
+	dp_u256_to_be(data, tx->gas_price);
+	memcpy(data + 32, tx->from, 20);
+	return put_note(s, &note, DP_NOTE_GAS, data, sizeof data);
 }
 
 //- contracts that are destroyed ------------------------------------------------------------------
@@ -464,6 +578,8 @@ static dp_code build_tx(building *s)
 	DP_CHECK(tx->frame_first <= b->frame_count && tx->transfer_first <= b->transfer_count);
 	DP_CHECK(tx->frame_count <= b->frame_count - tx->frame_first);
 	DP_CHECK(tx->transfer_count <= b->transfer_count - tx->transfer_first);
+	DP_CHECK(tx->log_first <= b->log_count && tx->log_count <= b->log_count - tx->log_first);
+	DP_CHECK(tx->memo_size <= b->note_bytes_size);
 	bool failed = false;
 	if (tx->has_frames) DP_TRY(check_frames(s));
 	DP_TRY(find_status(s, &failed));
@@ -475,9 +591,12 @@ static dp_code build_tx(building *s)
 	if (!dp_u256_is_zero(tx->mint))
 		DP_TRY(put_native(s, DP_MV_REWARD, NULL, tx->from, tx->mint));
 	if (!failed) {
+		uint32_t notes = s->out->block.note_count;
+		DP_TRY(put_memo(s));
 		DP_TRY(put_calls(s));
-		for (uint32_t i = 0; i < tx->transfer_count; i++)
-			DP_TRY(put_token(s, &b->transfer[tx->transfer_first + i]));
+		DP_TRY(put_tokens(s));
+		DP_TRY(put_logs(s));
+		DP_TRY(put_gas(s, notes));
 	}
 	return put_fees(s);
 }
@@ -523,6 +642,7 @@ dp_code dp_evm_build(dp_block_builder *builder, const dp_block **ret_block, uint
 	dp_code code = build_rows(&s);
 	dp_free(s.victim);
 	dp_free(s.made);
+	dp_free(s.pair);
 	if (code != DP_OK) return code;
 	DP_TRY(dp_builder_finish(builder, ret_block, fault));
 	*io_gaps |= s.gaps;

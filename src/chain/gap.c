@@ -30,6 +30,8 @@ static const struct {
                        "nobody"},
     {DP_GAP_PRIVATE, "part of the chain is private (MWEB): value enters and leaves it "
                      "unseen"},
+    {DP_GAP_NOTES, "event logs and memos of all or of some blocks were not kept: what went "
+                   "through bridges, mixers and swaps there is not continued"},
 };
 
 const char *dp_gap_text(uint64_t gap)

@@ -16,6 +16,7 @@ typedef enum dp_gap {
 	DP_GAP_UNPROVEN = 128,  // hashes could not be recomputed: the source is taken at its word
 	DP_GAP_FEE_PAYEE = 256, // who receives fees on this chain is not known
 	DP_GAP_PRIVATE = 512,   // hidden parts (MWEB): value enters and leaves unseen
+	DP_GAP_NOTES = 1024,    // event logs and memos are not known (chain/note.h)
 } dp_gap;
 
 // What one gap means for the figures, in words; NULL for a bit that has no meaning.

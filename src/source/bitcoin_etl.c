@@ -264,6 +264,19 @@ static dp_code settle_input(bitcoin_etl *e, const dp_btc_row *row, uint32_t item
 	return DP_OK;
 }
 
+static dp_code put_memos(bitcoin_etl *e, const dp_btc_row *row, dp_fault *fault)
+{
+	for (uint32_t i = 0; i < row->memo_count; i++) {
+		const dp_btc_memo *memo = &row->memo[i];
+		dp_note *note;
+		DP_CHECK(memo->size <= DP_MEMO_MAX);
+		DP_TRY(dp_builder_note(&e->builder, &note, memo->bytes, memo->size, fault));
+		note->kind = DP_NOTE_OUTPUT;
+		note->at = memo->vout;
+	}
+	return DP_OK;
+}
+
 static dp_code give_tx(bitcoin_etl *e, block_rows *r, const dp_btc_row *row, dp_fault *fault)
 {
 	const dp_chain *chain = e->base.chain;
@@ -293,6 +306,7 @@ static dp_code give_tx(bitcoin_etl *e, block_rows *r, const dp_btc_row *row, dp_
 		mv->to = row->output[i].to;
 		out += row->output[i].value; // the parser has checked the sum
 	}
+	DP_TRY(put_memos(e, row, fault));
 	if (!chain->any_order) DP_TRY(put_outputs(e, row, fault));
 	if (!is_coinbase) r->is_proven = r->is_proven && (row->flags & DP_BTCF_PROVEN) != 0;
 	if (is_coinbase) r->coinbase_value = out;

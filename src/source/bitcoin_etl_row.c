@@ -258,6 +258,19 @@ static dp_code read_inputs(dp_btc_parser *p, dp_btc_row *row, hashing *h, const 
 
 //- outputs ---------------------------------------------------------------------------------------
 
+// Keeps what an output says, where that could be a memo.
+static dp_code note_memo(dp_btc_parser *p, uint64_t item, size_t size, dp_fault *fault)
+{
+	dp_btc_memo memo = {.vout = (uint32_t)item};
+	DP_CHECK(item < PART_MAX);
+	memo.size = (uint32_t)dp_note_of_script(memo.bytes, DP_MEMO_MAX, p->bytes, size);
+	if (memo.size == 0 || !dp_memo_maybe(memo.bytes, memo.size)) return DP_OK;
+	DP_TRY(dp_grow((void **)&p->memo, &p->memo_cap, sizeof *p->memo,
+	               (uint64_t)p->memo_count + 1, PART_MAX, fault));
+	p->memo[p->memo_count++] = memo;
+	return DP_OK;
+}
+
 static dp_code read_output(dp_btc_parser *p, dp_btc_output *out, hashing *h, const dp_json *v,
                            uint64_t item, dp_fault *fault)
 {
@@ -279,7 +292,7 @@ static dp_code read_output(dp_btc_parser *p, dp_btc_output *out, hashing *h, con
 	out->to = dp_addr_from_output(p->chain, p->bytes, size);
 	hash_int(h, out->value, 8);
 	hash_bytes(h, p->bytes, size);
-	return DP_OK;
+	return note_memo(p, item, size, fault);
 }
 
 static dp_code read_outputs(dp_btc_parser *p, dp_btc_row *row, hashing *h, const dp_json *doc,
@@ -302,6 +315,8 @@ static dp_code read_outputs(dp_btc_parser *p, dp_btc_row *row, hashing *h, const
 	}
 	row->output = p->output;
 	row->output_count = (uint32_t)n;
+	row->memo = p->memo;
+	row->memo_count = p->memo_count;
 	said = dp_json_get(doc, "output_value");
 	if (!is_null(said) && (!read_u64(&count, said) || count != sum))
 		return bad(fault, "output_value", "is not the sum of the outputs");
@@ -454,6 +469,7 @@ dp_code dp_btc_row_parse(dp_btc_parser *p, dp_btc_row *ret_row, const char *text
 	DP_CHECK(p != NULL && p->chain != NULL && ret_row != NULL);
 	dp_json *doc;
 	dp_btc_row row = {0};
+	p->memo_count = 0;
 	DP_TRY(dp_json_parse(&doc, text, n, fault));
 	dp_code code = read_row(p, &row, doc, fault);
 	dp_json_free(doc);
@@ -466,6 +482,7 @@ void dp_btc_parser_done(dp_btc_parser *p)
 	DP_CHECK(p != NULL);
 	dp_free(p->input);
 	dp_free(p->output);
+	dp_free(p->memo);
 	dp_free(p->bytes);
 	*p = (dp_btc_parser){.chain = p->chain};
 }

@@ -18,6 +18,7 @@
 #include "base/fault.h"
 #include "chain/address.h"
 #include "chain/chain.h"
+#include "chain/note.h"
 
 typedef struct dp_btc_input {
 	dp_outpoint spent;
@@ -30,6 +31,12 @@ typedef struct dp_btc_output {
 	uint64_t value;
 	dp_addr to;
 } dp_btc_output;
+
+// What an output says that carries only words and could be a memo.
+typedef struct dp_btc_memo {
+	uint32_t vout, size;
+	uint8_t bytes[DP_MEMO_MAX + 6]; // so that the next one is aligned
+} dp_btc_memo;
 
 enum {
 	DP_BTCF_BLOCK = 1, // of a block, else of a transaction
@@ -53,10 +60,11 @@ typedef struct dp_btc_row {
 	uint32_t flags; // DP_BTCF_*
 	uint32_t index;
 	uint32_t version, bits, nonce;
-	uint32_t input_count, output_count;
+	uint32_t input_count, output_count, memo_count;
 	uint32_t file, line;
 	const dp_btc_input *input;
 	const dp_btc_output *output;
+	const dp_btc_memo *memo;
 } dp_btc_row;
 
 // Set `chain`, zero the rest; reused line by line.
@@ -64,8 +72,10 @@ typedef struct dp_btc_parser {
 	const dp_chain *chain;
 	dp_btc_input *input;
 	dp_btc_output *output;
-	uint8_t *bytes; // of scripts
-	uint64_t input_cap, output_cap, bytes_cap;
+	dp_btc_memo *memo;
+	uint32_t memo_count; // of the row being read
+	uint8_t *bytes;      // of scripts
+	uint64_t input_cap, output_cap, memo_cap, bytes_cap;
 } dp_btc_parser;
 
 // The row and what it points to are valid until the next call. `file` and `line` are left to the

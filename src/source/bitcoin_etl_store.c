@@ -1,5 +1,5 @@
-// See bitcoin_etl_store.h. A row lies in the body as the struct itself, then its inputs, then its
-// outputs; all three are of a size that keeps the next one aligned.
+// See bitcoin_etl_store.h. A row lies in the body as the struct itself, then its inputs, its
+// outputs and its memos; all four are of a size that keeps the next one aligned.
 #include "source/bitcoin_etl_store.h"
 
 #include <stdlib.h>
@@ -11,11 +11,12 @@
 _Static_assert(sizeof(dp_btc_row) % 8 == 0, "aligned one after the other");
 _Static_assert(sizeof(dp_btc_input) % 8 == 0, "aligned one after the other");
 _Static_assert(sizeof(dp_btc_output) % 8 == 0, "aligned one after the other");
+_Static_assert(sizeof(dp_btc_memo) % 8 == 0, "aligned one after the other");
 
 static uint64_t size_of(const dp_btc_row *row)
 {
 	return sizeof *row + row->input_count * sizeof *row->input +
-	       row->output_count * sizeof *row->output;
+	       row->output_count * sizeof *row->output + row->memo_count * sizeof *row->memo;
 }
 
 static int compare_keys(const void *a, const void *b)
@@ -52,6 +53,8 @@ dp_code dp_btc_store_add(dp_btc_store *s, bool *ret_added, const dp_btc_row *row
 	if (row->input_count > 0) memcpy(p, row->input, row->input_count * sizeof *row->input);
 	p += row->input_count * sizeof *row->input;
 	if (row->output_count > 0) memcpy(p, row->output, row->output_count * sizeof *row->output);
+	p += row->output_count * sizeof *row->output;
+	if (row->memo_count > 0) memcpy(p, row->memo, row->memo_count * sizeof *row->memo);
 	s->key[s->key_count++] = key;
 	s->body_size += size;
 	return DP_OK;
@@ -73,6 +76,8 @@ void dp_btc_store_get(const dp_btc_store *s, dp_btc_row *ret_row, const dp_btc_k
 	ret_row->input = (const dp_btc_input *)(const void *)p;
 	p += ret_row->input_count * sizeof *ret_row->input;
 	ret_row->output = (const dp_btc_output *)(const void *)p;
+	p += ret_row->output_count * sizeof *ret_row->output;
+	ret_row->memo = (const dp_btc_memo *)(const void *)p;
 }
 
 void dp_btc_store_drop(dp_btc_store *s, uint64_t count)

@@ -22,6 +22,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "chain/gap.h"
 #include "codec/hex.h"
 #include "source/csv_row.h"
 #include "source/csv_table.h"
@@ -674,6 +675,7 @@ static dp_code open_any(dp_source **ret_source, const char *const *paths, const 
 	if (s == NULL) return dp_fail(fault, DP_NO_MEMORY, "out of memory");
 	s->base.kind = &dp_source_csv;
 	s->base.chain = options->chain != NULL ? options->chain : dp_chain_find("ethereum", 8);
+	s->base.gaps = DP_GAP_NOTES; // a table of movements has neither logs nor memos
 	DP_CHECK(s->base.chain != NULL);
 	s->base.next = csv_next;
 	s->base.close = csv_close;

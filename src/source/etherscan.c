@@ -606,7 +606,8 @@ static void note_gaps(struct scan_source *s, const dp_source_watch *watch)
 	bool normal = false;
 	for (uint32_t i = 0; i < s->file_count; i++)
 		normal = normal || s->file[i].columns.sort == DP_SCAN_NORMAL;
-	s->base.gaps = DP_GAP_PARTIAL | DP_GAP_UNPROVEN | DP_GAP_ORDER | DP_GAP_REWARDS;
+	s->base.gaps =
+	    DP_GAP_PARTIAL | DP_GAP_UNPROVEN | DP_GAP_ORDER | DP_GAP_REWARDS | DP_GAP_NOTES;
 	if (!normal) s->base.gaps |= DP_GAP_FEES;
 	check_sort(s, DP_SCAN_INTERNAL, DP_GAP_TRACES,
 	           "internal transactions: what contracts paid it is not seen", watch);

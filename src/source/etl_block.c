@@ -615,7 +615,21 @@ static dp_code say_transfer(dp_etl_maker *m, const dp_etl_row *r, dp_fault *faul
 	copy_addr(t->contract, r, DP_ETL_WHO);
 	copy_addr(t->from, r, DP_ETL_FROM);
 	copy_addr(t->to, r, DP_ETL_TO);
+	t->is_shares = (r->flags & DP_ETLF_SHARES) != 0;
 	return DP_OK;
+}
+
+// A log that somebody reads, as etl_row.c packed it.
+static dp_code say_log(dp_etl_maker *m, const dp_etl_row *r, dp_fault *fault)
+{
+	dp_etl_log log;
+	if ((r->flags & DP_ETLF_NOTE) == 0) return DP_OK;
+	DP_CHECK(r->extra_size >= sizeof log);
+	memcpy(&log, r->extra, sizeof log);
+	return dp_evm_add_log(&m->evm, dp_etl_addr(r, DP_ETL_WHO),
+	                      (const uint8_t(*)[32])(const void *)log.topic, log.topic_count,
+	                      dp_etl_number(r, DP_ETL_LOG_INDEX), r->extra + sizeof log,
+	                      r->extra_size - sizeof log, log.full_size, fault);
 }
 
 // Logs and token transfers tell the same; where both are given they must agree. A log that is no
@@ -645,7 +659,9 @@ static dp_code say_transfers(dp_etl_maker *m, const dp_etl_group *g, dp_fault *f
 				                at, log->line, m->file_name(m->context, log->file));
 			t++;
 		}
-		if (is_transfer) DP_TRY(say_transfer(m, log, fault));
+		if (is_transfer || (log->flags & DP_ETLF_SHARES) != 0)
+			DP_TRY(say_transfer(m, log, fault));
+		DP_TRY(say_log(m, log, fault));
 		l++;
 	}
 	return DP_OK;
@@ -666,6 +682,8 @@ static dp_code say_tx(dp_etl_maker *m, const dp_etl_group *g, dp_fault *fault)
 	say_parties(tx, g, root);
 	DP_TRY(say_status(m, tx, g, root, fault));
 	say_fee(m, tx, g);
+	if (g->tx != NULL && (g->tx->flags & DP_ETLF_MEMO) != 0)
+		DP_TRY(dp_evm_add_input(&m->evm, tx, g->tx->extra, g->tx->extra_size, fault));
 	DP_TRY(say_calls(m, at, g, root, fault));
 	return say_transfers(m, g, fault);
 }
@@ -799,6 +817,7 @@ static void find_absent(dp_etl_maker *m)
 		m->absent |= 1U << DP_ETL_TRACES;
 	if ((m->absent & (1U << DP_ETL_LOGS | 1U << DP_ETL_TRANSFERS)) != 0)
 		m->gaps |= DP_GAP_TOKENS;
+	if ((m->absent >> DP_ETL_LOGS & 1) != 0) m->gaps |= DP_GAP_NOTES;
 	if ((m->absent >> DP_ETL_TRACES & 1) != 0) m->gaps |= DP_GAP_TRACES;
 	// What is not known without a receipt, dp_evm_build finds out by itself.
 }
@@ -821,9 +840,10 @@ static void say_header(dp_etl_maker *m, const dp_etl_row *hash)
 static void note_missing(dp_etl_maker *m)
 {
 	bool traces = (m->seen >> DP_ETL_TRACES & 1) != 0;
-	bool tokens = (m->seen & (1U << DP_ETL_LOGS | 1U << DP_ETL_TRANSFERS)) != 0;
+	bool logs = (m->seen >> DP_ETL_LOGS & 1) != 0;
+	bool tokens = logs || (m->seen >> DP_ETL_TRANSFERS & 1) != 0;
 	m->gaps |= DP_GAP_UNPROVEN | (traces ? 0U : (uint32_t)DP_GAP_TRACES) |
-	           (tokens ? 0U : (uint32_t)DP_GAP_TOKENS);
+	           (tokens ? 0U : (uint32_t)DP_GAP_TOKENS) | (logs ? 0U : (uint32_t)DP_GAP_NOTES);
 }
 
 dp_code dp_etl_make(dp_etl_maker *m, const dp_etl_row *row, uint32_t row_count, uint32_t seen,

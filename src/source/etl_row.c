@@ -35,6 +35,7 @@ enum {
 	X_TOPIC2,
 	X_TOPIC3,
 	X_DATA,
+	X_INPUT,
 	X_TRACE_TYPE,
 	X_CALL_TYPE,
 	X_REWARD_TYPE,
@@ -79,6 +80,7 @@ static const struct {
     {"toaddress", T | F | C, DP_ETL_TO},
     {"value", T | F | C, DP_ETL_AMOUNT},
     {"transactiontype", T, DP_ETL_TYPE},
+    {"input", T, X_INPUT},
     {"gasprice", T, DP_ETL_PRICE},
     {"effectivegasprice", T | R, DP_ETL_PRICE_PAID},
     {"receipteffectivegasprice", T, DP_ETL_PRICE_PAID},
@@ -472,6 +474,8 @@ static dp_code put_data(dp_etl_parser *p, const char *text, size_t n, dp_fault *
 {
 	if (!is_hex(text, n) || n % 2 != 0)
 		return dp_fail(fault, DP_BAD_BYTES, "data is not 0x and pairs of digits");
+	p->data_text = text + 2;
+	p->data_text_size = n - 2;
 	p->data_size = n / 2 - 1 > 32 ? 33 : (uint32_t)(n / 2 - 1);
 	if (p->data_size == 32) DP_TRY(parse_bytes(p->data, 32, text, n, fault));
 	return DP_OK;
@@ -685,6 +689,10 @@ static dp_code put_text(dp_etl_parser *p, dp_etl_row *row, uint8_t target, const
 	case X_WITHDRAWALS: return put_withdrawals(p, text, n, fault);
 	case X_TOPICS: p->topic_count = 0; return add_topics(p, text, n, fault);
 	case X_DATA: return put_data(p, text, n, fault);
+	case X_INPUT:
+		p->input_text = text;
+		p->input_text_size = n;
+		return DP_OK;
 	case X_TRACE_TYPE: return put_trace_type(p, row, text, n, fault);
 	case X_CALL_TYPE: return put_call_type(row, text, n, fault);
 	case X_REWARD_TYPE:
@@ -710,6 +718,8 @@ static void start_row(dp_etl_parser *p, dp_etl_row *row, uint32_t line)
 	row->sort = (uint8_t)p->sort;
 	row->block = UINT64_MAX;
 	p->extra_size = p->topic_count = p->data_size = 0;
+	p->data_text = p->input_text = NULL;
+	p->data_text_size = p->input_text_size = 0;
 	p->has_path = p->has_type = p->has_error = p->has_withdrawals = false;
 }
 
@@ -757,26 +767,65 @@ static dp_code finish_trace(dp_etl_parser *p, dp_etl_row *row, dp_fault *fault)
 	return DP_OK;
 }
 
-static void finish_log(dp_etl_parser *p, dp_etl_row *row)
+// A log that somebody reads goes along whole, but for data beyond what notes keep.
+static dp_code finish_note(dp_etl_parser *p, dp_etl_row *row, dp_fault *fault)
+{
+	_Static_assert(sizeof(dp_etl_log) + DP_NOTE_DATA_MAX <= DP_ETL_EXTRA_MAX, "a log fits");
+	if (p->topic_count == 0 || !dp_note_topic_wanted(p->topic[0])) return DP_OK;
+	size_t size = p->data_text_size / 2;
+	dp_etl_log log = {.topic_count = p->topic_count,
+	                  .full_size = size > UINT32_MAX ? UINT32_MAX : (uint32_t)size};
+	memcpy(log.topic, p->topic, 32 * (size_t)p->topic_count);
+	if (size > DP_NOTE_DATA_MAX) size = DP_NOTE_DATA_MAX;
+	memcpy(p->extra, &log, sizeof log);
+	if (size > 0 && !dp_hex_decode(p->extra + sizeof log, size, p->data_text))
+		return dp_fail(fault, DP_BAD_BYTES, "data is not 0x and pairs of digits");
+	p->extra_size = (uint32_t)(sizeof log + size);
+	row->flags |= DP_ETLF_NOTE;
+	return DP_OK;
+}
+
+static dp_code finish_log(dp_etl_parser *p, dp_etl_row *row, dp_fault *fault)
 {
 	dp_evm_transfer t;
 	const uint8_t(*topic)[32] = (const uint8_t(*)[32])p->topic;
-	if (p->data_size != 32 ||
-	    !dp_evm_transfer_of_log(&t, p->chain, dp_etl_addr(row, DP_ETL_WHO), topic,
-	                            p->topic_count, p->data, p->data_size))
-		return;
-	row->flags |= DP_ETLF_TRANSFER;
+	const uint8_t *who = dp_etl_addr(row, DP_ETL_WHO);
+	DP_TRY(finish_note(p, row, fault));
+	if (p->data_size != 32) return DP_OK;
+	if (dp_evm_transfer_of_log(&t, p->chain, who, topic, p->topic_count, p->data, 32))
+		row->flags |= DP_ETLF_TRANSFER;
+	else if (dp_evm_shares_of_log(&t, p->chain, who, topic, p->topic_count, p->data, 32))
+		row->flags |= DP_ETLF_SHARES;
+	else
+		return DP_OK;
 	row->amount[0] = t.amount;
 	memcpy(row->addr[0], t.from, 20);
 	memcpy(row->addr[DP_ETL_TO - DP_ETL_FROM], t.to, 20);
 	row->has |= 1U << DP_ETL_AMOUNT | 1U << DP_ETL_FROM | 1U << DP_ETL_TO;
+	return DP_OK;
+}
+
+// Call data that could be a memo, where value goes along with it.
+static dp_code finish_tx(dp_etl_parser *p, dp_etl_row *row, dp_fault *fault)
+{
+	size_t n = p->input_text_size;
+	if (n <= 2 || n > 2 + 2 * DP_MEMO_MAX || !dp_etl_has(row, DP_ETL_TO)) return DP_OK;
+	if (dp_u256_is_zero(dp_etl_amount(row, DP_ETL_AMOUNT))) return DP_OK;
+	if (n % 2 != 0 || !is_hex(p->input_text, n) ||
+	    !dp_hex_decode(p->extra, n / 2 - 1, p->input_text + 2))
+		return dp_fail(fault, DP_BAD_BYTES, "input is not 0x and pairs of digits");
+	if (!dp_memo_maybe(p->extra, n / 2 - 1)) return DP_OK;
+	p->extra_size = (uint32_t)(n / 2 - 1);
+	row->flags |= DP_ETLF_MEMO;
+	return DP_OK;
 }
 
 static dp_code finish_row(dp_etl_parser *p, dp_etl_row *row, dp_fault *fault)
 {
 	DP_TRY(require(row, fault));
 	if (row->sort == DP_ETL_TRACES) DP_TRY(finish_trace(p, row, fault));
-	if (row->sort == DP_ETL_LOGS) finish_log(p, row);
+	if (row->sort == DP_ETL_LOGS) DP_TRY(finish_log(p, row, fault));
+	if (row->sort == DP_ETL_TXS) DP_TRY(finish_tx(p, row, fault));
 	if (p->has_withdrawals) row->flags |= DP_ETLF_WITHDRAWALS;
 	row->extra = p->extra;
 	row->extra_size = p->extra_size;

@@ -83,7 +83,10 @@ enum {
 	DP_ETLF_STAKE = 256,      // block: its difficulty is 0
 	DP_ETLF_OWN = 512,        // reward for the block itself
 	DP_ETLF_LOGS = 1024,      // block: has logs, as its bloom filter proves
-	DP_ETLF_TOKENS = 2048     // block: has token transfers, as that makes most likely
+	DP_ETLF_TOKENS = 2048,    // block: has token transfers, as that makes most likely
+	DP_ETLF_SHARES = 4096,    // log: says how many shares a transfer moved; from, to, amount
+	DP_ETLF_NOTE = 8192,      // log: somebody reads it; `extra` holds it (dp_etl_log)
+	DP_ETLF_MEMO = 16384      // transaction: `extra` is its call data, which could be a memo
 };
 
 typedef enum dp_etl_trace {
@@ -115,6 +118,12 @@ typedef struct dp_etl_row {
 	uint8_t hash[DP_ETL_HASHES][32];
 	uint8_t addr[DP_ETL_ADDRS][20];
 } dp_etl_row;
+
+// What `extra` of a log holds: this, then the data as far as notes keep it.
+typedef struct dp_etl_log {
+	uint32_t topic_count, full_size;
+	uint8_t topic[4][32];
+} dp_etl_log;
 
 static inline bool dp_etl_has(const dp_etl_row *row, dp_etl_value value)
 {
@@ -155,6 +164,8 @@ typedef struct dp_etl_parser {
 	uint8_t extra[DP_ETL_EXTRA_MAX];   // of the row being read
 	uint32_t extra_size, topic_count, data_size;
 	uint8_t topic[4][32], data[32];
+	const char *data_text, *input_text; // of a log, of a transaction; in the record being read
+	size_t data_text_size, input_text_size;
 	bool has_path, has_type, has_error, has_withdrawals;
 } dp_etl_parser;
 

@@ -17,9 +17,11 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "codec/hex.h"
 #include "source/evm_fields.h"
 
 enum { DEPOSIT_TYPE = 0x7e, TOPICS_MAX = 4, GWEI = 1000000000 };
+enum { MEMO_TEXT_MAX = 2 + 2 * DP_MEMO_MAX, WORD_TEXT = 2 + 2 * 32 };
 
 static bool is_op_stack(const dp_chain *chain)
 {
@@ -55,6 +57,23 @@ static dp_code read_price(const dp_evm_place *at, const dp_evm_block *b, dp_evm_
 	return given ? DP_OK : dp_evm_bad(at, "it has neither \"gasPrice\" nor \"maxFeePerGas\"");
 }
 
+// Call data that could be a memo: short, and the value goes along with it. All other call data is
+// not looked at.
+static dp_code read_input(const dp_evm_place *at, dp_evm_block *b, dp_evm_tx *tx,
+                          const dp_json *object)
+{
+	uint8_t bytes[DP_MEMO_MAX];
+	if (!tx->has_to || dp_u256_is_zero(tx->value)) return DP_OK;
+	const dp_json *value = dp_json_get(object, "input");
+	const char *text = value == NULL ? NULL : dp_json_text(value);
+	if (text == NULL) return DP_OK;
+	size_t n = strnlen(text, MEMO_TEXT_MAX + 1);
+	if (n <= 2 || n > MEMO_TEXT_MAX) return DP_OK;
+	if (n % 2 != 0 || !dp_evm_json_bytes(bytes, (n - 2) / 2, value))
+		return dp_evm_bad(at, "\"input\" is not hexadecimal");
+	return dp_evm_add_input(b, tx, bytes, (n - 2) / 2, at->fault);
+}
+
 static dp_code read_tx(const dp_evm_place *at, dp_evm_block *b, const dp_json *object)
 {
 	if (!dp_json_is_object(object))
@@ -71,6 +90,7 @@ static dp_code read_tx(const dp_evm_place *at, dp_evm_block *b, const dp_json *o
 	DP_TRY(dp_evm_field_bytes(at, tx->from, 20, object, "from"));
 	DP_TRY(dp_evm_maybe_bytes(at, &tx->has_to, tx->to, 20, object, "to"));
 	DP_TRY(dp_evm_field_u256(at, &tx->value, object, "value"));
+	DP_TRY(read_input(at, b, tx, object));
 	DP_TRY(dp_evm_maybe_u64(at, &given, &type, object, "type"));
 	tx->status = DP_EVM_STATUS_UNKNOWN;
 	if (!is_op_stack(b->chain) || type != DEPOSIT_TYPE) return read_price(at, b, tx, object);
@@ -236,6 +256,21 @@ static dp_code read_topics(const dp_evm_place *at, uint8_t (*ret_topic)[32], uin
 	return DP_OK;
 }
 
+// A log that somebody reads: its data as far as notes keep it.
+static dp_code read_note(const dp_evm_place *at, dp_evm_block *b, const uint8_t contract[20],
+                         const uint8_t (*topic)[32], uint32_t topic_count, uint64_t index,
+                         const char *text)
+{
+	uint8_t data[DP_NOTE_DATA_MAX];
+	size_t n = strlen(text);
+	if (n < 2 || n % 2 != 0 || text[0] != '0' || (text[1] | 0x20) != 'x')
+		return dp_evm_bad(at, "\"data\" is not hexadecimal");
+	size_t full = (n - 2) / 2, kept = full < sizeof data ? full : sizeof data;
+	if (!dp_hex_decode(data, kept, text + 2))
+		return dp_evm_bad(at, "\"data\" is not hexadecimal");
+	return dp_evm_add_log(b, contract, topic, topic_count, index, data, kept, full, at->fault);
+}
+
 static dp_code read_log(const dp_evm_place *at, dp_evm_block *b, uint64_t *io_next,
                         const dp_json *log)
 {
@@ -255,14 +290,18 @@ static dp_code read_log(const dp_evm_place *at, dp_evm_block *b, uint64_t *io_ne
 	const dp_json *value = dp_json_get(log, "data");
 	const char *text = value == NULL ? NULL : dp_json_text(value);
 	if (text == NULL) return dp_evm_bad(at, "\"data\" is no text");
+	const uint8_t(*topics)[32] = (const uint8_t(*)[32])(const void *)topic;
+	if (topic_count > 0 && dp_note_topic_wanted(topic[0]))
+		DP_TRY(read_note(at, b, contract, topics, topic_count, index, text));
 	// Transfers have one word of data. Longer data may be megabytes and is not looked at.
-	if (strnlen(text, 67) != 66) return DP_OK;
+	if (strnlen(text, WORD_TEXT + 1) != WORD_TEXT) return DP_OK;
 	if (!dp_evm_json_bytes(data, sizeof data, value))
 		return dp_evm_bad(at, "\"data\" is not hexadecimal");
 	dp_evm_transfer found = {.log_index = index}, *transfer;
-	if (!dp_evm_transfer_of_log(&found, b->chain, contract,
-	                            (const uint8_t(*)[32])(const void *)topic, topic_count, data,
-	                            sizeof data))
+	if (!dp_evm_transfer_of_log(&found, b->chain, contract, topics, topic_count, data,
+	                            sizeof data) &&
+	    !dp_evm_shares_of_log(&found, b->chain, contract, topics, topic_count, data,
+	                          sizeof data))
 		return DP_OK;
 	DP_TRY(dp_evm_add_transfer(b, &transfer, at->fault));
 	*transfer = found;
@@ -321,15 +360,19 @@ dp_code dp_evm_json_receipts(dp_evm_block *block, const dp_json *const *receipt,
 	if (count != block->tx_count)
 		return dp_evm_bad(&at, "it has %u transactions but %u receipts", block->tx_count,
 		                  count);
-	uint32_t first = block->transfer_count;
+	uint32_t first = block->transfer_count, log_first = block->log_count;
 	for (uint32_t i = 0; i < count; i++) {
 		DP_TRY(read_receipt(block, i, receipt[i], fault));
-		// Transfers that are appended count for the last transaction (see dp_evm_block):
-		// each is told which are its own, the last one at the end.
+		// Transfers and logs that are appended count for the last transaction (see
+		// dp_evm_block): each is told which are its own, the last one at the end.
 		block->tx[i].transfer_first = first;
 		block->tx[i].transfer_count = block->transfer_count - first;
 		first = block->transfer_count;
-		if (i + 1 < count) block->tx[count - 1].transfer_count = 0;
+		block->tx[i].log_first = log_first;
+		block->tx[i].log_count = block->log_count - log_first;
+		log_first = block->log_count;
+		if (i + 1 < count)
+			block->tx[count - 1].transfer_count = block->tx[count - 1].log_count = 0;
 	}
 	return DP_OK;
 }

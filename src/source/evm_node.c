@@ -534,7 +534,8 @@ dp_code dp_evm_node_hashes(dp_evm_node *node, uint8_t (*ret_hash)[32], uint32_t 
 	return DP_OK;
 }
 
-// balanceOf(address), the selector 70a08231 of ERC-20; or the native coin's own method.
+// balanceOf(address), the selector 70a08231 of ERC-20; sharesOf(address), f5eb42dc, for what is
+// counted in shares (stETH); or the native coin's own method.
 static const char *balance_question(char params[PARAMS_MAX], const dp_addr *addr,
                                     const dp_asset_info *info, uint64_t height)
 {
@@ -546,11 +547,12 @@ static const char *balance_question(char params[PARAMS_MAX], const dp_addr *addr
 		(void)snprintf(params, PARAMS_MAX, "[\"0x%s\",\"%s\"]", who, quantity);
 		return "eth_getBalance";
 	}
+	const char *selector = dp_asset_nominal(info->id).v != 0 ? "f5eb42dc" : "70a08231";
 	dp_hex_encode(what, info->contract, 20);
 	(void)snprintf(params, PARAMS_MAX,
-	               "[{\"to\":\"0x%s\",\"data\":\"0x70a08231"
+	               "[{\"to\":\"0x%s\",\"data\":\"0x%s"
 	               "000000000000000000000000%s\"},\"%s\"]",
-	               what, who, quantity);
+	               what, selector, who, quantity);
 	return "eth_call";
 }
 

@@ -269,6 +269,14 @@ dp_code dp_source_open(dp_source **ret_source, const char *const *paths, uint32_
 	return code;
 }
 
+dp_code dp_source_kind_of(const dp_source_kind **ret_kind, const char *path, dp_fault *fault)
+{
+	const char *bare;
+	DP_CHECK(ret_kind != NULL && path != NULL);
+	DP_TRY(kind_of(ret_kind, &bare, path, NULL, fault));
+	return check_bare(*ret_kind, bare, path, fault);
+}
+
 dp_code dp_source_next(dp_source *s, const dp_block **ret_block, dp_fault *fault)
 {
 	DP_CHECK(s != NULL && ret_block != NULL);

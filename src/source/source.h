@@ -138,6 +138,9 @@ struct dp_source {
 // "traces", "prevouts", ... for one of DP_CAN_*.
 const char *dp_source_can_text(uint32_t can);
 
+// What kind a path is of, without opening it for good: DP_BAD_CASE when that cannot be told.
+DP_MUST dp_code dp_source_kind_of(const dp_source_kind **ret_kind, const char *path,
+                                  dp_fault *fault);
 // Recognises the kind from prefix ("csv:x"), URL, name and first bytes; all paths must be of one
 // kind.
 DP_MUST dp_code dp_source_open(dp_source **ret_source, const char *const *paths,

@@ -44,12 +44,47 @@ static void every_row_is_found_by_symbol_contract_and_caip19(void **state)
 		assert_int_equal(info->has_contract, info->class != DP_ASSET_NATIVE &&
 		                                         info->class != DP_ASSET_VALUATION);
 		if (info->has_contract)
-			assert_int_equal(dp_asset_by_contract(chain, info->contract).v, v);
+			assert_int_equal(dp_asset_by_contract(chain, info->contract).v,
+			                 dp_asset_nominal(a).v != 0 ? dp_asset_nominal(a).v : v);
 		char name[DP_ASSET_TEXT_MAX];
 		size_t n = dp_asset_caip19(name, a);
 		assert_int_equal(strlen(name), n);
 		assert_int_equal(parse(chain->name, name).v, v);
 	}
+}
+
+// Shares have the contract of their token, and only their own names find them.
+static void shares_of_a_rebasing_token_are_an_asset_of_their_own(void **state)
+{
+	(void)state;
+	static const char caip[] = "eip155:1/shares:0xae7ab96520DE3A18E5e111B5EaAb095312D7fE84";
+	const dp_chain *ethereum = chain_named("ethereum");
+	dp_asset token = dp_asset_by_symbol(ethereum, "stETH", 5);
+	dp_asset share = dp_asset_by_symbol(ethereum, "STETH-SHARE", 11);
+	assert_true(token.v != 0 && share.v != 0 && token.v != share.v);
+	assert_int_equal(dp_asset_shares(token).v, share.v);
+	assert_int_equal(dp_asset_nominal(share).v, token.v);
+	assert_int_equal(dp_asset_shares(share).v + dp_asset_nominal(token).v, 0);
+	assert_int_equal(dp_asset_shares(DP_ASSET_NONE).v, 0);
+	assert_int_equal(dp_asset_nominal(DP_ASSET_NONE).v, 0);
+	const dp_asset_info *info = dp_asset_info_of(share);
+	assert_string_equal(info->symbol, "stETH-share");
+	assert_int_equal(info->class, DP_ASSET_STAKED);
+	assert_int_equal(info->decimals, 18);
+	assert_int_equal(dp_asset_by_contract(ethereum, info->contract).v, token.v);
+	char name[DP_ASSET_TEXT_MAX];
+	dp_asset_caip19(name, share);
+	assert_string_equal(name, caip);
+	assert_int_equal(parse("ethereum", caip).v, share.v);
+	// Of a token that does not rebase there are no shares.
+	dp_asset none = DP_ASSET_NONE;
+	static const char weth[] = "eip155:1/shares:0xC02aaA39b223FE8D0A0e5C4F27eAD9083C756Cc2";
+	dp_fault fault;
+	assert_int_equal(dp_asset_parse(&none, ethereum, weth, sizeof weth - 1, &fault),
+	                 DP_NOT_FOUND);
+	assert_int_equal(none.v, 0);
+	for (uint16_t v = 1; v <= dp_asset_count(); v++)
+		if (v != share.v) assert_int_equal(dp_asset_nominal((dp_asset){v}).v, 0);
 }
 
 static void every_chain_has_a_native_coin(void **state)
@@ -157,6 +192,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(every_row_is_found_by_symbol_contract_and_caip19),
+	    cmocka_unit_test(shares_of_a_rebasing_token_are_an_asset_of_their_own),
 	    cmocka_unit_test(every_chain_has_a_native_coin),
 	    cmocka_unit_test(the_assets_of_the_bybit_case_are_the_genuine_ones),
 	    cmocka_unit_test(symbols_ignore_case_and_contracts_may_be_lower),

@@ -1074,6 +1074,122 @@ static void a_failed_allocation_is_told_and_nothing_is_lost(void **state)
 	}
 }
 
+//- notes -----------------------------------------------------------------------------------------
+
+static void outputs_that_could_be_memos_are_notes(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *script, *says; // NULL: no note
+	} cases[] = {
+	    {"6a076f75743a61623a", "out:ab:"},
+	    {"6a4c076f75743a61623a", "out:ab:"},
+	    {"6a4d07006f75743a61623a", "out:ab:"},
+	    {"6a4e070000006f75743a61623a", "out:ab:"},
+	    {"6a046f75743a0361623a", "out:ab:"},   // two pushes
+	    {"6a00046f75743a0361623a", "out:ab:"}, // OP_0 pushes nothing
+	    {"6a0a636f6e736f6c69646174", NULL},    // cut word
+	    {"6a0b636f6e736f6c6964617465", "consolidate"},
+	    {"6a086f75743a61623a", NULL}, // breaks off
+	    {"6a4c", NULL},
+	    {"6a4d07", NULL},
+	    {"6a4effffffff6f75743a61623a", NULL},
+	    {"6a51046f75743a", NULL}, // another operation
+	    {"6a", NULL},
+	    {"076f75743a61623a", NULL}, // no OP_RETURN
+	    {"6a0568656c6c6f", NULL},   // no memo
+	    {"6a24aa21a9ed", NULL},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		static mk_block b;
+		static mk_bytes m;
+		fixture f = {0};
+		start(&b);
+		mk_in in = {coin_a, 1};
+		mk_out out[3] = {{1, NULL}, {0, cases[i].script}, {2, NULL}};
+		mk_spend(&b, &in, 1, out, 3);
+		mk_finish(&m, ignored, &b);
+		assert_int_equal(decode(&f, m.b, m.n), DP_OK);
+		assert_int_equal(f.block->note_count, cases[i].says != NULL);
+		if (cases[i].says != NULL) {
+			const dp_note *n = f.block->note;
+			assert_int_equal(n->kind, DP_NOTE_OUTPUT);
+			assert_int_equal(n->tx, 1);
+			assert_int_equal(n->at, 1);
+			assert_int_equal(n->data_size, strlen(cases[i].says));
+			assert_int_equal(n->full_size, n->data_size);
+			assert_memory_equal(dp_note_data(f.block, n), cases[i].says, n->data_size);
+		}
+		done(&f);
+	}
+}
+
+// Eight transactions that hang on one another and stand backwards; each says its own number, some
+// nothing, some twice. `b` has them in the right order.
+static void make_talkers(mk_block *b, mk_bytes *m)
+{
+	static mk_block mixed;
+	char script[40];
+	start(b);
+	for (uint32_t i = 1; i < 9; i++) {
+		mk_in in = {i == 1 ? coin_a : b->tx[i - 1].txid, 0};
+		(void)snprintf(script, sizeof script, "6a056f75743a3%u", i);
+		mk_out out[3] = {{1, NULL}, {0, script}, {0, script}};
+		mk_spend(b, &in, 1, out, i % 4 == 0 ? 1 : i % 4);
+	}
+	mixed = *b;
+	for (uint32_t i = 1; i < 9; i++) mixed.tx[i] = b->tx[9 - i];
+	mk_finish(m, ignored, &mixed);
+}
+
+static void notes_move_with_their_transactions(void **state)
+{
+	(void)state;
+	static mk_block b;
+	static mk_bytes m;
+	fixture f = {0};
+	make_talkers(&b, &m);
+	for (int round = 0; round < 3; round++) { // the arrays change places each time
+		assert_int_equal(decode_on(&f, "bitcoin-cash", m.b, m.n), DP_OK);
+		assert_non_null(dp_bitcoin_order(&f.decoder));
+		uint32_t seen = 0;
+		for (uint32_t i = 0; i < 9; i++) {
+			uint32_t first, count;
+			dp_block_notes(f.block, &first, &count, i);
+			assert_memory_equal(f.block->tx[i].id, b.tx[i].txid, 32);
+			assert_int_equal(count, i % 4 > 1 ? i % 4 - 1 : 0);
+			for (uint32_t k = 0; k < count; k++) {
+				const dp_note *n = &f.block->note[first + k];
+				assert_int_equal(dp_note_data(f.block, n)[4], '0' + i);
+				assert_int_equal(n->at, k + 1);
+			}
+			seen += count;
+		}
+		assert_int_equal(seen, f.block->note_count);
+		assert_int_equal(seen, 6);
+	}
+	done(&f);
+}
+
+static void running_out_of_memory_while_notes_move_loses_nothing(void **state)
+{
+	(void)state;
+	static mk_block b;
+	static mk_bytes m;
+	make_talkers(&b, &m);
+	int64_t live = dp_mem_live();
+	for (int64_t n = 0;; n++) {
+		fixture f = {0};
+		dp_mem_fail_after(n);
+		dp_code code = decode_on(&f, "bitcoin-cash", m.b, m.n);
+		dp_mem_fail_after(-1);
+		if (code != DP_OK) assert_int_equal(code, DP_NO_MEMORY);
+		done(&f);
+		assert_true(dp_mem_live() == live);
+		if (code == DP_OK) break;
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1110,6 +1226,9 @@ int main(void)
 	    cmocka_unit_test(amounts_and_sizes_have_each_chains_bounds),
 	    cmocka_unit_test(claimed_work_is_believed_where_the_hash_is_another),
 	    cmocka_unit_test(a_failed_allocation_is_told_and_nothing_is_lost),
+	    cmocka_unit_test(outputs_that_could_be_memos_are_notes),
+	    cmocka_unit_test(notes_move_with_their_transactions),
+	    cmocka_unit_test(running_out_of_memory_while_notes_move_loses_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,6 +16,7 @@
 #include "bitcoin_maker.h"
 #include "bitcoin_render.h"
 #include "chain/digest.h"
+#include "codec/hash.h"
 #include "source/bitcoin_etl.h"
 #include "source/blockfile.h"
 #include "source/source_kinds.h"
@@ -28,6 +29,8 @@ typedef struct reading {
 	dp_fault fault;
 	size_t count;
 	uint64_t height[BLOCKS_MAX], gaps, values_unknown;
+	uint8_t notes[BLOCKS_MAX][32]; // hash of what notes say
+	uint32_t note_count;
 	uint8_t digest[BLOCKS_MAX][32], hash[BLOCKS_MAX][32], prev[BLOCKS_MAX][32];
 	int64_t time[BLOCKS_MAX];
 	uint64_t without_address; // inputs whose value is known and whose address is not
@@ -35,6 +38,21 @@ typedef struct reading {
 } reading;
 
 static reading now;
+
+static void digest_notes(uint8_t ret[32], const dp_block *b)
+{
+	dp_sha256d_state h;
+	dp_sha256d_init(&h);
+	for (uint32_t i = 0; i < b->note_count; i++) {
+		const dp_note *n = &b->note[i];
+		assert_int_equal(n->kind, DP_NOTE_OUTPUT);
+		dp_sha256d_update(&h, &n->tx, sizeof n->tx);
+		dp_sha256d_update(&h, &n->at, sizeof n->at);
+		dp_sha256d_update(&h, &n->data_size, sizeof n->data_size);
+		dp_sha256d_update(&h, dp_note_data(b, n), n->data_size);
+	}
+	dp_sha256d_final(&h, ret);
+}
 
 static void read_on(dp_source *s)
 {
@@ -47,6 +65,8 @@ static void read_on(dp_source *s)
 		memcpy(now.hash[i], b->hash, 32);
 		memcpy(now.prev[i], b->prev, 32);
 		dp_block_digest(now.digest[i], b);
+		digest_notes(now.notes[i], b);
+		now.note_count += b->note_count;
 		for (uint32_t k = 0; k < b->mv_count; k++)
 			now.without_address += b->mv[k].kind == DP_MV_INPUT &&
 			                       b->mv[k].flags == 0 &&
@@ -92,6 +112,12 @@ static const char multisig[] =
     "512102c6047f9441ed7d6d3045406e95c07cd85c778e4b8cef3ca7abac09b95c709ee5"
     "2102c6047f9441ed7d6d3045406e95c07cd85c778e4b8cef3ca7abac09b95c709ee552ae";
 
+// OP_RETURN with a memo of THORChain, and with something else.
+static const char memo[] =
+    "6a343d3a4554482e4554483a307833303231633437396637663863396631643563376438"
+    "353233626135653232633062636235343330";
+static const char no_memo[] = "6a0568656c6c6f";
+
 static void fill_spent(void)
 {
 	for (size_t h = 0; h < MADE; h++)
@@ -125,8 +151,8 @@ static int make_chain(void **state)
 	mk_out outs[] = {{1234567890, NULL}, {1765432110, NULL}};
 	mk_tx *t = mk_spend(&b[1], ins, 2, outs, 2);
 	mk_in chained[] = {{t->txid, 1}};
-	mk_out all[] = {{1765432000, bare_key}};
-	mk_spend(&b[1], chained, 1, all, 1);
+	mk_out all[] = {{1765432000, bare_key}, {0, memo}, {0, no_memo}};
+	mk_spend(&b[1], chained, 1, all, 3);
 	mk_finish(&made_bytes[1], hash, &b[1]);
 	memcpy(b[2].prev, hash, 32);
 	mk_coinbase(&b[2], 3, 7, second, 1);
@@ -195,6 +221,7 @@ static void assert_same(const reading *want, const reading *got)
 		assert_int_equal(got->time[i], want->time[i]);
 		assert_memory_equal(got->hash[i], want->hash[i], 32);
 		assert_memory_equal(got->digest[i], want->digest[i], 32);
+		assert_memory_equal(got->notes[i], want->notes[i], 32);
 	}
 }
 
@@ -202,6 +229,7 @@ static void every_variant_gives_the_blocks_of_the_block_file(void **state)
 {
 	(void)state;
 	reading want = by_blockfile();
+	assert_int_equal(want.note_count, 1);
 	for (int variant = 0; variant < 16; variant++) {
 		rd_etl how = {bitcoin(), variant & 1, variant & 2, variant & 4};
 		size_t n;

@@ -237,6 +237,92 @@ static void a_digest_hangs_on_the_block_and_not_on_the_sources_memory(void **sta
 	assert_memory_not_equal(with, other, 32);
 }
 
+// Notes go with the transaction that was appended last, whatever their number.
+static void notes_stand_with_their_transactions(void **state)
+{
+	(void)state;
+	dp_block_builder b = {0};
+	const dp_block *k;
+	dp_fault fault;
+	dp_tx *tx;
+	dp_note *note;
+	uint32_t first, count;
+	dp_builder_start(&b, chain_named("ethereum"), 1, 1);
+	for (uint32_t i = 0; i < 300; i++) {
+		assert_int_equal(dp_builder_tx(&b, &tx, &fault), DP_OK);
+		for (uint32_t j = 0; j < i % 3; j++) {
+			uint8_t data[3] = {(uint8_t)i, (uint8_t)j, 7};
+			assert_int_equal(dp_builder_note(&b, &note, data, j + 1, &fault), DP_OK);
+			note->kind = DP_NOTE_LOG;
+			note->at = i * 10 + j;
+		}
+	}
+	assert_int_equal(dp_builder_finish(&b, &k, &fault), DP_OK);
+	assert_int_equal(k->note_count, 300);
+	for (uint32_t i = 0; i < 300; i++) {
+		dp_block_notes(k, &first, &count, i);
+		assert_int_equal(count, i % 3);
+		for (uint32_t j = 0; j < count; j++) {
+			const dp_note *n = &k->note[first + j];
+			assert_int_equal(n->tx, i);
+			assert_int_equal(n->at, i * 10 + j);
+			assert_int_equal(n->data_size, j + 1);
+			assert_int_equal(n->full_size, j + 1);
+			assert_int_equal(dp_note_data(k, n)[0], i & 255);
+			if (j > 0) assert_int_equal(dp_note_data(k, n)[1], 1);
+		}
+	}
+	// The next block has none of them.
+	dp_builder_start(&b, chain_named("ethereum"), 2, 1);
+	assert_int_equal(dp_builder_tx(&b, &tx, &fault), DP_OK);
+	assert_int_equal(dp_builder_finish(&b, &k, &fault), DP_OK);
+	dp_block_notes(k, &first, &count, 0);
+	assert_int_equal(count, 0);
+	dp_builder_done(&b);
+}
+
+static void long_notes_are_cut_and_say_so(void **state)
+{
+	(void)state;
+	static uint8_t data[DP_NOTE_DATA_MAX + 1];
+	memset(data, 0x5a, sizeof data);
+	dp_block_builder b = {0};
+	dp_fault fault;
+	dp_tx *tx;
+	dp_note *note;
+	dp_builder_start(&b, chain_named("bitcoin"), 1, 1);
+	assert_int_equal(dp_builder_tx(&b, &tx, &fault), DP_OK);
+	assert_int_equal(dp_builder_note(&b, &note, data, sizeof data, &fault), DP_OK);
+	assert_int_equal(note->data_size, DP_NOTE_DATA_MAX);
+	assert_int_equal(note->full_size, DP_NOTE_DATA_MAX + 1);
+	assert_int_equal(dp_builder_note(&b, &note, NULL, 0, &fault), DP_OK);
+	assert_int_equal(note->data_size + note->full_size, 0);
+	assert_int_equal(note->data_at, DP_NOTE_DATA_MAX);
+	dp_builder_done(&b);
+}
+
+static void notes_without_memory_fail_cleanly(void **state)
+{
+	(void)state;
+	int64_t live = dp_mem_live();
+	for (int64_t n = 0; n < 4; n++) {
+		dp_block_builder b = {0};
+		dp_fault fault;
+		dp_tx *tx;
+		dp_note *note = NULL;
+		dp_builder_start(&b, chain_named("bitcoin"), 1, 1);
+		dp_mem_fail_after(n);
+		dp_code code = dp_builder_tx(&b, &tx, &fault);
+		if (code == DP_OK)
+			code = dp_builder_note(&b, &note, (const uint8_t *)"abc", 3, &fault);
+		dp_mem_fail_after(-1);
+		assert_int_equal(code, n < 3 ? DP_NO_MEMORY : DP_OK);
+		if (code != DP_OK) assert_int_equal(b.block.note_count, 0);
+		dp_builder_done(&b);
+	}
+	assert_int_equal(dp_mem_live(), live);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -247,6 +333,9 @@ int main(void)
 	    cmocka_unit_test(every_failing_allocation_is_reported_and_nothing_leaks),
 	    cmocka_unit_test(transaction_ids_read_as_people_write_them),
 	    cmocka_unit_test(a_digest_hangs_on_the_block_and_not_on_the_sources_memory),
+	    cmocka_unit_test(notes_stand_with_their_transactions),
+	    cmocka_unit_test(long_notes_are_cut_and_say_so),
+	    cmocka_unit_test(notes_without_memory_fail_cleanly),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

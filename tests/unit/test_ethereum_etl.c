@@ -65,6 +65,21 @@ static void say_addr(const dp_addr *a)
 		say("%02x%02x", a->bytes[18], a->bytes[19]);
 }
 
+// "log 4 0009 2 topics 3/3 616263": data by its first bytes and sizes kept and stated.
+static void say_notes(const dp_block *b, uint32_t tx)
+{
+	static const char *const kinds[] = {"?", "log", "memo", "output", "gas", "nominal"};
+	uint32_t first, count;
+	dp_block_notes(b, &first, &count, tx);
+	for (uint32_t i = first; i < first + count; i++) {
+		const dp_note *n = &b->note[i];
+		char hex[2 * 64 + 1] = "";
+		dp_hex_encode(hex, dp_note_data(b, n), n->data_size < 64 ? n->data_size : 64);
+		say("  %s %u %02x%02x %u topics %u/%u %s\n", kinds[n->kind], n->at, n->place[18],
+		    n->place[19], n->topic_count, n->data_size, n->full_size, hex);
+	}
+}
+
 static void say_block(const dp_block *b)
 {
 	static const char *const kinds[] = {"input", "output", "native", "internal",
@@ -85,6 +100,7 @@ static void say_block(const dp_block *b)
 			say_addr(&mv->to);
 			say("\n");
 		}
+		say_notes(b, i);
 	}
 }
 
@@ -216,11 +232,12 @@ static void what_is_not_there_is_a_gap(void **state)
 	run(TXS T1, NULL);
 	expect("B15600000@1000\n T01\n  native ETH 100 000a>000b\n");
 	assert_int_equal(result.gaps, DP_GAP_UNPROVEN | DP_GAP_TRACES | DP_GAP_FEES |
-	                                  DP_GAP_STATUS | DP_GAP_TOKENS | DP_GAP_REWARDS);
+	                                  DP_GAP_STATUS | DP_GAP_TOKENS | DP_GAP_REWARDS |
+	                                  DP_GAP_NOTES);
 	run(TXS T1, RECEIPTS R1, NULL); // no block: no payee
 	expect("B15600000@1000\n T01\n  native ETH 100 000a>000b\n  fee ETH 270000 000a>-\n");
 	assert_int_equal(result.gaps, DP_GAP_UNPROVEN | DP_GAP_TRACES | DP_GAP_FEE_PAYEE |
-	                                  DP_GAP_TOKENS | DP_GAP_REWARDS);
+	                                  DP_GAP_TOKENS | DP_GAP_REWARDS | DP_GAP_NOTES);
 }
 
 static void a_failed_transaction_keeps_only_its_fee(void **state)
@@ -1603,6 +1620,112 @@ static void graphsense_totals_are_ours_and_its_delegate_calls(void **state)
 	compare_usdt();
 }
 
+// ---- Notes. ------------------------------------------------------------------------------------
+
+#define THOR "0xef519b7eb82aaf6ac376a6df2d793843ebfd593de5f1a0601d3cc6ab49ebb395"
+#define SHARES "0x9d9c909296d9c674451c0c24f02cb64981eb3b727f99865939192f880a755dcb"
+#define STETH "0xae7ab96520de3a18e5e111b5eaab095312d7fe84"
+#define GAS "0000000000000000000000000000000000000000000000000000000000000009"
+
+static const char noted[] =
+    "B15600000@1000\n T01\n  native ETH 100 000a>000b\n  token stETH-share 90 000a>000b\n"
+    "  fee ETH 210000 000a>-\n  fee ETH 60000 000a>00ee\n"
+    "  memo 0 000b 0 topics 7/7 3d3a623a626331\n"
+    "  nominal 1 fe84 0 topics 32/32 " X4("00000000")
+        X4("000000") "00000064\n"
+                     "  log 4 0009 3 topics 3/3 616263\n  log 8 0009 1 topics 0/0 \n"
+                     "  gas 0 0000 0 topics 52/52 " GAS X4("00000000") "0000000a\n";
+
+#define MEMO_TX(value, input)                                                                      \
+	TXS H("01") ",5," H("b1") ",15600000,0," A("000a") "," A("000b") "," value                 \
+	                                                                 ",50000,10," input        \
+	                                                                 ",1000\n"
+#define NOTE_LOG(index, who, data, topics)                                                         \
+	index "," H("01") ",0,15600000," who "," data "," topics "\n"
+
+static void logs_and_memos_become_notes(void **state)
+{
+	(void)state;
+	// In any order.
+	run(BLOCKS B1, MEMO_TX("100", "0x3d3a623a626331"), RECEIPTS R1, TRACES C1,
+	    LOGS NOTE_LOG("8", A("0009"), "0x", THOR)
+	        NOTE_LOG("4", A("0009"), "0x616263", "\"" THOR "," H("02") "," H("03") "\"")
+	            NOTE_LOG("5", A("0009"), "0x616263", H("02"))
+	                NOTE_LOG("6", STETH, H("64"), "\"" TRANSFER "," H("0a") "," H("0b") "\"")
+	                    NOTE_LOG("7", STETH, H("5a"), "\"" SHARES "," H("0a") "," H("0b") "\""),
+	    NULL);
+	expect(noted);
+	assert_int_equal(result.gaps & DP_GAP_NOTES, 0);
+}
+
+#define JSON_LOG(index, who, data, topics)                                                         \
+	"{'type':'log','log_index':" index ",'transaction_hash':'" H(                              \
+	    "01") "','transaction_index':0,'block_number':15600000,'address':'" who                \
+	          "','topics':[" topics "],'data':'" data "'}\n"
+
+// Also with the topics before the data.
+static void lines_of_json_give_the_same_notes(void **state)
+{
+	(void)state;
+	char json[] = JSON_LOG("4", A("0009"), "0x616263", "'" THOR "','" H("02") "','" H("03") "'")
+	    JSON_LOG("8", A("0009"), "0x", "'" THOR "'")
+	        JSON_LOG("6", STETH, H("64"), "'" TRANSFER "','" H("0a") "','" H("0b") "'")
+	            JSON_LOG("7", STETH, H("5a"), "'" SHARES "','" H("0a") "','" H("0b") "'");
+	for (char *p = json; *p != 0; p++)
+		if (*p == '\'') *p = '"';
+	run(BLOCKS B1, MEMO_TX("100", "0x3d3a623a626331"), RECEIPTS R1, TRACES C1, json, NULL);
+	expect(noted);
+}
+
+static void what_is_no_note_is_dropped_and_what_is_cut_says_so(void **state)
+{
+	(void)state;
+	static char logs[3 * DP_NOTE_DATA_MAX];
+	size_t n =
+	    (size_t)snprintf(logs, sizeof logs, LOGS "4," H("01") ",0,15600000," A("0009") ",0x");
+	memset(logs + n, 'a', 2 * DP_NOTE_DATA_MAX + 2);
+	(void)snprintf(logs + n + 2 * DP_NOTE_DATA_MAX + 2, 100, "," THOR "\n");
+	run(BLOCKS B1, TXS T1, RECEIPTS R1, TRACES C1, logs, NULL);
+	assert_int_equal(result.code, DP_END);
+	assert_non_null(strstr(result.text, "  log 4 0009 1 topics 4096/4097 aaaa"));
+	// Call data without value, or that is no memo, or of which nobody knows who is paid.
+	static const char *const no_memos[] = {
+	    MEMO_TX("0", "0x3d3a623a626331"), MEMO_TX("100", "0x3d3a623a620131"),
+	    TXS H("01") ",5," H("b1") ",15600000,0," A("000a") ",,100,50000,10,0x3d3a623a,1000\n"};
+	for (size_t i = 0; i < 3; i++) {
+		run(BLOCKS B1, no_memos[i], RECEIPTS R1, LOGS, NULL);
+		assert_int_equal(result.code, DP_END);
+		assert_null(strstr(result.text, "memo"));
+	}
+	// What a failed transaction says it did not do.
+	run(BLOCKS B1, MEMO_TX("100", "0x3d3a623a626331"),
+	    RECEIPTS H("01") ",0,15600000,30000,30000,,0,9\n", LOGS, NULL);
+	assert_int_equal(result.code, DP_END);
+	assert_null(strstr(result.text, "memo"));
+	run(TXS T1, LOGS NOTE_LOG("4", A("0009"), "0xzz", THOR), NULL);
+	expect_bad("b", 2, "data is not 0x and pairs of digits");
+	run(MEMO_TX("100", "0xzz"), NULL);
+	expect_bad("a", 2, "input is not 0x and pairs of digits");
+}
+
+// Lido's mint of 0.01 ether in block 15,000,002: a wei less of stETH, and its shares.
+static void a_real_mint_of_steth_is_counted_in_shares(void **state)
+{
+	(void)state;
+	dp_eth_etl_bytes files[] = {read_reference("blocks.csv"),
+	                            read_reference("transactions.csv"), read_reference("logs.json"),
+	                            read_reference("traces.csv")};
+	run_files(files, 4, 0);
+	for (size_t i = 0; i < 4; i++) free((void *)(uintptr_t)files[i].bytes);
+	assert_int_equal(result.code, DP_BAD_BYTES); // two blocks further on, see read_export
+	const char *row = strstr(result.text, "stETH-share");
+	assert_non_null(row);
+	assert_null(strstr(row + 1, "stETH-share"));
+	assert_non_null(strstr(result.text, "  token stETH-share 9296826431595847 ->e7c8\n"));
+	assert_non_null(strstr(result.text, "  nominal 1 fe84 0 topics 32/32 " X4("00000000")
+	                                        X4("0000") "002386f26fc0ffff\n"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1633,6 +1756,10 @@ int main(void)
 	    cmocka_unit_test(a_hive_folder_is_recognised_and_read),
 	    cmocka_unit_test(a_node_s_block_and_its_export_give_the_same_rows),
 	    cmocka_unit_test(graphsense_totals_are_ours_and_its_delegate_calls),
+	    cmocka_unit_test(logs_and_memos_become_notes),
+	    cmocka_unit_test(lines_of_json_give_the_same_notes),
+	    cmocka_unit_test(what_is_no_note_is_dropped_and_what_is_cut_says_so),
+	    cmocka_unit_test(a_real_mint_of_steth_is_counted_in_shares),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

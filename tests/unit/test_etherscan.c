@@ -179,7 +179,7 @@ static void a_transaction_pays_and_its_fee_goes_to_nobody_known(void **state)
 	       "  fee ETH 420000000000000 000a>-\n");
 	assert_int_equal(result.gaps, DP_GAP_PARTIAL | DP_GAP_UNPROVEN | DP_GAP_ORDER |
 	                                  DP_GAP_REWARDS | DP_GAP_TRACES | DP_GAP_TOKENS |
-	                                  DP_GAP_FEE_PAYEE);
+	                                  DP_GAP_FEE_PAYEE | DP_GAP_NOTES);
 	run(NORMAL N("01", "50", "000a", A("000b"), "\"\"", "0", "1.5", "0.00042", "Error(0)"),
 	    NULL);
 	expect("B50@150\n T01!\n  fee ETH 420000000000000 000a>-\n");

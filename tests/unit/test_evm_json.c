@@ -298,6 +298,8 @@ static void mainnet_blocks_decode(void **state)
 		assert_int_equal(gaps, DP_GAP_FEES | DP_GAP_STATUS |
 		                           (gaps & DP_GAP_TRACES)); // no receipts here
 		assert_true(k->mv_count >= block.tx_count);
+		// Some carry words ("ord_in:1611832257355-...", "Hello, PoS!"), none a memo.
+		assert_int_equal(k->note_count, 0);
 		dp_json_free(doc);
 		free(text);
 	}
@@ -753,6 +755,152 @@ static void polygon_does_not_trace_state_sync(void **state)
 	dp_json_free(parity);
 }
 
+//- notes -----------------------------------------------------------------------------------------
+
+// THORChain's Deposit, as a log's first topic.
+#define THOR "0xef519b7eb82aaf6ac376a6df2d793843ebfd593de5f1a0601d3cc6ab49ebb395"
+#define SHARES "0x9d9c909296d9c674451c0c24f02cb64981eb3b727f99865939192f880a755dcb"
+#define TRANSFER "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
+#define STETH "'0xae7ab96520de3a18e5e111b5eaab095312d7fe84'"
+#define WORD(d) "'0x00000000000000000000000000000000000000000000000000000000000000" d "'"
+#define ZERO64 "0000000000000000000000000000000000000000000000000000000000000000"
+
+static const char memo_block[] =
+    "{'number':'0x9','hash':#b,'parentHash':#a,'timestamp':'0x10','miner':@c,'transactions':["
+    "{'hash':#1,'from':@2,'to':@3,'value':'0x64','gasPrice':'0xa','input':'0x3d3a623a626331'},"
+    "{'hash':#4,'from':@2,'to':@3,'value':'0x64','gasPrice':'0xa','input':'0x'},"
+    "{'hash':#5,'from':@2,'to':@3,'value':'0x64','gasPrice':'0xa','input':'0x0102'}]}";
+
+static dp_code read_receipts_of(const char *logs0, const char *logs1, const char *logs2)
+{
+	static char text[60000];
+	snprintf(text, sizeof text,
+	         "[{'transactionHash':#1,'status':'0x1','gasUsed':'0x5208','logs':[%s]},"
+	         "{'transactionHash':#4,'status':'0x1','gasUsed':'0x5208','logs':[%s]},"
+	         "{'transactionHash':#5,'status':'0x1','gasUsed':'0x5208','logs':[%s]}]",
+	         logs0, logs1, logs2);
+	assert_ok(read_block(memo_block));
+	dp_json *doc = parse_short(text);
+	memset(&fault, 0, sizeof fault);
+	dp_code code = read_receipts(doc);
+	dp_json_free(doc);
+	return code;
+}
+
+static void logs_that_somebody_reads_become_notes(void **state)
+{
+	(void)state;
+	const dp_block *k;
+	uint64_t gaps = 0;
+	static char big[20000];
+	// Twice the longest that is kept.
+	size_t n = (size_t)snprintf(big, sizeof big,
+	                            "{'address':@9,'topics':['" THOR "'],'logIndex':'0x7',"
+	                            "'data':'0x");
+	memset(big + n, 'a', 4 * DP_NOTE_DATA_MAX);
+	memcpy(big + n + 4 * DP_NOTE_DATA_MAX, "'}", 3);
+	assert_ok(read_receipts_of(
+	    "",
+	    "{'address':@9,'topics':['" THOR "',#2,#3],'data':'0x0abc','logIndex':'0x4'},"
+	    "{'address':@9,'topics':[#2,'" THOR "'],'data':'0x','logIndex':'0x5'},"
+	    "{'address':@9,'topics':['" THOR "'],'data':'0x','logIndex':'0x6'}",
+	    big));
+	assert_ok(dp_evm_build(&builder, &k, &gaps, &block, &fault));
+	static const struct {
+		uint32_t tx, at, size, full, topics;
+		uint8_t kind;
+	} want[] = {{0, 0, 7, 7, 0, DP_NOTE_INPUT}, {0, 0, 52, 52, 0, DP_NOTE_GAS},
+	            {1, 4, 2, 2, 3, DP_NOTE_LOG},   {1, 6, 0, 0, 1, DP_NOTE_LOG},
+	            {1, 0, 52, 52, 0, DP_NOTE_GAS}, {2, 7, 4096, 8192, 1, DP_NOTE_LOG},
+	            {2, 0, 52, 52, 0, DP_NOTE_GAS}};
+	assert_int_equal(k->note_count, sizeof want / sizeof *want);
+	for (uint32_t i = 0; i < k->note_count; i++) {
+		assert_int_equal(k->note[i].tx, want[i].tx);
+		assert_int_equal(k->note[i].kind, want[i].kind);
+		assert_int_equal(k->note[i].at, want[i].at);
+		assert_int_equal(k->note[i].data_size, want[i].size);
+		assert_int_equal(k->note[i].full_size, want[i].full);
+		assert_int_equal(k->note[i].topic_count, want[i].topics);
+	}
+	assert_memory_equal(dp_note_data(k, &k->note[0]), "=:b:bc1", 7);
+	assert_int_equal(k->note[0].place[0], 0x33);
+	assert_memory_equal(dp_note_data(k, &k->note[2]), "\x0a\xbc", 2);
+	assert_int_equal(k->note[2].place[19], 0x99);
+	assert_int_equal(k->note[2].topic[2][31], 0x33);
+	assert_int_equal(dp_note_data(k, &k->note[5])[4095], 0xaa);
+	// Their data must be data, those of other logs are not looked at.
+	assert_int_equal(read_receipts_of("", "",
+	                                  "{'address':@9,'topics':['" THOR
+	                                  "'],'data':'0xa','logIndex':'0x4'}"),
+	                 DP_BAD_BYTES);
+	assert_non_null(strstr(fault.text, "log 0: \"data\" is not hexadecimal"));
+	assert_int_equal(
+	    read_receipts_of(
+	        "", "{'address':@9,'topics':['" THOR "'],'data':'0xzz','logIndex':'0x4'}", ""),
+	    DP_BAD_BYTES);
+	assert_int_equal(read_receipts_of("{'address':@9,'topics':['" THOR "',#1,#1,#1,#1],"
+	                                  "'data':'0x','logIndex':'0x4'}",
+	                                  "", ""),
+	                 DP_BAD_BYTES);
+	assert_ok(read_receipts_of("", "",
+	                           "{'address':@9,'topics':[#1],'data':'0xa',"
+	                           "'logIndex':'0x4'}"));
+}
+
+static void call_data_is_a_memo_where_value_goes_with_it(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *old, *new;
+		uint32_t memos;
+	} cases[] = {{"'0x3d3a", "'0x3d3a", 1},
+	             {"'0x3d3a623a626331'", "null", 0},
+	             {"'0x3d3a623a626331'", "'0x3d3a623a6263'", 1},
+	             {"'value':'0x64'", "'value':'0x0'", 0},
+	             {"'to':@3", "'to':null", 0}};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		const dp_block *k;
+		uint64_t gaps = 0;
+		assert_ok(read_block(changed(memo_block, cases[i].old, cases[i].new)));
+		assert_ok(dp_evm_build(&builder, &k, &gaps, &block, &fault));
+		// Without receipts nobody knows what was paid for gas.
+		assert_int_equal(k->note_count, cases[i].memos);
+	}
+	assert_int_equal(read_block(changed(memo_block, "'0x3d3a", "'0x3d3")), DP_BAD_BYTES);
+	assert_non_null(strstr(fault.text, "transaction 0: \"input\" is not hexadecimal"));
+}
+
+static void shares_are_read_from_receipts(void **state)
+{
+	(void)state;
+	const dp_block *k;
+	uint64_t gaps = 0;
+	static const char logs[] =
+	    "{'address':" STETH ",'topics':['" TRANSFER "'," WORD("01") "," WORD(
+	        "02") "],"
+	              "'data':" WORD("64") ",'logIndex':'0x4'},"
+	                                   "{'address':" STETH ",'topics':['" SHARES
+	                                   "'," WORD("01") "," WORD(
+	                                       "02") "],"
+	                                             "'data':" WORD("5a") ",'logIndex':'0x5'}";
+	assert_ok(read_receipts_of(logs, "", logs));
+	assert_ok(dp_evm_build(&builder, &k, &gaps, &block, &fault));
+	assert_int_equal(k->note_count, 5);
+	for (uint32_t t = 0; t < 3; t += 2) {
+		const dp_movement *mv = &k->mv[k->tx[t].mv_first + 1];
+		assert_int_equal(mv->kind, DP_MV_TOKEN);
+		assert_string_equal(dp_asset_info_of(mv->asset)->symbol, "stETH-share");
+		assert_true(dp_u256_eq(mv->amount, dp_u256_of(0x5a)));
+		uint32_t first, count;
+		dp_block_notes(k, &first, &count, t);
+		const dp_note *n = &k->note[t == 0 ? first + 1 : first];
+		assert_int_equal(n->kind, DP_NOTE_NOMINAL);
+		assert_int_equal(n->at, 1);
+		assert_int_equal(dp_note_data(k, n)[31], 0x64);
+	}
+	assert_int_equal(k->tx[1].mv_count, 2); // its value and its fee
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -774,6 +922,9 @@ int main(void)
 	    cmocka_unit_test(calls_nest_as_deep_as_they_may),
 	    cmocka_unit_test(a_trace_address_has_a_limit),
 	    cmocka_unit_test(polygon_does_not_trace_state_sync),
+	    cmocka_unit_test(shares_are_read_from_receipts),
+	    cmocka_unit_test(call_data_is_a_memo_where_value_goes_with_it),
+	    cmocka_unit_test(logs_that_somebody_reads_become_notes),
 	};
 	return cmocka_run_group_tests(tests, NULL, tear_down);
 }

@@ -241,11 +241,12 @@ static bool answer(char *out, const char *method, const dp_json *call)
 		         (unsigned long long)(1000 + height_param(call, 1)));
 	} else if (strcmp(method, "eth_call") == 0) {
 		if (node.no_old_state) return error(-32000, "missing trie node 0123");
-		snprintf(out, ITEM_MAX, "%s",
-		         height_param(call, 1) < 3
-		             ? "\"0x\""
-		             : "\"0x0000000000000000000000000000000000000000000000000000000000"
-		               "0003e8\"");
+		// balanceOf(address), or sharesOf(address): keccak's first four bytes.
+		const char *data = dp_json_text(dp_json_get(param(call, 0), "data"));
+		bool shares = strncmp(data, "0xf5eb42dc", 10) == 0;
+		assert_true(shares || strncmp(data, "0x70a08231", 10) == 0);
+		snprintf(out, ITEM_MAX, height_param(call, 1) < 3 ? "\"0x\"" : "\"0x%064x\"",
+		         shares ? 900U : 1000U);
 	} else {
 		return false;
 	}
@@ -536,6 +537,17 @@ static void what_is_not_proven_is_said_once_and_refused_where_all_is_known(void 
 	dp_fault fault = {0};
 	assert_int_equal(dp_source_next(s, &b, &fault), DP_BAD_BYTES);
 	assert_non_null(strstr(fault.text, "the field \"madeUp\", which we do not know"));
+	dp_source_close(s);
+}
+
+static void what_is_counted_in_shares_is_asked_for_in_shares(void **state)
+{
+	(void)state;
+	node.chain_id = 1;
+	options.chain = dp_chain_find("ethereum", 8);
+	dp_source *s = open_node();
+	expect_opening(s, "stETH-share", DP_OK, true, 900);
+	expect_opening(s, "stETH", DP_OK, true, 1000);
 	dp_source_close(s);
 }
 
@@ -859,6 +871,7 @@ int main(void)
 	    test(an_error_that_passes_costs_no_traces_and_no_balances),
 	    test(traces_of_one_block_are_asked_for_again),
 	    test(what_is_not_proven_is_said_once_and_refused_where_all_is_known),
+	    test(what_is_counted_in_shares_is_asked_for_in_shares),
 	    test(an_answer_above_a_sixteenth_of_the_memory_is_refused),
 	    test(who_goes_on_looks_nothing_up),
 	    test(a_node_that_has_thrown_away_its_history_is_searched_by_time),

@@ -13,9 +13,10 @@ static void every_gap_has_words_of_its_own_and_keeps_its_bit(void **state)
 {
 	(void)state;
 	// Casebooks hold these bits: a change of this list is a change of the format.
-	static const uint64_t bits[] = {
-	    DP_GAP_TRACES, DP_GAP_FEES,    DP_GAP_REWARDS,  DP_GAP_TOKENS,    DP_GAP_STATUS,
-	    DP_GAP_ORDER,  DP_GAP_PARTIAL, DP_GAP_UNPROVEN, DP_GAP_FEE_PAYEE, DP_GAP_PRIVATE};
+	static const uint64_t bits[] = {DP_GAP_TRACES,  DP_GAP_FEES,     DP_GAP_REWARDS,
+	                                DP_GAP_TOKENS,  DP_GAP_STATUS,   DP_GAP_ORDER,
+	                                DP_GAP_PARTIAL, DP_GAP_UNPROVEN, DP_GAP_FEE_PAYEE,
+	                                DP_GAP_PRIVATE, DP_GAP_NOTES};
 	enum { COUNT = sizeof bits / sizeof *bits };
 	for (size_t i = 0; i < 64; i++) {
 		const char *text = dp_gap_text((uint64_t)1 << i);
