@@ -69,7 +69,13 @@ static void ask_transactions(dp_segment *s)
 		         (uint64_t)rows.row_first + rows.row_count <= s->head.row_count);
 		code = dp_segment_block_of_tx(s, &found, tx, &fault);
 		fail_well(code, &fault);
-		if (code != DP_OK || s->utxo) continue;
+		if (code != DP_OK) continue;
+		dp_builder_start(&b, s->chain, 1, 1);
+		dp_tx *with_notes;
+		DP_CHECK(dp_builder_tx(&b, &with_notes, &fault) == DP_OK);
+		fail_well(dp_segment_append_notes(s, &b, tx, &fault), &fault);
+		DP_CHECK(dp_builder_finish_tx(&b, &fault) == DP_OK);
+		if (s->utxo) continue;
 		dp_builder_start(&b, s->chain, 1, 1);
 		code = dp_segment_append_account_tx(s, &b, tx, found, &fault);
 		fail_well(code, &fault);
@@ -81,6 +87,13 @@ static void ask_transactions(dp_segment *s)
 static void ask_blocks_and_outputs(dp_segment *s)
 {
 	dp_fault fault = {0};
+	for (uint64_t k = 0; k < dp_segment_note_txs(s) + 2 && k < EACH_MAX; k++) {
+		uint32_t tx;
+		bool leads;
+		dp_code code = dp_segment_note_tx(s, &tx, &leads, k, &fault);
+		fail_well(code, &fault);
+		DP_CHECK(code != DP_OK || tx < s->head.tx_count);
+	}
 	for (uint64_t k = 0; k < s->head.block_count + 2 && k < EACH_MAX; k++) {
 		dp_ledger_block_row row;
 		uint64_t at;

@@ -40,7 +40,8 @@ static void check_record(const uint8_t *payload, size_t size, const dp_chain *ch
 	DP_CHECK(head.tx_count == block->tx_count && head.mv_count == block->mv_count);
 	for (uint32_t i = 0; i < block->mv_count; i++) noise += block->mv[i].asset.v == 0;
 	DP_CHECK(head.noise_count == noise);
-	DP_CHECK(dp_record_put(&out, block, head.gaps, head.flags, &fault) == DP_OK);
+	DP_CHECK(dp_record_put(&out, block, head.gaps, head.flags & DP_LEDGER_BLOCK_BEGINS,
+	                       &fault) == DP_OK);
 	DP_CHECK(out.size == size && memcmp(out.bytes, payload, size) == 0);
 	DP_CHECK(dp_record_get(&second, &back, out.bytes, out.size, chain, &fault) == DP_OK);
 	dp_block_digest(digest, block);
@@ -67,7 +68,9 @@ static void check_tail(const uint8_t *bytes, size_t size, const dp_chain *chain)
 		check_record(bytes + r->offset, r->size, chain);
 	}
 	DP_CHECK(out.size == t.valid);
-	DP_CHECK(t.valid == 0 || memcmp(out.bytes, bytes, t.valid) == 0);
+	// The beginning of an older version is read, and a new one is written.
+	uint64_t same = t.is_old ? 64 : 0;
+	DP_CHECK(t.valid == 0 || memcmp(out.bytes + same, bytes + same, t.valid - same) == 0);
 	dp_bytes_out_done(&out);
 	dp_tail_done(&t);
 }

@@ -47,6 +47,10 @@ const char *dp_cli_kind_text(uint8_t kind);
 const char *dp_cli_addr_text(char out[DP_ADDR_TEXT_MAX], const dp_addr *a, const dp_chain *chain);
 bool dp_cli_is_failed(const dp_movement *mv); // moves nothing
 
+// A note of a block: a line, or an object.
+void dp_cli_note_text(const dp_block *b, const dp_note *n);
+void dp_cli_note_json(dp_json_out *o, const dp_block *b, const dp_note *n);
+
 // The keys of a movement's asset, in an object that is open.
 void dp_cli_json_asset(dp_json_out *o, const dp_movement *mv);
 void dp_cli_json_u256(dp_json_out *o, const char *key, dp_u256 value); // as a string

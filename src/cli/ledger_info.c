@@ -40,6 +40,10 @@ static const char *const section_names[DP_SEC_COUNT] = {
     [DP_SEC_OUTADDR] = "who outputs pay",
     [DP_SEC_VALUE] = "values of outputs",
     [DP_SEC_FOREIGN] = "inputs from elsewhere",
+    [DP_SEC_NOTETX] = "who has notes",
+    [DP_SEC_NOTEAT] = "where notes begin",
+    [DP_SEC_NOTE] = "notes",
+    [DP_SEC_NOTENAME] = "places and events of notes",
 };
 
 //- info ------------------------------------------------------------------------------------------
@@ -91,6 +95,14 @@ static void gather(struct info *in, dp_ledger *l, const char *folder)
 	}
 	dp_tail_name(name, dp_manifest_units(m));
 	in->tail = file_size(dp_ledger_folder(l), name);
+}
+
+// Of notes, in files.
+static uint64_t note_bytes(const struct info *in)
+{
+	uint64_t bytes = 0;
+	for (int k = DP_SEC_NOTETX; k <= DP_SEC_NOTENAME; k++) bytes += in->section[k];
+	return bytes;
 }
 
 static void print_sections(const struct info *in)
@@ -151,6 +163,11 @@ static void print_text(const struct info *in, bool with_segments)
 		             (unsigned long long)t->outputs);
 	else
 		(void)printf(", of them noise: %llu", (unsigned long long)t->noise);
+	(void)printf(
+	    "\n  notes         %llu (event logs, memos) of %llu transactions; in segments: "
+	    "%llu bytes",
+	    (unsigned long long)t->notes, (unsigned long long)t->note_txs,
+	    (unsigned long long)note_bytes(in));
 	(void)printf("\n  addresses     %llu, counted once a segment\n",
 	             (unsigned long long)in->addresses);
 	(void)printf("  segments      %llu, of them packed: %llu; in the tail: %llu blocks, %llu "
@@ -241,6 +258,9 @@ static void print_json(dp_json_out *o, const struct info *in, bool with_segments
 		json_number(o, "outputs", t->outputs);
 	}
 	json_number(o, "noise", t->noise);
+	json_number(o, "notes", t->notes);
+	json_number(o, "transactions_with_notes", t->note_txs);
+	json_number(o, "note_bytes", note_bytes(in));
 	json_number(o, "addresses_of_segments", in->addresses);
 	json_number(o, "segment_count", in->segments);
 	json_number(o, "packed_segments", in->packed);

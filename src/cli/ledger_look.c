@@ -106,6 +106,27 @@ static void row_json(struct look *k, const dp_movement *mv, const char *spender)
 	dp_json_object_end(o);
 }
 
+//- notes -----------------------------------------------------------------------------------------
+
+static void print_notes(struct look *k, uint32_t tx)
+{
+	const dp_block *b = &k->builder.block;
+	uint32_t first, count;
+	bool is_json = k->format == DP_FORMAT_JSON;
+	dp_block_notes(b, &first, &count, tx);
+	if (is_json) {
+		dp_json_key(&k->json, "notes");
+		dp_json_array(&k->json);
+	}
+	for (uint32_t i = first; i < first + count; i++) {
+		if (is_json)
+			dp_cli_note_json(&k->json, b, &b->note[i]);
+		else
+			dp_cli_note_text(b, &b->note[i]);
+	}
+	if (is_json) dp_json_array_end(&k->json);
+}
+
 //- one transaction -------------------------------------------------------------------------------
 
 // Prints the transaction at index 0 of the builder's block, which is number `tx_no` of the ledger.
@@ -143,6 +164,7 @@ static dp_code print_tx(struct look *k, uint64_t tx_no, dp_fault *fault)
 			row_text(k, mv, has ? spender : NULL);
 	}
 	if (is_json) dp_json_array_end(&k->json);
+	print_notes(k, b->tx_count - 1);
 	return DP_OK;
 }
 
@@ -295,7 +317,8 @@ int dp_cmd_ledger_tx(int argc, char **argv)
 {
 	static const char usage[] =
 	    "Usage: dyepack ledger tx DIR TXID [options]\n\n"
-	    "Prints the movements of a transaction, and of its outputs who spent them.\n";
+	    "Prints the movements of a transaction, of its outputs who spent them, and the event\n"
+	    "logs and memos that the ledger keeps of it.\n";
 	return look_command(argc, argv, usage, "a transaction's id", look_at_tx);
 }
 

@@ -2,7 +2,8 @@
 //
 //   candidates   one bit a transaction of the segment that is being read
 //   forced       of those, the ones that must be given to the engine though they may name nobody:
-//                seeds and links name them
+//                seeds and links name them, or they carry a note (chain/note.h): what goes into a
+//                bridge here comes out elsewhere, so the engine must see every leg
 //   alive        account chains: one bit a local address id: is it followed? A candidate that names
 //                nobody alive is dropped before it is read: hubs, which are followed until they are
 //                found to be hubs, leave millions of bits behind
@@ -203,9 +204,11 @@ static dp_code follow_address(dp_seek *s, const dp_addr *addr, uint32_t id, bool
 	return follow_here(s, a, id, fault);
 }
 
-// Whose pool of this number is: one of the two that the event's row names.
-static const dp_addr *addr_of_pool(const dp_seek *s, const dp_event *ev)
+// Whose pool of this number is: one of the two that the event's row names or, where a swap or a
+// bridge moved the money on, somebody else.
+static dp_addr addr_of_pool(const dp_seek *s, const dp_event *ev)
 {
+	const dp_holders *h = &s->engine->holders;
 	const dp_movement *mv = &s->builder.block.mv[ev->mv];
 	const dp_addr *both[2] = {&mv->from, &mv->to};
 	for (int i = 0; i < 2; i++) {
@@ -215,9 +218,14 @@ static const dp_addr *addr_of_pool(const dp_seek *s, const dp_event *ev)
 		uint32_t at =
 		    dp_holders_find(&s->engine->holders, dp_addr_key(both[i]), id, ev->asset);
 		if (at != DP_HOLDER_NONE && s->engine->holders.record[at].no == ev->src)
-			return both[i];
+			return *both[i];
 	}
-	return NULL;
+	uint32_t i = h->record_count;
+	while (i > 0 && h->record[i - 1].no != ev->src) i--;
+	DP_CHECK(i > 0);
+	dp_addr addr;
+	memcpy(&addr, h->record[i - 1].id, sizeof addr);
+	return addr;
 }
 
 // A pool became a hub: when all pools of its address are, nothing there is followed any more.
@@ -225,9 +233,7 @@ static dp_code drop_hub(dp_seek *s, const dp_event *ev, dp_fault *fault)
 {
 	const dp_holders *h = &s->engine->holders;
 	DP_CHECK(ev->mv != DP_NO_INDEX);
-	const dp_addr *found = addr_of_pool(s, ev);
-	DP_CHECK(found != NULL);
-	dp_addr addr = *found;
+	dp_addr addr = addr_of_pool(s, ev);
 	uint64_t key = dp_addr_key(&addr);
 	uint8_t id36[36];
 	dp_holder_id_of_addr(id36, &addr);
@@ -448,6 +454,10 @@ static dp_code name_all(dp_seek *s, dp_fault *fault)
 		DP_TRY(follow_address(s, &c->to, 0, true, fault));
 		for (uint32_t k = 0; k < c->tx_count; k++) DP_TRY(name_tx(s, c->tx[k], fault));
 	}
+	for (uint32_t i = 0; i < e->person_txs.count; i++)
+		DP_TRY(name_tx(s, e->person_txs.entry[i].id, fault));
+	for (uint32_t i = 0; i < e->landing_txs.count; i++)
+		DP_TRY(name_tx(s, e->landing_txs.entry[i].id, fault));
 	if (s->txs.count > 0) qsort(s->txs.item, s->txs.count, sizeof *s->txs.item, by_number);
 	if (s->blocks.count > 0)
 		qsort(s->blocks.item, s->blocks.count, sizeof *s->blocks.item, by_number);
@@ -633,6 +643,22 @@ static dp_code take_waiting(dp_seek *s, dp_fault *fault)
 	return DP_OK;
 }
 
+// Every transaction with a note that the engine's links read. Its column is empty in a segment
+// without notes.
+static dp_code take_notes(dp_seek *s, dp_fault *fault)
+{
+	uint64_t count = s->engine->options.no_links ? 0 : dp_segment_note_txs(s->seg);
+	for (uint64_t i = 0; i < count; i++) {
+		uint32_t tx;
+		bool leads;
+		DP_TRY(dp_segment_note_tx(s->seg, &tx, &leads, i, fault));
+		if (!leads || tx < s->tx_next) continue;
+		bit_set(s->candidate, tx);
+		bit_set(s->forced, tx);
+	}
+	return DP_OK;
+}
+
 static dp_code begin_segment(dp_seek *s, uint32_t index, dp_fault *fault)
 {
 	s->segment = index;
@@ -647,6 +673,7 @@ static dp_code begin_segment(dp_seek *s, uint32_t index, dp_fault *fault)
 	}
 	DP_TRY(clear_bits(s, fault));
 	DP_TRY(take_waiting(s, fault));
+	DP_TRY(take_notes(s, fault));
 	if (s->utxo) {
 		bool scans = s->options.plan == DP_PLAN_SCAN;
 		*(scans ? &s->stats.segments_scanned : &s->stats.segments_sought) += 1;

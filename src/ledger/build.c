@@ -14,6 +14,8 @@
 #include <sys/mman.h>
 #include <sys/random.h>
 
+#include "chain/gap.h"
+
 //- what all files of the builder use -------------------------------------------------------------
 
 dp_code build_reserve(build_column *c, size_t item_size, uint64_t count, uint64_t count_max,
@@ -100,6 +102,8 @@ dp_code dp_build_new(dp_build **ret_build, const dp_chain *chain, const dp_build
 	b->classes.count_max = BUILD_CLASSES_MAX;
 	b->names.width = sizeof(dp_ledger_noise_name);
 	b->names.count_max = (uint32_t)BUILD_ROWS_MAX;
+	b->note_names.width = DP_NOTE_NAME;
+	b->note_names.count_max = (uint32_t)BUILD_ROWS_MAX;
 	*ret_build = b;
 	return DP_OK;
 }
@@ -119,11 +123,12 @@ void dp_build_free(dp_build *b)
 	    b->value.any,  b->foreign.any, b->tx_slot,    b->twin.any,   b->taken.any,
 	    b->wanted.any, b->pending.any, b->txsort,     b->txbucket,   b->wanted_from.any,
 	    b->buried.any, b->txfilter,    b->addrbucket, b->addrfilter, b->coinbase.any,
-	    b->postfirst,  b->post,
+	    b->postfirst,  b->post,        b->notetx.any, b->noteat.any, b->note.any,
 	};
 	for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) dp_free(arrays[i]);
 	build_names_done(&b->classes);
 	build_names_done(&b->names);
+	build_names_done(&b->note_names);
 	dp_free(b);
 }
 
@@ -175,13 +180,14 @@ static dp_code take_block(dp_build *b, const uint8_t *payload, uint64_t size, dp
 	row->tx = (uint32_t)b->txs;
 	row->row = (uint32_t)b->rows;
 	row->noise = w.head.noise_count;
-	row->flags = w.head.flags;
+	row->flags = w.head.flags & DP_LEDGER_BLOCK_BEGINS;
 	b->blocks++;
 	b->gaps |= w.head.gaps;
 	if (b->utxo)
 		DP_TRY(build_utxo_block(b, &w, fault));
 	else
 		DP_TRY(build_account_block(b, &w, fault));
+	if ((w.head.flags & DP_LEDGER_BLOCK_NOTES) != 0) DP_TRY(build_notes(b, &w, row->tx, fault));
 	DP_TRY(dp_record_walk_end(&w, fault));
 	DP_CHECK(b->txs == row->tx + (uint64_t)w.head.tx_count);
 	DP_CHECK(b->rows == row->row + (uint64_t)w.head.mv_count);
@@ -247,6 +253,14 @@ dp_code dp_build_join(dp_build *b, dp_resolve resolve, void *context, dp_fault *
 	}
 	b->stage = BUILD_JOINED;
 	return DP_OK;
+}
+
+void dp_build_as_old(dp_build *b)
+{
+	DP_CHECK(b != NULL);
+	b->is_old = true;
+	b->notes = 0;
+	b->gaps &= ~(uint64_t)DP_GAP_NOTES;
 }
 
 dp_build_begin dp_build_begin_of_next(const dp_build *b)

@@ -61,6 +61,9 @@ DP_MUST dp_code dp_build_sort(dp_build *b, dp_fault *fault);
 DP_MUST dp_code dp_build_join(dp_build *b, dp_resolve resolve, void *context, dp_fault *fault);
 // Known after the last unit (counts do not hang on the join).
 dp_build_begin dp_build_begin_of_next(const dp_build *b);
+// From here on what is written is as the version before notes wrote it, byte for byte: only to find
+// out whether a segment of a ledger of that time is made of these blocks.
+void dp_build_as_old(dp_build *b);
 // Writes the file (dp_file_out: temporary, synced, renamed). `units`: as in the header.
 DP_MUST dp_code dp_build_write(dp_build *b, const char *path, uint8_t ret_header_check[16],
                                dp_fault *fault);

@@ -3,6 +3,7 @@
 //   build.c          a build from new to free; units, blocks, what all chains have in common
 //   build_table.c    the addresses met so far, each with a provisional number; classes and names
 //   build_account.c  rows of account chains
+//   build_note.c     what blocks say beside movements
 //   build_utxo.c     inputs and outputs; which output an input spends; the join
 //   build_order.c    sorting: addresses by key, transactions by id
 //   build_settle.c   final numbers of addresses, postings, filters
@@ -133,6 +134,11 @@ struct dp_build {
 	uint64_t wanteds;
 	build_column buried, coinbase;
 	uint64_t burieds, coinbases;
+	// notes
+	build_column notetx, noteat, note;
+	build_names note_names; // numbered as they are met, and left so
+	uint64_t notes, note_txs, note_bytes;
+	bool is_old; // written without them
 	// sorted
 	uint32_t *txsort, *txbucket;
 	uint32_t tx_bits;
@@ -216,6 +222,11 @@ DP_MUST dp_code build_account_sort(dp_build *b, dp_fault *fault);
 DP_MUST dp_code build_utxo_block(dp_build *b, dp_record_walk *w, dp_fault *fault);
 DP_MUST dp_code build_utxo_sort(dp_build *b, dp_fault *fault);
 DP_MUST dp_code build_utxo_join(dp_build *b, dp_resolve resolve, void *context, dp_fault *fault);
+
+//- build_note.c ----------------------------------------------------------------------------------
+
+// The notes of a block whose rows were walked; `tx_first`: local number of its first transaction.
+DP_MUST dp_code build_notes(dp_build *b, dp_record_walk *w, uint64_t tx_first, dp_fault *fault);
 
 //- build_order.c ---------------------------------------------------------------------------------
 

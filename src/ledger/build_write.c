@@ -59,10 +59,19 @@ static void place_utxo(const dp_build *b, dp_segment_header *h, uint64_t *io_end
 	place(h, io_end, DP_SEC_FOREIGN, b->foreigns, sizeof(dp_ledger_foreign));
 }
 
+static void place_notes(const dp_build *b, dp_segment_header *h, uint64_t *io_end)
+{
+	if (b->notes == 0) return; // not even padding
+	place(h, io_end, DP_SEC_NOTETX, b->note_txs, 4);
+	place(h, io_end, DP_SEC_NOTEAT, b->note_txs + 1, 8);
+	place(h, io_end, DP_SEC_NOTE, b->note_bytes, 1);
+	place(h, io_end, DP_SEC_NOTENAME, b->note_names.count, DP_NOTE_NAME);
+}
+
 static void set_numbers(const dp_build *b, dp_segment_header *h, uint64_t unit_count)
 {
 	memcpy(h->magic, "dyeledg", sizeof h->magic);
-	h->version = DP_LEDGER_VERSION;
+	h->version = b->is_old ? DP_LEDGER_VERSION_OLD : DP_LEDGER_VERSION;
 	h->chain_kind = (uint32_t)b->chain->kind;
 	size_t n = strlen(b->chain->caip2);
 	DP_CHECK(n < sizeof h->chain);
@@ -89,6 +98,7 @@ static void set_numbers(const dp_build *b, dp_segment_header *h, uint64_t unit_c
 	h->address_count = b->addresses;
 	h->noise_count = b->noises;
 	h->gaps = b->gaps;
+	h->note_count = b->notes;
 	h->tx_bits = b->tx_bits;
 	DP_CHECK(!b->utxo || b->rows == b->inputs + b->outputs);
 }
@@ -115,6 +125,7 @@ static void make_header(const dp_build *b, dp_segment_header *h, uint64_t unit_c
 		place_utxo(b, h, &end);
 	else
 		place_account(b, h, &end);
+	place_notes(b, h, &end);
 	uint64_t align = DP_SECTION_ALIGN;
 	h->data_size = (end + align - 1) / align * align - DP_SEGMENT_HEADER_SIZE;
 }
@@ -229,6 +240,15 @@ static dp_code put_utxo(stream *s, const dp_build *b, const dp_segment_header *h
 	return put_section(s, h, DP_SEC_FOREIGN, b->foreign.any, fault);
 }
 
+static dp_code put_notes(stream *s, const dp_build *b, const dp_segment_header *h, dp_fault *fault)
+{
+	if (b->notes == 0) return DP_OK;
+	DP_TRY(put_section(s, h, DP_SEC_NOTETX, b->notetx.any, fault));
+	DP_TRY(put_section(s, h, DP_SEC_NOTEAT, b->noteat.any, fault));
+	DP_TRY(put_section(s, h, DP_SEC_NOTE, b->note.any, fault));
+	return put_section(s, h, DP_SEC_NOTENAME, b->note_names.items.any, fault);
+}
+
 static dp_code put_all(stream *s, const dp_build *b, const dp_segment_header *h, dp_fault *fault)
 {
 	DP_TRY(put_section(s, h, DP_SEC_BLOCK, b->block.any, fault));
@@ -244,6 +264,7 @@ static dp_code put_all(stream *s, const dp_build *b, const dp_segment_header *h,
 	DP_TRY(put_section(s, h, DP_SEC_POST, b->post, fault));
 	DP_TRY(put_section(s, h, DP_SEC_WIDE, b->wide.any, fault));
 	DP_TRY(b->utxo ? put_utxo(s, b, h, fault) : put_account(s, b, h, fault));
+	DP_TRY(put_notes(s, b, h, fault));
 	DP_TRY(pad_to(s, DP_SEGMENT_HEADER_SIZE + h->data_size, fault));
 	if (s->part_size > 0) s->check[s->chunks++] = dp_chunk_check(s->part, s->part_size);
 	DP_CHECK(s->size == h->data_size);

@@ -72,6 +72,22 @@
 //   VALUE      u64 an output: an amount word
 //   FOREIGN    dp_ledger_foreign rows: inputs that spend what the ledger has no transaction of
 //
+// of all ledgers again: what blocks say beside movements (chain/note.h). All four are empty, with
+// an entry of zeros, where no transaction has a note
+//
+//   NOTETX     u32: local numbers of transactions that have notes, rising, in bits 0..29. Bit 31:
+//              one of its notes leads whoever follows money (of another kind than GAS and NOMINAL)
+//   NOTEAT     u64 for each and one more: where its notes begin in NOTE
+//   NOTE       the notes, one behind the other (note_cell.c), in the order of their block
+//   NOTENAME   32 bytes: places (20 bytes and 12 zeros) and first topics, each once, in the order
+//              in which notes name them first: a note's place, then its topic
+//
+// Contracts and events are few and each is named often, so a number of one or two bytes stands for
+// 20 and 32; what else a note says is not often said twice. The order of first use hangs on nothing
+// but the blocks, as the sorted order of NOISENAME does, and gives those used most short numbers.
+//
+// Version 1 was the same without notes; such segments are read, and stand beside newer ones.
+//
 // Amount words. Bit 63 clear: bits 57..62 are e, bits 0..56 m, and the amount is m * 10^e, e at
 // most DP_AMOUNT_EXP_MAX, the smallest with which m fits. Most amounts of 18 decimals are round
 // enough for that: it saves the second half of 16 bytes. Bit 63 set: bits 0..61 index WIDE, where
@@ -95,7 +111,9 @@
 #include <stdint.h>
 
 enum {
-	DP_LEDGER_VERSION = 1,
+	DP_LEDGER_VERSION = 2,     // of manifest, segments, tail
+	DP_LEDGER_VERSION_OLD = 1, // that is read, too: notes were not kept
+	DP_SPENT_VERSION = 1,
 	DP_UNIT_ROWS = 1 << 18,
 	DP_UNIT_FAN = 8,
 	DP_UNIT_LEVELS = 3,
@@ -108,6 +126,9 @@ enum {
 	DP_TXROW_BITS = 30
 };
 #define DP_ADDRESS_IDS_MAX ((uint64_t)1 << 31)
+// Bytes of notes that a segment can hold: like the tail's, they pass through memory.
+#define DP_NOTES_SIZE_MAX ((uint64_t)4 << 30)
+#define DP_NOTE_LEADS ((uint32_t)1 << 31)
 #define DP_SPENT_FOREIGN ((uint64_t)1 << 63)
 
 typedef enum dp_section_id {
@@ -138,6 +159,10 @@ typedef enum dp_section_id {
 	DP_SEC_OUTADDR,
 	DP_SEC_VALUE,
 	DP_SEC_FOREIGN,
+	DP_SEC_NOTETX, // all chains, to NOTENAME
+	DP_SEC_NOTEAT,
+	DP_SEC_NOTE,
+	DP_SEC_NOTENAME,
 	DP_SEC_COUNT
 } dp_section_id;
 
@@ -176,6 +201,7 @@ typedef struct dp_segment_header {
 	uint32_t reserved;
 	uint8_t chunks_check[16]; // XXH3-128 of the list of chunk checksums, canonical (big-endian)
 	dp_section_entry section[DP_SEC_COUNT];
+	uint64_t note_count;
 } dp_segment_header; // the rest of 4096 bytes is zero
 
 typedef struct dp_ledger_block_row {
@@ -190,7 +216,8 @@ typedef struct dp_ledger_block_row {
 } dp_ledger_block_row;    // 96 bytes
 
 enum {
-	DP_LEDGER_BLOCK_BEGINS = 1 // before it nobody had anything: the chain's beginning
+	DP_LEDGER_BLOCK_BEGINS = 1, // before it nobody had anything: the chain's beginning
+	DP_LEDGER_BLOCK_NOTES = 2,  // in records: notes stand behind the transactions
 };
 
 typedef struct dp_ledger_group {
@@ -207,7 +234,7 @@ typedef enum dp_ledger_asset {
 	DP_LEDGER_ASSET_NONE = 0, // noise
 	DP_LEDGER_ASSET_NATIVE,
 	DP_LEDGER_ASSET_CONTRACT,
-	DP_LEDGER_ASSET_SYMBOL // a valuation
+	DP_LEDGER_ASSET_SYMBOL // a valuation, or shares of a rebasing token
 } dp_ledger_asset;
 
 typedef struct dp_ledger_class {
@@ -215,7 +242,7 @@ typedef struct dp_ledger_class {
 	uint8_t asset;       // dp_ledger_asset
 	uint8_t reserved;
 	uint8_t contract[20];
-	char symbol[24]; // of a valuation, zeros behind it
+	char symbol[24]; // of SYMBOL, zeros behind it
 } dp_ledger_class;       // 48 bytes, sorted as bytes
 
 typedef struct dp_ledger_noise {

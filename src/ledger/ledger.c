@@ -26,6 +26,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "chain/gap.h"
 #include "ledger/build.h"
 #include "ledger/join.h"
 #include "ledger/private.h"
@@ -262,6 +263,7 @@ static dp_code open_tail(dp_ledger *l, const dp_build_begin *begin, dp_fault *fa
 	while (t.count > 0 && t.record[t.count - 1].head.height >= l->height_end) t.count--;
 	dp_code code = DP_OK;
 	if (t.count > 0) code = check_tail(l, &t, path, fault);
+	if (t.is_old && t.count > 0) l->tail_gaps = DP_GAP_NOTES;
 	if (code == DP_OK && t.count > 0) {
 		code = join_tail(l, &t, begin, fault);
 		if (code == DP_BAD_BYTES) code = name_way_out(fault, t.record[0].head.height);
@@ -341,7 +343,9 @@ static void note_numbers(dp_ledger *l)
 		t->inputs += h->input_count;
 		t->outputs += h->output_count;
 		t->noise += h->noise_count;
-		t->gaps |= h->gaps;
+		t->gaps |= dp_segment_gaps(l->segment[i]);
+		t->notes += h->note_count;
+		t->note_txs += h->section[DP_SEC_NOTETX].count;
 		if (i == 0) t->height_first = h->height_first;
 		if (i == 0) t->time_first = h->time_first;
 		t->height_last = h->height_last;
@@ -350,6 +354,7 @@ static void note_numbers(dp_ledger *l)
 	l->block_first[l->count] = t->blocks;
 	l->tx_first[l->count] = t->txs;
 	l->output_first[l->count] = t->outputs;
+	t->gaps |= l->tail_gaps;
 	if (!l->has_tail) return;
 	t->tail_blocks = l->segment[l->count - 1]->head.block_count;
 	t->tail_rows = l->segment[l->count - 1]->head.row_count;

@@ -37,6 +37,7 @@ const char *dp_ledger_folder(const dp_ledger *l); // of the chain
 typedef struct dp_ledger_totals {
 	uint64_t blocks, txs, rows, inputs, outputs;
 	uint64_t noise;
+	uint64_t notes, note_txs; // and transactions that have some
 	uint64_t tail_blocks, tail_rows;
 	uint64_t height_first, height_last; // when blocks > 0
 	int64_t time_first, time_last;

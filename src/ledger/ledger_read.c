@@ -354,7 +354,8 @@ static dp_code append_utxo_tx(dp_ledger *l, dp_block_builder *b, const dp_ledger
 	t->mv_no = rows.row_first - p->row;
 	dp_asset native = dp_asset_native(l->chain);
 	DP_TRY(append_inputs(l, s, b, &rows, native, fault));
-	return append_outputs(s, b, &rows, native, fault);
+	DP_TRY(append_outputs(s, b, &rows, native, fault));
+	return dp_segment_append_notes(s, b, tx, fault);
 }
 
 //- appending -------------------------------------------------------------------------------------

@@ -175,7 +175,7 @@ static dp_code read_beginning(reader *r, dp_manifest *m)
 	uint64_t version;
 	size_t at = r->at;
 	DP_TRY(number(r, &version));
-	if (version != DP_LEDGER_VERSION) {
+	if (version != DP_LEDGER_VERSION && version != DP_LEDGER_VERSION_OLD) {
 		r->at = at;
 		return dp_fail_at(r->fault, DP_BAD_BYTES, r->line,
 		                  (uint32_t)(r->at - r->line_at) + 1,

@@ -1,6 +1,6 @@
 // The manifest of one chain's ledger: which segments there are. Text, so that a person can read it:
 //
-//   dyepack ledger 1
+//   dyepack ledger 2
 //   chain bip122:000000000019d6689c085ae165831e93
 //   segment 0 8 heights 0 94 blocks 95 txs 390 rows 998 inputs 400 outputs 598 header HEX32
 //   segment 8 1 ...
@@ -9,7 +9,8 @@
 // A segment line: first unit, units, first and last height, counts (inputs and outputs are 0 on
 // account chains, else their sum is that of the rows), XXH3-128 of the segment's header. The last
 // line is XXH3-128 of everything before it. Units follow one another from 0 and heights rise; a
-// reader refuses anything else, and a newer format by its number.
+// reader refuses anything else, and a newer format by its number. Format 1 is read as well: none of
+// its segments has notes (format.h).
 #ifndef DP_LEDGER_MANIFEST_H
 #define DP_LEDGER_MANIFEST_H
 

@@ -39,6 +39,7 @@ struct dp_ledger {
 	// Numbers of each segment's first, and one more each: the total. For binary search.
 	uint64_t *block_first, *tx_first, *output_first;
 	uint64_t sealed_txs;
+	uint64_t tail_gaps; // that its records do not say themselves
 	dp_overlay overlay;
 	dp_ledger_totals totals;
 	dp_ledger_place place;

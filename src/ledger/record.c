@@ -11,6 +11,7 @@
 //       96    4  movements of no listed asset
 //      100    4  DP_LEDGER_BLOCK_* flags
 //      104  ...  transactions
+//      ...  ...  with flag NOTES: how many notes (varint, not 0), and the notes
 //
 // A transaction: 32 bytes of id, one byte of flags (DP_TXF_*), the number of its movements as a
 // varint (LEB128: seven bits a byte, lowest first, bit 7 says that more come), its movements.
@@ -22,7 +23,8 @@
 //              NONE      20 bytes of contract, 1 byte n <= 15, n bytes of symbol without a zero
 //              NATIVE    nothing
 //              CONTRACT  20 bytes of contract
-//              SYMBOL    1 byte n = 1..23, n bytes of symbol without a zero
+//              SYMBOL    (sums in fiat; shares of a rebasing token, whose contract stands for the
+//                        token itself) 1 byte n = 1..23, n bytes of symbol without a zero
 //   amount   1 byte n <= 32, n bytes, the last of them not zero
 //   from     an address
 //   to       an address
@@ -35,6 +37,10 @@
 //
 // An address: 1 byte kind (dp_addr_kind); for WITNESS and NAME, whose length varies, 1 byte n =
 // 1..32; its bytes. All other kinds have one length (address_size below): nobody and NULLDATA none.
+//
+// A note: how many transactions it lies behind the one of the note before it (the first: behind the
+// block's first transaction), as a varint, then the note (note_cell.c). A block without notes has
+// the bytes that it had when ledgers kept none.
 //
 // There is one way to write a block: numbers are as short as they can be, and what nobody writes
 // (bits without meaning, an input behind an output, a coinbase with inputs) is refused. So a record
@@ -68,6 +74,7 @@ enum {
 	ROOM = ROW_SIZE_MAX + WORD_SLACK,
 	TX_SIZE_MAX = 32 + 1 + VARINT_SIZE_MAX,
 	TX_FLAGS = DP_TXF_COINBASE | DP_TXF_FAILED,
+	RECORD_FLAGS = DP_LEDGER_BLOCK_BEGINS | DP_LEDGER_BLOCK_NOTES,
 	ROW_FLAGS = DP_MVF_VALUE_UNKNOWN | DP_MVF_FAILED | DP_MVF_UNSIGNED_ZERO,
 	VARIES = 0xff
 };
@@ -167,10 +174,11 @@ void dp_ledger_asset_of(dp_asset a, dp_ledger_class *ret_class)
 	memset(ret_class->symbol, 0, sizeof ret_class->symbol);
 	if (a.v == 0) return;
 	const dp_asset_info *info = dp_asset_info_of(a);
-	if (info->has_contract) {
+	bool share = dp_asset_nominal(a).v != 0; // its contract stands for the token
+	if (info->has_contract && !share) {
 		ret_class->asset = DP_LEDGER_ASSET_CONTRACT;
 		memcpy(ret_class->contract, info->contract, 20);
-	} else if (info->chain != NULL) {
+	} else if (info->chain != NULL && !share) {
 		ret_class->asset = DP_LEDGER_ASSET_NATIVE;
 	} else {
 		size_t n = strlen(info->symbol);
@@ -197,12 +205,13 @@ static uint8_t *put_asset(uint8_t *p, dp_asset a, const dp_chain *chain)
 {
 	const dp_asset_info *info = dp_asset_info_of(a);
 	DP_CHECK(info->chain == NULL || info->chain == chain);
-	if (__builtin_expect(info->has_contract, 1)) {
+	bool share = dp_asset_nominal(a).v != 0;
+	if (__builtin_expect(info->has_contract && !share, 1)) {
 		*p = DP_LEDGER_ASSET_CONTRACT;
 		memcpy(p + 1, info->contract, 20);
 		return p + 21;
 	}
-	DP_CHECK(info->chain == NULL); // native was written by the caller
+	DP_CHECK(info->chain == NULL || share); // native was written by the caller
 	dp_ledger_class class;
 	dp_ledger_asset_of(a, &class);
 	size_t n = strlen(class.symbol);
@@ -292,6 +301,26 @@ static dp_code put_block(dp_bytes_out *out, dp_record_head *io_head, const dp_bl
 	return DP_OK;
 }
 
+static dp_code put_notes(dp_bytes_out *out, const dp_block *block, dp_fault *fault)
+{
+	uint32_t before = 0;
+	if (block->note_count == 0) return DP_OK;
+	DP_TRY(dp_bytes_out_room(out, VARINT_SIZE_MAX, fault));
+	out->size = (uint64_t)(put_varint(out->bytes + out->size, block->note_count) - out->bytes);
+	for (uint32_t i = 0; i < block->note_count; i++) {
+		const dp_note *n = &block->note[i];
+		DP_CHECK(n->tx >= before && n->tx < block->tx_count);
+		DP_CHECK(n->data_at <= block->note_bytes_size &&
+		         n->data_size <= block->note_bytes_size - n->data_at);
+		DP_TRY(dp_bytes_out_room(out, VARINT_SIZE_MAX + DP_NOTE_CELL_MAX, fault));
+		uint8_t *p = put_varint(out->bytes + out->size, n->tx - before);
+		p += dp_note_pack(p, n, dp_note_data(block, n), NULL);
+		out->size = (uint64_t)(p - out->bytes);
+		before = n->tx;
+	}
+	return DP_OK;
+}
+
 static bool is_zero(const uint8_t hash[32])
 {
 	static const uint8_t zero[32];
@@ -311,10 +340,12 @@ dp_code dp_record_put(dp_bytes_out *out, const dp_block *block, uint64_t gaps, u
 	                       .tx_count = block->tx_count,
 	                       .mv_count = block->mv_count,
 	                       .flags = flags};
+	if (block->note_count > 0) head.flags |= DP_LEDGER_BLOCK_NOTES;
 	memcpy(head.hash, block->hash, 32);
 	memcpy(head.prev, block->prev, 32);
 	uint64_t begin = out->size;
 	dp_code code = put_block(out, &head, block, fault);
+	if (code == DP_OK) code = put_notes(out, block, fault);
 	if (code == DP_OK)
 		memcpy(out->bytes + begin, &head, HEAD_SIZE);
 	else
@@ -340,7 +371,7 @@ dp_code dp_record_head_get(dp_record_head *ret_head, const uint8_t *payload, siz
 		wrong = "it claims more transactions or movements than a block can have";
 	else if (head.noise_count > head.mv_count)
 		wrong = "it counts more movements of no asset than movements";
-	else if ((head.flags & ~(uint32_t)DP_LEDGER_BLOCK_BEGINS) != 0)
+	else if ((head.flags & ~(uint32_t)RECORD_FLAGS) != 0)
 		wrong = "it has flags that mean nothing";
 	else if (is_zero(head.hash))
 		wrong = "it has no hash";
@@ -555,7 +586,43 @@ dp_code dp_record_walk_row(dp_record_walk *w, dp_record_row *ret_row, dp_fault *
 	return DP_OK;
 }
 
-dp_code dp_record_walk_end(const dp_record_walk *w, dp_fault *fault)
+// How many there are. Nobody makes room by the number.
+static dp_code begin_notes(dp_record_walk *w, dp_fault *fault)
+{
+	w->notes_begun = true;
+	if ((w->head.flags & DP_LEDGER_BLOCK_NOTES) == 0) return DP_OK;
+	const uint8_t *p = take_varint(&w->notes_left, w->at, w->end, false);
+	if (p == NULL || w->notes_left == 0 || w->notes_left > DP_NOTES_MAX)
+		return damaged(w, "its notes are not counted as they must be", fault);
+	w->at = p;
+	return DP_OK;
+}
+
+dp_code dp_record_walk_note(dp_record_walk *w, dp_note_cell *ret_note, bool *ret_is_one,
+                            dp_fault *fault)
+{
+	DP_CHECK(w != NULL && ret_note != NULL && ret_is_one != NULL);
+	DP_CHECK(w->txs_left == 0 && w->tx_rows_left == 0);
+	if (!w->notes_begun) DP_TRY(begin_notes(w, fault));
+	*ret_is_one = w->notes_left > 0;
+	if (w->notes_left == 0) return DP_OK;
+	uint32_t more;
+	const uint8_t *p = take_varint(&more, w->at, w->end, false);
+	if (p != NULL) p = dp_note_unpack(ret_note, p, w->end, false);
+	if (p == NULL) return damaged(w, "a note is not well-formed", fault);
+	if (w->head.tx_count == 0 || more > w->head.tx_count - 1 - w->note_tx)
+		return damaged(w, "a note is of a transaction that is not there", fault);
+	if (ret_note->note.data_size > DP_NOTE_BYTES_MAX - w->note_bytes)
+		return damaged(w, "it has more notes than a block can have", fault);
+	w->note_tx += more;
+	w->notes_left--;
+	w->note_bytes += ret_note->note.data_size;
+	ret_note->note.tx = w->note_tx;
+	w->at = p;
+	return DP_OK;
+}
+
+dp_code dp_record_walk_end(dp_record_walk *w, dp_fault *fault)
 {
 	DP_CHECK(w != NULL);
 	DP_CHECK(w->txs_left == 0 && w->tx_rows_left == 0);
@@ -563,6 +630,8 @@ dp_code dp_record_walk_end(const dp_record_walk *w, dp_fault *fault)
 		return damaged(w, "its transactions have fewer movements than it counts", fault);
 	if (w->noise_left > 0)
 		return damaged(w, "fewer movements of no asset than it counts", fault);
+	dp_note_cell cell;
+	for (bool more = true; more;) DP_TRY(dp_record_walk_note(w, &cell, &more, fault));
 	if (w->at != w->end) return damaged(w, "bytes are left over behind it", fault);
 	return DP_OK;
 }
@@ -595,9 +664,11 @@ dp_code dp_ledger_asset_find(dp_asset *ret_asset, const dp_chain *chain, uint8_t
 	case DP_LEDGER_ASSET_SYMBOL: {
 		DP_CHECK(symbol != NULL || n == 0);
 		// Looking up does not mind the case; here the name must be as it was written.
-		found = dp_asset_by_symbol(NULL, symbol, n);
-		const char *known = found.v != 0 ? dp_asset_info_of(found)->symbol : "";
-		if (found.v != 0 && strlen(known) == n && memcmp(known, symbol, n) == 0) break;
+		found = dp_asset_by_symbol(chain, symbol, n);
+		bool by_name = found.v != 0 && (dp_asset_info_of(found)->chain == NULL ||
+		                                dp_asset_nominal(found).v != 0);
+		const char *known = by_name ? dp_asset_info_of(found)->symbol : "";
+		if (by_name && strlen(known) == n && memcmp(known, symbol, n) == 0) break;
 		return dp_fail(
 		    fault, DP_BAD_CASE,
 		    "the ledger holds values in \"%.*s\", which is not on this dyepack's "
@@ -638,6 +709,41 @@ static dp_code append_row(dp_block_builder *b, const dp_record_row *row, const d
 	return DP_OK;
 }
 
+dp_code dp_note_append(dp_block_builder *b, const dp_note_cell *cell, uint32_t tx, dp_fault *fault)
+{
+	const dp_note *from = &cell->note;
+	dp_note *to;
+	DP_CHECK(b != NULL && tx < b->block.tx_count);
+	DP_TRY(dp_builder_note(b, &to, cell->data, from->data_size, fault));
+	DP_CHECK(to->data_size == from->data_size);
+	DP_CHECK(b->block.note_count == 1 || to[-1].tx <= tx);
+	to->tx = tx;
+	to->at = from->at;
+	to->kind = from->kind;
+	to->topic_count = from->topic_count;
+	to->full_size = from->full_size;
+	memcpy(to->place, from->place, sizeof to->place);
+	memcpy(to->topic, from->topic, sizeof to->topic);
+	return DP_OK;
+}
+
+static dp_code append_tx(dp_block_builder *b, dp_record_walk *w, const dp_chain *chain,
+                         dp_fault *fault)
+{
+	dp_record_row row = {0}; // each kind fills in only its own fields
+	dp_record_tx from;
+	dp_tx *tx;
+	DP_TRY(dp_record_walk_tx(w, &from, fault));
+	DP_TRY(dp_builder_tx(b, &tx, fault));
+	memcpy(tx->id, from.id, 32);
+	tx->flags = from.flags;
+	for (uint32_t i = 0; i < from.mv_count; i++) {
+		DP_TRY(dp_record_walk_row(w, &row, fault));
+		DP_TRY(append_row(b, &row, chain, fault));
+	}
+	return DP_OK;
+}
+
 dp_code dp_record_get(dp_block_builder *b, const dp_block **ret_block, const uint8_t *payload,
                       size_t size, const dp_chain *chain, dp_fault *fault)
 {
@@ -647,18 +753,12 @@ dp_code dp_record_get(dp_block_builder *b, const dp_block **ret_block, const uin
 	dp_builder_start(b, chain, w.head.height, w.head.time);
 	memcpy(b->block.hash, w.head.hash, 32);
 	memcpy(b->block.prev, w.head.prev, 32);
-	dp_record_row row = {0}; // each kind fills in only its own fields
-	for (uint32_t t = 0; t < w.head.tx_count; t++) {
-		dp_record_tx from;
-		DP_TRY(dp_record_walk_tx(&w, &from, fault));
-		dp_tx *tx;
-		DP_TRY(dp_builder_tx(b, &tx, fault));
-		memcpy(tx->id, from.id, 32);
-		tx->flags = from.flags;
-		for (uint32_t i = 0; i < from.mv_count; i++) {
-			DP_TRY(dp_record_walk_row(&w, &row, fault));
-			DP_TRY(append_row(b, &row, chain, fault));
-		}
+	for (uint32_t t = 0; t < w.head.tx_count; t++) DP_TRY(append_tx(b, &w, chain, fault));
+	dp_note_cell cell;
+	for (bool more;;) {
+		DP_TRY(dp_record_walk_note(&w, &cell, &more, fault));
+		if (!more) break;
+		DP_TRY(dp_note_append(b, &cell, cell.note.tx, fault));
 	}
 	DP_TRY(dp_record_walk_end(&w, fault));
 	return dp_builder_finish(b, ret_block, fault);

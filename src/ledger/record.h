@@ -1,8 +1,8 @@
 // A block as a string of bytes: what the tail holds, and what segments are built from.
 //
-// Everything a block says is in it (dp_block_digest of what comes back is the same), assets by
-// contract or name so that it means the same to another version of the asset list. The layout
-// stands at the top of record.c.
+// Everything a block says is in it (dp_block_digest of what comes back is the same, and so are its
+// notes), assets by contract or name so that it means the same to another version of the asset
+// list. The layout stands at the top of record.c.
 #ifndef DP_LEDGER_RECORD_H
 #define DP_LEDGER_RECORD_H
 
@@ -12,6 +12,7 @@
 
 #include "chain/block.h"
 #include "ledger/format.h"
+#include "ledger/note_cell.h"
 
 // Growing bytes of one owner.
 typedef struct dp_bytes_out {
@@ -43,7 +44,8 @@ DP_MUST dp_code dp_record_head_get(dp_record_head *ret_head, const uint8_t *payl
 
 // Walking a record without making dp_movements of it: for the builder. Pointers point into the
 // payload. Every read is checked: a damaged record is a fault with its offset (in the payload).
-// Order: start; head.tx_count times tx, and after each its mv_count times row; end.
+// Order: start; head.tx_count times tx, and after each its mv_count times row; note until there is
+// none, for who wants them; end.
 typedef struct dp_record_row {
 	uint8_t kind, flags;
 	uint8_t asset;           // dp_ledger_asset; NONE: contract and symbol are the claim
@@ -67,13 +69,26 @@ typedef struct dp_record_walk {
 	uint32_t tx_rows_left; // of the transaction that is walked
 	uint32_t noise_left;
 	bool is_coinbase, had_output; // of that transaction: its inputs stand before its outputs
+	uint32_t note_tx, notes_left; // transaction of the last note; how many follow it
+	bool notes_begun;
+	uint64_t note_bytes; // of data
 } dp_record_walk;
 DP_MUST dp_code dp_record_walk_start(dp_record_walk *w, const uint8_t *payload, size_t size,
                                      bool utxo, dp_fault *fault);
 DP_MUST dp_code dp_record_walk_tx(dp_record_walk *w, dp_record_tx *ret_tx, dp_fault *fault);
 DP_MUST dp_code dp_record_walk_row(dp_record_walk *w, dp_record_row *ret_row, dp_fault *fault);
-// After the last row: is the record used up?
-DP_MUST dp_code dp_record_walk_end(const dp_record_walk *w, dp_fault *fault);
+// After the last row: the next note, with the transaction that it is of; *ret_is_one false: that
+// was all.
+DP_MUST dp_code dp_record_walk_note(dp_record_walk *w, dp_note_cell *ret_note, bool *ret_is_one,
+                                    dp_fault *fault);
+// After the last row, and as many notes as the caller wanted: is the rest well-formed, and is the
+// record used up?
+DP_MUST dp_code dp_record_walk_end(dp_record_walk *w, dp_fault *fault);
+
+// Appends the note as it was kept, to transaction `tx` of the block: the last one, or later than
+// that of the note before it.
+DP_MUST dp_code dp_note_append(dp_block_builder *b, const dp_note_cell *cell, uint32_t tx,
+                               dp_fault *fault);
 
 // The block again. An asset that this dyepack does not list is a fault that names it.
 DP_MUST dp_code dp_record_get(dp_block_builder *b, const dp_block **ret_block,

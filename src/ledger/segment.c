@@ -28,7 +28,8 @@ static const char *const section_names[DP_SEC_COUNT] = {
     "BLOCK",      "TXID",       "TXSORT",    "TXBUCKET", "TXFILTER", "GROUP",     "ADDR",
     "ADDRBUCKET", "ADDRFILTER", "POSTFIRST", "POST",     "WIDE",     "TXROW",     "SRC",
     "DST",        "AMOUNT",     "CLASS",     "CLASSES",  "NOISE",    "NOISENAME", "TXIN",
-    "TXOUT",      "OUTTX",      "SPENT",     "OUTADDR",  "VALUE",    "FOREIGN",
+    "TXOUT",      "OUTTX",      "SPENT",     "OUTADDR",  "VALUE",    "FOREIGN",   "NOTETX",
+    "NOTEAT",     "NOTE",       "NOTENAME",
 };
 
 const char *dp_section_name(dp_section_id id)

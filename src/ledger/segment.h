@@ -45,6 +45,7 @@ typedef struct dp_segment {
 		uint32_t first, end;
 	} * listed;
 	uint32_t listed_count;
+	_Atomic uint32_t note_hint; // in NOTETX, where notes were looked for last
 } dp_segment;
 
 enum { DP_ORDERED_RUN = 4096 };
@@ -166,5 +167,27 @@ DP_MUST dp_code dp_segment_append_account_tx(dp_segment *s, dp_block_builder *b,
 // The output of a local number: who is paid and how much.
 DP_MUST dp_code dp_segment_output(dp_segment *s, dp_addr *ret_addr, dp_u256 *ret_amount,
                                   uint32_t output, dp_fault *fault);
+
+//- notes -----------------------------------------------------------------------------------------
+
+// What is not known of its blocks: DP_GAP_*. A segment of the old version has no notes.
+uint64_t dp_segment_gaps(const dp_segment *s);
+// How many transactions have notes, and the `index`-th of them: its local number, and whether one
+// of its notes leads who follows money (note_cell.h).
+static inline uint64_t dp_segment_note_txs(const dp_segment *s)
+{
+	return s->head.section[DP_SEC_NOTETX].count;
+}
+DP_MUST dp_code dp_segment_note_tx(dp_segment *s, uint32_t *ret_tx, bool *ret_leads, uint64_t index,
+                                   dp_fault *fault);
+// Appends the notes of a local transaction, if it has any, to the one appended last to a block.
+DP_MUST dp_code dp_segment_append_notes_slow(dp_segment *s, dp_block_builder *b, uint32_t tx,
+                                             dp_fault *fault);
+static inline dp_code dp_segment_append_notes(dp_segment *s, dp_block_builder *b, uint32_t tx,
+                                              dp_fault *fault)
+{
+	if (__builtin_expect(dp_segment_note_txs(s) == 0, 1)) return DP_OK;
+	return dp_segment_append_notes_slow(s, b, tx, fault);
+}
 
 #endif

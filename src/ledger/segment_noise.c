@@ -122,7 +122,8 @@ dp_code dp_segment_find_listed(dp_segment *s, dp_fault *fault)
 	uint32_t contracts = 0;
 	for (uint16_t v = 1; v <= dp_asset_count(); v++) {
 		const dp_asset_info *info = dp_asset_info_of((dp_asset){v});
-		contracts += info->chain == s->chain && info->has_contract;
+		contracts += info->chain == s->chain && info->has_contract &&
+		             dp_asset_nominal(info->id).v == 0;
 	}
 	s->listed = dp_alloc((contracts + 1) * sizeof *s->listed);
 	if (s->listed == NULL)
@@ -130,13 +131,16 @@ dp_code dp_segment_find_listed(dp_segment *s, dp_fault *fault)
 	for (uint16_t v = 1; v <= dp_asset_count(); v++) {
 		const dp_asset_info *info = dp_asset_info_of((dp_asset){v});
 		if (info->chain != s->chain || !info->has_contract) continue;
+		if (dp_asset_nominal(info->id).v != 0) continue; // as the token itself
 		struct dp_segment_listed names;
 		DP_TRY(bound(s, &names.first, info->contract, false, fault));
 		DP_TRY(bound(s, &names.end, info->contract, true, fault));
 		if (names.first >= names.end) continue;
 		DP_CHECK(s->listed_count < contracts);
 		s->listed[s->listed_count++] = names;
-		if (!is_class(s, info->id)) DP_TRY(look_at_rows(s, names, info->contract, fault));
+		dp_asset share = dp_asset_shares(info->id);
+		bool known = is_class(s, info->id) || (share.v != 0 && is_class(s, share));
+		if (!known) DP_TRY(look_at_rows(s, names, info->contract, fault));
 	}
 	return DP_OK;
 }

@@ -27,7 +27,7 @@ static dp_code check_magic(const dp_segment *s, const uint8_t *bytes, uint64_t s
 {
 	if (size < DP_SEGMENT_HEADER_SIZE || memcmp(bytes, "dyeledg", 8) != 0)
 		return dp_segment_bad(s, fault, 0, "this is no whole segment of a ledger");
-	if (s->head.version != DP_LEDGER_VERSION) {
+	if (s->head.version != DP_LEDGER_VERSION && s->head.version != DP_LEDGER_VERSION_OLD) {
 		dp_code code =
 		    dp_fail_offset(fault, DP_BAD_BYTES, 8,
 		                   "the segment has format %u, this dyepack reads format %d: use "
@@ -77,7 +77,9 @@ static dp_code check_counts(const dp_segment *s, dp_fault *fault)
 		return dp_segment_bad(s, fault, 96, "first numbers that are out of range");
 	if (h->block_count == 0 || h->block_count > items || h->tx_count > items ||
 	    h->row_count > items || h->input_count > items || h->output_count > items ||
-	    h->noise_count > h->row_count || h->address_count >= DP_ADDRESS_IDS_MAX)
+	    h->noise_count > h->row_count || h->address_count >= DP_ADDRESS_IDS_MAX ||
+	    h->note_count > DP_NOTES_SIZE_MAX ||
+	    (h->version == DP_LEDGER_VERSION_OLD && h->note_count > 0))
 		return dp_segment_bad(s, fault, 136, "counts that are out of range");
 	bool sums =
 	    s->utxo ? h->row_first == h->input_first + h->output_first &&
@@ -141,8 +143,10 @@ static want want_of(const dp_segment *s, dp_section_id id)
 {
 	const dp_segment_header *h = &s->head;
 	const uint64_t most = UINT32_MAX;
-	bool utxo_only = id >= DP_SEC_TXIN, account_only = id >= DP_SEC_TXROW && !utxo_only;
+	bool utxo_only = id >= DP_SEC_TXIN && id <= DP_SEC_FOREIGN;
+	bool account_only = id >= DP_SEC_TXROW && id < DP_SEC_TXIN;
 	if (s->utxo ? account_only : utxo_only) return exactly(h->section[id].width, 0);
+	uint64_t noted = h->section[DP_SEC_NOTETX].count; // checked before the others of notes
 	switch (id) {
 	case DP_SEC_BLOCK: return (want){96, true, h->block_count + 1, h->block_count + 1};
 	case DP_SEC_TXID: return exactly(32, h->tx_count);
@@ -171,6 +175,11 @@ static want want_of(const dp_segment *s, dp_section_id id)
 	case DP_SEC_OUTADDR: return exactly(4, h->output_count);
 	case DP_SEC_VALUE: return exactly(8, h->output_count);
 	case DP_SEC_FOREIGN: return between(80, 0, h->input_count);
+	case DP_SEC_NOTETX:
+		return between(4, h->note_count > 0, h->note_count > 0 ? h->tx_count : 0);
+	case DP_SEC_NOTEAT: return exactly(8, noted > 0 ? noted + 1 : 0);
+	case DP_SEC_NOTE: return between(1, h->note_count, noted > 0 ? DP_NOTES_SIZE_MAX : 0);
+	case DP_SEC_NOTENAME: return between(DP_NOTE_NAME, 0, 2 * h->note_count);
 	case DP_SEC_COUNT: break;
 	}
 	DP_CHECK(false && "unreachable: every section is named");

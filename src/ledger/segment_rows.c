@@ -278,5 +278,5 @@ dp_code dp_segment_append_account_tx(dp_segment *s, dp_block_builder *b, uint32_
 	DP_TRY(place_in_block(s, to, &rows, tx, block, fault));
 	for (uint32_t i = 0; i < rows.row_count; i++)
 		DP_TRY(append_row(s, b, &c, rows.row_first, i, fault));
-	return DP_OK;
+	return dp_segment_append_notes(s, b, tx, fault);
 }

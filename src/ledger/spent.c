@@ -96,7 +96,7 @@ dp_code dp_spent_create(const char *path, uint64_t unit_first, uint64_t unit_cou
 {
 	DP_CHECK(path != NULL);
 	DP_CHECK(output_count <= OUTPUTS_MAX);
-	dp_spent_header h = {.version = DP_LEDGER_VERSION,
+	dp_spent_header h = {.version = DP_SPENT_VERSION,
 	                     .output_first = output_first,
 	                     .output_count = output_count,
 	                     .unit_first = unit_first,
@@ -119,7 +119,7 @@ static const char *wrong(const dp_map *m, uint64_t output_first, uint64_t output
 	if (m->size < sizeof h) return "it ends within its header";
 	memcpy(&h, m->bytes, sizeof h);
 	if (memcmp(h.magic, magic, sizeof h.magic) != 0) return "it does not begin like one";
-	if (h.version > DP_LEDGER_VERSION) return "a newer dyepack wrote it: use that one";
+	if (h.version > DP_SPENT_VERSION) return "a newer dyepack wrote it: use that one";
 	uint8_t check[16];
 	header_check(check, &h);
 	if (memcmp(check, h.check, sizeof check) != 0) return "its header was changed";

@@ -4,7 +4,8 @@
 //
 //   offset  size
 //        0    8  "dyetail" and a zero
-//        8    4  version, DP_LEDGER_VERSION
+//        8    4  version, DP_LEDGER_VERSION; DP_LEDGER_VERSION_OLD is read, too: its records have
+//                no notes. Whoever opens the ledger for writing replaces such a file
 //       12    4  zero
 //       16    8  the first unit behind the last segment
 //       24   16  XXH3-128 (canonical, big-endian) of the chain's CAIP-2 name
@@ -67,10 +68,9 @@ static uint64_t padded(uint64_t size)
 
 //- writing ---------------------------------------------------------------------------------------
 
-static tail_header make_header(const dp_chain *chain, uint64_t unit_first)
+static tail_header make_header(const dp_chain *chain, uint64_t unit_first, uint32_t version)
 {
-	tail_header h = {
-	    .magic = "dyetail", .version = DP_LEDGER_VERSION, .unit_first = unit_first};
+	tail_header h = {.magic = "dyetail", .version = version, .unit_first = unit_first};
 	XXH128_canonical_t name;
 	XXH128_canonicalFromHash(&name, XXH3_128bits(chain->caip2, strlen(chain->caip2)));
 	memcpy(h.chain, name.digest, sizeof h.chain);
@@ -83,7 +83,7 @@ dp_code dp_tail_begin(dp_bytes_out *out, const dp_chain *chain, uint64_t unit_fi
 {
 	DP_CHECK(out != NULL);
 	DP_CHECK(chain != NULL);
-	tail_header h = make_header(chain, unit_first);
+	tail_header h = make_header(chain, unit_first, DP_LEDGER_VERSION);
 	DP_TRY(dp_bytes_out_room(out, sizeof h, fault));
 	memcpy(out->bytes + out->size, &h, sizeof h);
 	out->size += sizeof h;
@@ -157,9 +157,15 @@ static bool whole_behind(const dp_tail *t, uint64_t at)
 #define VERIFY "; `dyepack ledger verify` names the blocks to import again"
 
 static dp_code check_header(const dp_tail *t, const dp_chain *chain, uint64_t unit_first,
-                            bool *ret_is_begun, dp_fault *fault)
+                            bool *ret_is_begun, bool *ret_is_old, dp_fault *fault)
 {
-	tail_header right = make_header(chain, unit_first), h;
+	tail_header old = make_header(chain, unit_first, DP_LEDGER_VERSION_OLD);
+	*ret_is_begun = t->size >= HEADER_SIZE && memcmp(t->bytes, &old, HEADER_SIZE) == 0;
+	if (*ret_is_begun) {
+		*ret_is_old = true;
+		return DP_OK;
+	}
+	tail_header right = make_header(chain, unit_first, DP_LEDGER_VERSION), h;
 	uint64_t n = t->size < HEADER_SIZE ? t->size : HEADER_SIZE, same = 0;
 	while (same < n && t->bytes[same] == ((const uint8_t *)&right)[same]) same++;
 	*ret_is_begun = same == HEADER_SIZE;
@@ -173,7 +179,7 @@ static dp_code check_header(const dp_tail *t, const dp_chain *chain, uint64_t un
 	memcpy(&h, t->bytes, sizeof h);
 	if (h.check != XXH3_64bits(&h, offsetof(tail_header, check)))
 		return dp_fail_offset(fault, DP_BAD_BYTES, 0, "its beginning is damaged" VERIFY);
-	if (h.version != DP_LEDGER_VERSION)
+	if (h.version != DP_LEDGER_VERSION && h.version != DP_LEDGER_VERSION_OLD)
 		return dp_fail_offset(fault, DP_BAD_BYTES, 8,
 		                      "format %u, this dyepack reads %d: use a newer dyepack",
 		                      h.version, DP_LEDGER_VERSION);
@@ -227,7 +233,7 @@ static dp_code add_record(dp_tail *t, uint64_t offset, uint64_t size, dp_fault *
 static dp_code parse(dp_tail *t, const dp_chain *chain, uint64_t unit_first, dp_fault *fault)
 {
 	bool is_begun;
-	DP_TRY(check_header(t, chain, unit_first, &is_begun, fault));
+	DP_TRY(check_header(t, chain, unit_first, &is_begun, &t->is_old, fault));
 	if (!is_begun) return DP_OK;
 	uint64_t at = HEADER_SIZE;
 	for (;;) {

@@ -23,6 +23,7 @@ typedef struct dp_tail {
 	dp_tail_record *record;
 	uint64_t count, cap;
 	bool owns_bytes; // dp_tail_done frees them
+	bool is_old;     // of the version before notes were kept; nothing may be appended to it
 } dp_tail;
 // Larger is not a tail: what is not sealed yet waits in the importer's memory.
 #define DP_TAIL_SIZE_MAX (2 * DP_RECORD_SIZE_MAX)

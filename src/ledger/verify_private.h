@@ -2,6 +2,7 @@
 //
 //   verify.c          goes through the ledger: manifest, files, what joins segments, the tail
 //   verify_segment.c  a segment by itself: checksums, blocks, transactions, addresses
+//   verify_notes.c    a segment by itself: notes
 //   verify_rows.c     a segment by itself: movements, amounts, postings
 //   verify_spent.c    who spends what, through all segments, and the .spent files
 #ifndef DP_LEDGER_VERIFY_PRIVATE_H
@@ -38,6 +39,7 @@ dp_code dp_view_bad(const dp_view *v, dp_section_id id, uint64_t index, dp_fault
 // Everything that a segment says by itself. DP_BAD_BYTES is a fault of the segment (DP_BAD_CASE one
 // of its reader), anything else one of this process.
 DP_MUST dp_code dp_verify_segment(dp_segment *s, dp_fault *fault);
+DP_MUST dp_code dp_verify_notes(const dp_view *v, dp_fault *fault);
 DP_MUST dp_code dp_verify_rows(const dp_view *v, dp_fault *fault); // after all else
 // Gives back what was unpacked of a segment. No other thread may be reading it.
 void dp_verify_forget_unpacked(dp_segment *s);

@@ -323,5 +323,6 @@ dp_code dp_verify_segment(dp_segment *s, dp_fault *fault)
 	DP_TRY(check_txs(&v, fault));
 	DP_TRY(check_blocks(&v, fault));
 	DP_TRY(check_addresses(&v, fault));
+	DP_TRY(dp_verify_notes(&v, fault));
 	return dp_verify_rows(&v, fault);
 }

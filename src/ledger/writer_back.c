@@ -157,7 +157,7 @@ static dp_code utxo_tx_back(dp_writer *w, dp_segment *s, dp_block_builder *b, ui
 		mv->asset = dp_asset_native(w->chain);
 		DP_TRY(dp_segment_output(s, &mv->to, &mv->amount, rows.output_first + i, fault));
 	}
-	return DP_OK;
+	return dp_segment_append_notes(s, b, t, fault);
 }
 
 // One block to a record. The key columns are not needed for it, so the block is not finished.
@@ -182,7 +182,7 @@ static dp_code block_back(dp_writer *w, dp_segment *s, dp_block_builder *b, uint
 	for (uint32_t i = 0; w->utxo && i < b->block.mv_count; i++)
 		*ret_inputs += b->block.mv[i].kind == DP_MV_INPUT;
 	out->size = 0;
-	return dp_record_put(out, &b->block, s->head.gaps, row.flags, fault);
+	return dp_record_put(out, &b->block, dp_segment_gaps(s), row.flags, fault);
 }
 
 dp_code dp_writer_read_back(dp_writer *w, uint64_t index, uint64_t height_max, dp_writer_take take,

@@ -4,7 +4,8 @@
 // A build is a pure function of the blocks, so what comes out must have the checksum that the
 // manifest names: then nothing else in the ledger changes, and nothing has to be believed. The
 // manifest may name a packed segment. Packing is a function as well, for one version of zstd: so a
-// build that is not what the manifest names is packed and looked at again.
+// build that is not what the manifest names is packed and looked at again. And it may name one of
+// the version that kept no notes: so the same is done once more without them.
 #include "ledger/writer_private.h"
 
 #include <stdio.h>
@@ -132,9 +133,15 @@ static dp_code build_again(dp_writer *w, dp_fault *fault)
 	DP_TRY(dp_writer_path(w, path, line->unit_first, line->unit_count, "seg", fault));
 	DP_TRY(dp_writer_path(w, repaired, line->unit_first, line->unit_count, "repaired", fault));
 	DP_TRY(dp_writer_path(w, packed, line->unit_first, line->unit_count, "packed", fault));
-	DP_TRY(dp_build_write(b, repaired, check, fault));
-	bool same = memcmp(check, line->header, sizeof check) == 0, is_packed = false;
-	if (!same) DP_TRY(try_packed(w, repaired, packed, line, &is_packed, fault));
+	// The segment may be of a ledger from before notes were kept.
+	bool same = false, is_packed = false;
+	for (int version = DP_LEDGER_VERSION; !same && !is_packed; version--) {
+		if (version < DP_LEDGER_VERSION_OLD) break;
+		if (version == DP_LEDGER_VERSION_OLD) dp_build_as_old(b);
+		DP_TRY(dp_build_write(b, repaired, check, fault));
+		same = memcmp(check, line->header, sizeof check) == 0;
+		if (!same) DP_TRY(try_packed(w, repaired, packed, line, &is_packed, fault));
+	}
 	dp_writer_sealed_close(&w->sealed[r->index]);
 	dp_code code = DP_OK;
 	if (same || is_packed)

@@ -14,6 +14,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "chain/gap.h"
 
 static dp_code tail_path(const dp_writer *w, char out[DP_PATH_MAX], uint64_t unit, dp_fault *fault)
 {
@@ -31,6 +32,8 @@ static dp_code begin_size(const dp_writer *w, uint64_t *ret_size, dp_fault *faul
 	dp_free(out.bytes);
 	return code;
 }
+
+static dp_code write_file(dp_writer *w, uint64_t unit, uint64_t from, dp_fault *fault);
 
 //- opening ---------------------------------------------------------------------------------------
 
@@ -63,6 +66,11 @@ static dp_code load_record(dp_writer *w, const dp_tail *t, uint64_t i, dp_fault 
 	uint8_t *payload = dp_realloc(NULL, r->size);
 	if (payload == NULL) return dp_fail(fault, DP_NO_MEMORY, "out of memory");
 	memcpy(payload, t->bytes + r->offset, r->size);
+	if (t->is_old) { // what it did not keep is not known from here on, in whatever file it is
+		dp_record_head head = r->head;
+		head.gaps |= DP_GAP_NOTES;
+		memcpy(payload, &head, sizeof head);
+	}
 	dp_code code = dp_writer_push(w, payload, r->size, next - r->offset, inputs, fault);
 	if (code != DP_OK) dp_free(payload);
 	return code;
@@ -84,7 +92,10 @@ dp_code dp_writer_tail_load(dp_writer *w, dp_fault *fault)
 	if (code != DP_OK && fault != NULL) *fault = damage;
 	if (code != DP_OK) return code;
 	for (uint64_t i = 0; code == DP_OK && i < t.count; i++) code = load_record(w, &t, i, fault);
-	if (code == DP_OK && t.count > 0) {
+	if (code == DP_OK && t.count > 0 && t.is_old) {
+		code = write_file(w, w->tail_unit, 0, fault);
+		w->tail_end = w->tail_block + t.count;
+	} else if (code == DP_OK && t.count > 0) {
 		// What a killed writer had not finished is cut off here.
 		code = dp_log_open(&w->log, path, t.valid, fault);
 		w->log_is_open = code == DP_OK;

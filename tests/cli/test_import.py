@@ -347,7 +347,7 @@ class Damage(Import):
         path = os.path.join(self.ledger, "ethereum", "manifest")
         with open(path, encoding="utf-8") as file:
             text = file.read()
-        self.write(path, text.replace("dyepack ledger 1", "dyepack ledger 2"))
+        self.write(path, text.replace("dyepack ledger 2", "dyepack ledger 3"))
         self.refused("import", BYBIT, "--ledger", self.ledger, "--quiet", says=["newer"])
         self.write(path, text[:-9])
         self.refused("import", BYBIT, "--ledger", self.ledger, "--quiet", says=["manifest"])

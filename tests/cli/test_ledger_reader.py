@@ -42,8 +42,9 @@ class Reader(dye.Case):
         mine = self.read(chain)
         info = json.loads(self.done("ledger", "info", self.path("ledger"), "--chain", chain,
                                     "--format", "json"))["chains"][0]
-        for name in ("blocks", "transactions", "movements", "noise"):
+        for name in ("blocks", "transactions", "movements", "noise", "notes"):
             self.assertEqual(mine.get(name, 0), info[name], name)
+        self.assertEqual(mine.get("notes", 0), sum(mine["note_kinds"].values()))
         self.assertEqual(mine["movements"], len(source))
         self.assertEqual(mine["transactions"], len({row["tx"] for row in source}))
         self.assertEqual(mine["blocks"], len({row["block"] for row in source}))

@@ -18,7 +18,7 @@ import sys
 
 NAMES = ("BLOCK TXID TXSORT TXBUCKET TXFILTER GROUP ADDR ADDRBUCKET ADDRFILTER POSTFIRST POST WIDE "
          "TXROW SRC DST AMOUNT CLASS CLASSES NOISE NOISENAME "
-         "TXIN TXOUT OUTTX SPENT OUTADDR VALUE FOREIGN").split()
+         "TXIN TXOUT OUTTX SPENT OUTADDR VALUE FOREIGN NOTETX NOTEAT NOTE NOTENAME").split()
 WIDTHS = {0: 0, 1: 20, 2: 20, 3: 20, 4: 20, 5: 32, 6: 32, 8: 20, 9: 32, 10: 32, 11: 0}
 
 
@@ -37,9 +37,9 @@ class Segment:
 
     def __init__(self, path):
         raw = load(path)
-        assert raw[:8] == b"dyeledg\0" and number(raw, 8, 4) == 1
+        assert raw[:8] == b"dyeledg\0" and number(raw, 8, 4) in (1, 2)
         self.utxo, self.txs = number(raw, 12, 4) == 0, number(raw, 144)
-        self.noise = number(raw, 216)
+        self.noise, self.note_count = number(raw, 216), number(raw, 1256)
         self.spent = array.array("Q", load(path[:-3] + "spent")[64:])
         self.column = {}
         for i, name in enumerate(NAMES):
@@ -82,6 +82,53 @@ class Segment:
                 yield asset, self.amount(c["AMOUNT"][r]), c["SRC"][r], c["DST"][r], r
 
 
+    def notes(self):
+        """All notes as (transaction id, note)."""
+        c = self.column
+        for i, word in enumerate(c["NOTETX"]):
+            tx, at = word & (1 << 30) - 1, c["NOTEAT"][i]
+            while at < c["NOTEAT"][i + 1]:
+                one, at = note(c["NOTE"], at, c["NOTENAME"])
+                yield c["TXID"][32 * tx:32 * tx + 32], one
+
+
+def word_of(data, at, size):
+    """A word of a note, and where it ends."""
+    n, behind = data[at] & 63, data[at] & 64
+    kept = data[at + 1:at + 1 + n]
+    return (kept.ljust(size, b"\0") if behind else kept.rjust(size, b"\0")), at + 1 + n
+
+
+def note(data, at, names=None):
+    """A note as (kind, at, place, topics, data, full size), and where it ends. `names`: NOTENAME,
+    where its names are numbers."""
+    head, topics, place = data[at], [], bytes(20)
+    (index, at), left = varint(data, at + 1), head >> 3 & 7
+
+    def name(size):
+        nonlocal at
+        if names is None:
+            at += size
+            return data[at - size:at]
+        i, at = varint(data, at)
+        return names[32 * i:32 * i + size]
+
+    if head & 64:
+        place = name(20)
+    if left:
+        topics.append(name(32))
+    while len(topics) < left:
+        one, at = word_of(data, at, 32)
+        topics.append(one)
+    size, at = varint(data, at)
+    cut, at = varint(data, at) if head & 128 else (0, at)
+    got = b""
+    while len(got) < size:
+        one, at = word_of(data, at, min(32, size - len(got)))
+        got += one
+    return (head & 7, index, place, topics, got, size + cut), at
+
+
 def varint(data, at):
     """A LEB128 number, and where it ends."""
     value = shift = 0
@@ -119,15 +166,16 @@ def tail_row(data, at):
 
 def read(folder, who=None):
     """Totals of a chain's ledger."""
-    total, moved, got, gave = (collections.Counter() for _ in range(4))
+    total, moved, got, gave, kinds = (collections.Counter() for _ in range(5))
     lines = load(os.path.join(folder, "manifest")).decode().splitlines()
-    assert lines[0] == "dyepack ledger 1" and lines[-1].startswith("check ")
+    assert lines[0] in ("dyepack ledger 1", "dyepack ledger 2") and lines[-1].startswith("check ")
     known, end, ids = sum(int(x.split()[9]) for x in lines[2:-1]), 0, set()
     for line in (x.split() for x in lines[2:-1]):
         s = Segment(os.path.join(folder, "%08d-%02d.seg" % (int(line[1]), int(line[2]))))
         me, c, end = (s.id_of(*who) if who else 0), s.column, int(line[1]) + int(line[2])
         total.update(blocks=int(line[7]), transactions=s.txs, movements=int(line[11]),
-                     noise=s.noise)
+                     noise=s.noise, notes=s.note_count)
+        kinds.update(one[0] for _, one in s.notes())
         ids.update(c["TXID"][i:i + 32] for i in range(0, 32 * s.txs, 32))
         gone = [0 < e & (1 << 47) - 1 <= known for e in s.spent]
         for asset, amount, _, _, r in (row for tx in range(s.txs) for row in s.rows(tx)):
@@ -155,9 +203,15 @@ def read(folder, who=None):
                 got[asset] += amount if target == who else 0
                 gave[asset] += amount if source == who else 0
                 total["unspent"] += amount if kind == 1 else -amount if spent in ids else 0
+        left, row_at = varint(data, row_at) if number(data, block + 100, 4) & 2 else (0, row_at)
+        total["notes"] += left
+        for _ in range(left):
+            _, row_at = varint(data, row_at)
+            one, row_at = note(data, row_at)
+            kinds[one[0]] += 1
     clean = [{k: str(v) for k, v in x.items() if k and v} for x in (moved, got, gave)]
     return {**total, "unspent": str(total["unspent"]), "moved": clean[0], "received": clean[1],
-            "sent": clean[2]}
+            "sent": clean[2], "note_kinds": dict(sorted(kinds.items()))}
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@
 #include "ledger/tail.h"
 #include "ledger/writer.h"
 #include "support/chance.h"
+#include "support/notes.h"
 #include "support/slow_ledger.h"
 
 enum { BLOCKS = 60, ADDRESSES = 9, UNIT_ROWS = 50, FINAL = 3, BLOCKS_LIVE = 500 };
@@ -111,6 +112,7 @@ static void world_start(world *w, uint64_t seed, bool utxo)
 	w->slow.utxo = utxo;
 	w->slow.chain = t_chain(utxo);
 	t_grower_start(&w->g, seed, utxo);
+	w->g.notes = seed % 4 != 0;
 }
 
 static void world_done(world *w)
@@ -171,6 +173,7 @@ static void compare_block(const dp_block *got, const dp_block *want)
 		assert_int_equal(got->mv[i].flags, want->mv[i].flags);
 		assert_u256(got->mv[i].amount, want->mv[i].amount);
 	}
+	t_notes_same(got, want);
 	dp_block_digest(a, got);
 	dp_block_digest(b, want);
 	assert_memory_equal(a, b, 32);
@@ -220,6 +223,7 @@ static void compare_partial(dp_ledger *l, const t_slow *s)
 		assert_int_equal(b.block.tx[0].no, s->tx[tx].tx);
 		assert_int_equal(b.block.tx[0].mv_no, want->mv_first);
 		assert_int_equal(b.block.tx[0].mv_count, want->mv_count);
+		t_notes_same_tx(&b.block, 0, k, s->tx[tx].tx);
 	}
 	dp_builder_done(&b);
 }
@@ -321,6 +325,9 @@ static void compare(dp_ledger *l, const t_slow *s, t_rng *r, bool whole)
 	assert_int_equal(t.blocks, s->blocks);
 	assert_int_equal(t.txs, s->txs);
 	assert_int_equal(t.outputs, s->outputs);
+	uint64_t notes = 0;
+	for (uint32_t i = 0; i < s->blocks; i++) notes += s->block[i].note_count;
+	assert_int_equal(t.notes, notes);
 	if (s->blocks > 0) {
 		assert_int_equal(t.height_first, s->block[0].height);
 		assert_int_equal(t.height_last, s->block[s->blocks - 1].height);

@@ -245,6 +245,8 @@ static void round_of(uint64_t seed, bool utxo)
 	t_clear(&world);
 	world.utxo = utxo;
 	t_grower_start(&g, seed, utxo);
+	g.notes = seed % 4 != 0;
+	options.no_links = seed % 8 == 1;
 	for (int i = 0; i < BLOCKS; i++) t_grow(&g, &world);
 	t_chance_cases_make(&cases, seed, utxo);
 	running = "import";

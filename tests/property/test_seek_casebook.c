@@ -86,6 +86,7 @@ static void make_worlds(uint64_t seed, int fork)
 		t_clear(l[k]);
 		l[k]->utxo = utxo;
 		t_grower_start(&g, seed, utxo);
+		g.notes = seed % 3 != 0;
 		for (int i = 0; i < GROWN; i++) {
 			if (i == fork && k == 1) {
 				g.rng.s += 12345;
@@ -148,6 +149,7 @@ struct follower {
 	dp_casebook *book;
 	dp_source *source;
 	dp_ledger *ledger;
+	dp_exchange *exchange;
 	dp_run run;
 };
 
@@ -162,20 +164,23 @@ static void begin(struct follower *f, const char *path, bool by_blocks, int plan
 	const char *const paths[] = {name};
 	so.begin.has_followed =
 	    access(path, F_OK) == 0 &&
-	    dp_casebook_followed(path, cases.list[0]->incident, &so.begin.followed);
+	    dp_casebook_followed(path, cases.list[0]->incident, t_chain(utxo), &so.begin.followed);
 	must(dp_cli_source_open(&f->source, paths, 1, &so, &fault), &fault);
 	f->ledger = dp_ledger_source_ledger(f->source);
 	dp_engine_options eo = {.policy = policy, .chain = t_chain(utxo), .assume_clean = true};
 	eo.seen = utxo ? NULL : dp_seek_opening;
 	eo.seen_context = f->ledger;
 	eo.undo_blocks = DP_CASEBOOK_UNDO_BLOCKS;
+	must(dp_exchange_new(&f->exchange, &fault), &fault);
+	eo.exchange = f->exchange;
 	must(dp_engine_new(&f->engine, &eo, cases.list, case_count, &fault), &fault);
 	must(dp_casebook_open(&f->book, path, true, &fault), &fault);
 	bool resumed = false;
 	must(dp_casebook_begin(f->book, f->engine, &eo, case_count, &resumed, &fault), &fault);
 	static dp_case *list[T_CHANCE_CASES] = {&cases.cases[0], &cases.cases[1]};
 	static const char *const names[T_CHANCE_CASES] = {"first", "second"};
-	f->run = (dp_run){.source = f->source,
+	f->run = (dp_run){.chain = t_chain(utxo),
+	                  .source = f->source,
 	                  .engine = f->engine,
 	                  .book = f->book,
 	                  .source_name = name,
@@ -198,6 +203,7 @@ static void end(struct follower *f)
 {
 	dp_casebook_close(f->book);
 	dp_engine_free(f->engine);
+	dp_exchange_free(f->exchange);
 	dp_source_close(f->source);
 }
 
@@ -206,7 +212,8 @@ static void follow(const char *path, bool by_blocks, int plan, uint64_t until)
 	struct follower f;
 	dp_fault fault;
 	begin(&f, path, by_blocks, plan, until);
-	must(dp_run_follow(&f.run, &fault), &fault);
+	must(dp_runs_follow(&f.run, 1, f.exchange, &fault), &fault);
+	dp_run_done(&f.run);
 	end(&f);
 }
 
@@ -241,8 +248,8 @@ static void break_off(const char *path, int plan, uint32_t stop)
 	}
 	dp_seek_free(s);
 	dp_run_facts facts = {.height_first = totals.height_first, .assume_clean = true};
-	must(dp_casebook_facts(f.book, &facts, &fault), &fault);
-	must(dp_casebook_commit(f.book, f.engine, &fault), &fault);
+	must(dp_casebook_facts(f.book, t_chain(utxo), &facts, &fault), &fault);
+	must(dp_casebook_commit(f.book, &fault), &fault);
 	end(&f);
 	broken_off++;
 }
@@ -261,7 +268,7 @@ static void roll_back(const char *path, uint32_t blocks)
 		must(code, &fault);
 	}
 	must(dp_casebook_forget(f.book, f.engine, &fault), &fault);
-	must(dp_casebook_commit(f.book, f.engine, &fault), &fault);
+	must(dp_casebook_commit(f.book, &fault), &fault);
 	end(&f);
 }
 

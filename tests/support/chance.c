@@ -114,6 +114,13 @@ void t_grow(t_grower *g, t_ledger *l)
 		grow_utxo(g, l);
 	else
 		grow_account(g, l);
+	if (!g->notes) return;
+	// Of their own chances, so that the rows are those of a ledger without notes.
+	const t_block *k = &l->block[l->blocks - 1];
+	for (uint32_t t = k->first; t < k->first + k->count; t++) {
+		t_rng r = {(uint64_t)l->tx[t].id * 977 + g->height};
+		if (t_below(&r, 4) == 0) l->tx[t].notes = t_rand(&r) | 1;
+	}
 }
 
 void t_grow_wrong(t_grower *g, t_ledger *l)
@@ -191,7 +198,8 @@ void t_chance_cases_make(t_chance_cases *c, uint64_t seed, bool utxo)
 		       "  - {outpoint: "
 		       "'03000000000000000000000000000000000000000000000000000000000000c0"
 		       ":0', time: 1970-01-02}\n");
-		c->stops[0] = (dp_stop){t_addr(SERVICE), DP_BUCKET_SERVICE, "shop", ""};
+		c->stops[0] =
+		    (dp_stop){t_chain(utxo), t_addr(SERVICE), DP_BUCKET_SERVICE, "shop", ""};
 		c->cases[0].stop = c->stops;
 		c->cases[0].stop_count = 1;
 	} else {

@@ -12,6 +12,7 @@ typedef struct t_grower {
 	bool utxo;
 	uint64_t height;
 	int64_t next_tx;
+	bool notes; // set behind t_grower_start: some transactions carry some
 	uint32_t coins;
 	struct {
 		int64_t tx, vout;

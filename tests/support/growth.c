@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "support/ledger.h"
+#include "support/notes.h"
 
 enum { COINS_MAX = 5000, TXS_MAX = 12, ROWS_MAX = 9, COINBASES_MAX = 4096 };
 
@@ -66,6 +66,14 @@ static dp_tx *add_tx(dp_block *b)
 	tx->mv_first = tx->mv_no = b->mv_count;
 	tx->no = b->tx_count++;
 	return tx;
+}
+
+// Some transactions carry notes, of most blocks none does. Of chances of their own.
+static void add_notes(grower *r, dp_block *b)
+{
+	t_rng notes = {b->height * 31 + b->tx_count + r->g->rows};
+	if (b->height % 3 == 0 && t_below(&notes, 4) == 0)
+		t_notes_put(b, &notes, 1 + t_below(&notes, 3));
 }
 
 static dp_movement *add_mv(dp_block *b)
@@ -148,6 +156,7 @@ static void utxo_block(grower *r, dp_block *b, uint32_t txs)
 		random_bytes(r, tx->id, 32);
 		for (uint32_t i = 0, n = 1 + t_below(&r->rng, 3); i < n; i++) add_input(r, b);
 		for (uint32_t i = 0, n = 1 + t_below(&r->rng, 4); i < n; i++) add_output(r, b, i);
+		add_notes(r, b);
 	}
 }
 
@@ -177,6 +186,7 @@ static void account_block(grower *r, dp_block *b, uint32_t txs)
 		random_bytes(r, tx->id, 32);
 		if (t_below(&r->rng, 12) == 0) tx->flags = DP_TXF_FAILED;
 		for (uint32_t i = 0, n = t_below(&r->rng, ROWS_MAX); i < n; i++) account_row(r, b);
+		add_notes(r, b);
 	}
 }
 
@@ -231,6 +241,8 @@ void t_growth_done(t_growth *g)
 	for (uint32_t i = 0; i < g->count; i++) {
 		free(g->block[i].tx);
 		free(g->block[i].mv);
+		free(g->block[i].note);
+		free(g->block[i].note_bytes);
 	}
 	free(g->block);
 	*g = (t_growth){0};

@@ -30,6 +30,7 @@ typedef struct t_row {
 typedef struct t_tx {
 	int64_t id;
 	uint32_t first, count; // rows
+	uint64_t notes;        // 0: none; else the seed of its notes (notes.h)
 } t_tx;
 
 typedef struct t_block {
@@ -63,6 +64,7 @@ void t_move(t_ledger *l, int64_t from, int64_t to, int asset, uint64_t amount);
 void t_fee(t_ledger *l, int64_t from, int64_t to, uint64_t amount);
 void t_in(t_ledger *l, int64_t tx, int64_t vout, uint64_t amount);
 void t_out(t_ledger *l, int64_t to, uint64_t amount);
+void t_add_notes(t_ledger *l, uint64_t seed); // to the last transaction
 void t_clear(t_ledger *l);
 void t_ledger_done(t_ledger *l);
 

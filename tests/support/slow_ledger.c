@@ -88,6 +88,8 @@ void t_slow_add(t_slow *s, const dp_block *block)
 	k->mv = copied(block->mv, block->mv_count, sizeof *k->mv);
 	k->src_key = copied(block->src_key, block->mv_count, sizeof *k->src_key);
 	k->dst_key = copied(block->dst_key, block->mv_count, sizeof *k->dst_key);
+	k->note = copied(block->note, block->note_count, sizeof *k->note);
+	k->note_bytes = copied(block->note_bytes, block->note_bytes_size, 1);
 	for (uint32_t t = 0; t < k->tx_count; t++) {
 		s->tx = grown(s->tx, s->txs, sizeof *s->tx);
 		s->tx[s->txs] = (t_slow_tx){s->blocks - 1, t};
@@ -102,6 +104,8 @@ void t_slow_done(t_slow *s)
 		free(s->block[i].mv);
 		free(s->block[i].src_key);
 		free(s->block[i].dst_key);
+		free(s->block[i].note);
+		free(s->block[i].note_bytes);
 	}
 	free(s->block);
 	free(s->tx);

@@ -55,6 +55,7 @@ static void write_ledger(bool utxo, uint32_t blocks, bool coinbases_only)
 		if (coinbases_only && b->tx_count > 1) {
 			b->tx_count = 1;
 			b->mv_count = b->tx[0].mv_count;
+			b->note_count = 0;
 		}
 		assert_int_equal(dp_writer_append(w, b, 0, false, &fault), DP_OK);
 	}

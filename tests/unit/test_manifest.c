@@ -71,7 +71,7 @@ static void the_text_is_the_one_of_the_header(void **state)
 {
 	(void)state;
 	static const char expected[] =
-	    "dyepack ledger 1\n"
+	    "dyepack ledger 2\n"
 	    "chain bip122:000000000019d6689c085ae165831e93\n"
 	    "segment 0 64 heights 0 173204 blocks 173205 txs 3901881 rows 16777901 "
 	    "inputs 7000000 outputs 9777901 header 01ab0000000000000000000000000000\n";
@@ -136,8 +136,8 @@ static dp_code parse_checked(const char *body, dp_fault *fault)
 	return code;
 }
 
-#define TOP "dyepack ledger 1\nchain eip155:1\n"
-#define UTXO "dyepack ledger 1\nchain bip122:000000000019d6689c085ae165831e93\n"
+#define TOP "dyepack ledger 2\nchain eip155:1\n"
+#define UTXO "dyepack ledger 2\nchain bip122:000000000019d6689c085ae165831e93\n"
 #define HEX " header 000102030405060708090a0b0c0d0e0f\n"
 #define ONE "segment 0 1 heights 5 9 blocks 5 txs 1 rows 1 inputs 0 outputs 0" HEX
 
@@ -148,12 +148,12 @@ static void each_rule_has_its_fault(void **state)
 		const char *body, *fault;
 		uint32_t line, column;
 	} rows[] = {
-	    {"dyepack ledger 2\nanything at all\n", "format 2, this dyepack reads 1: use a newer",
+	    {"dyepack ledger 3\nanything at all\n", "format 3, this dyepack reads 2: use a newer",
 	     1, 16},
 	    {"dyepack ledger 01\n", "begins with 0", 1, 16},
 	    {"dyepack\n", "\"dyepack ledger \" is expected", 1, 1},
-	    {"dyepack ledger 1\nchain eip155:999999\n", "knows no chain \"eip155:999999\"", 2, 7},
-	    {"dyepack ledger 1\nchain ethereum\n", "knows no chain", 2, 7},
+	    {"dyepack ledger 2\nchain eip155:999999\n", "knows no chain \"eip155:999999\"", 2, 7},
+	    {"dyepack ledger 2\nchain ethereum\n", "knows no chain", 2, 7},
 	    {TOP "segment 0 2 heights 5 9 blocks 5 txs 1 rows 1 inputs 0 outputs 0" HEX,
 	     "not 1, 8 or 64", 3, 1},
 	    {TOP "segment 1 1 heights 5 9 blocks 5 txs 1 rows 1 inputs 0 outputs 0" HEX,
@@ -202,6 +202,8 @@ static void each_rule_has_its_fault(void **state)
 	dp_fault fault;
 	assert_int_equal(parse_checked(TOP, &fault), DP_OK);
 	assert_int_equal(parse_checked(TOP ONE, &fault), DP_OK);
+	// The format before notes were kept.
+	assert_int_equal(parse_checked("dyepack ledger 1\nchain eip155:1\n" ONE, &fault), DP_OK);
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		assert_int_equal(parse_checked(rows[i].body, &fault), DP_BAD_BYTES);
 		if (strstr(fault.text, rows[i].fault) == NULL || fault.line != rows[i].line ||

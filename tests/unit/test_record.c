@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "chain/digest.h"
 #include "ledger/record.h"
+#include "support/notes.h"
 
 static uint64_t seed;
 
@@ -101,6 +102,8 @@ static const dp_block *any_block(dp_block_builder *b, const dp_chain *chain, uin
 		fill(tx->id, 32);
 		tx->flags = (uint32_t)(chance() % 4);
 		uint32_t rows = (uint32_t)(chance() % 64 == 0 ? 200 : chance() % 5);
+		t_rng notes = {chance()};
+		if (height % 3 == 0) t_notes_append(b, &notes, t_below(&notes, 4));
 		if (chain->kind == DP_CHAIN_UTXO) {
 			any_utxo_tx(b, tx, rows);
 			continue;
@@ -145,6 +148,7 @@ static void check_same(const dp_block *a, const dp_block *b)
 		assert_true(dp_addr_eq(&a->mv[i].to, &b->mv[i].to));
 		assert_true(a->src_key[i] == b->src_key[i] && a->dst_key[i] == b->dst_key[i]);
 	}
+	t_notes_same(b, a);
 }
 
 static void round_trip(const char *name, uint32_t rounds)
@@ -163,7 +167,9 @@ static void round_trip(const char *name, uint32_t rounds)
 		uint8_t *copy = dp_alloc(out.size);
 		memcpy(copy, out.bytes, out.size);
 		assert_int_equal(dp_record_head_get(&head, copy, out.size, &fault), DP_OK);
-		assert_true(head.gaps == 5 + i && head.flags == (i & 1));
+		assert_true(head.gaps == 5 + i && (head.flags & 1) == (i & 1));
+		bool has_notes = (head.flags & DP_LEDGER_BLOCK_NOTES) != 0;
+		assert_int_equal(has_notes, block->note_count > 0);
 		uint32_t noise = 0;
 		for (uint32_t m = 0; m < block->mv_count; m++) noise += block->mv[m].asset.v == 0;
 		assert_int_equal(head.noise_count, noise);
@@ -326,9 +332,10 @@ static void there_is_one_way_to_write_a_block(void **state)
 			if (dp_record_get(&c, &back, out.bytes, out.size, chain, &fault) == DP_OK) {
 				memcpy(&head, out.bytes, sizeof head);
 				again.size = 0;
-				assert_int_equal(
-				    dp_record_put(&again, back, head.gaps, head.flags, &fault),
-				    DP_OK);
+				assert_int_equal(dp_record_put(&again, back, head.gaps,
+				                               head.flags & DP_LEDGER_BLOCK_BEGINS,
+				                               &fault),
+				                 DP_OK);
 				assert_true(again.size == out.size);
 				assert_memory_equal(again.bytes, out.bytes, out.size);
 			}

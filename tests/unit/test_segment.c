@@ -676,7 +676,7 @@ static void other_headers_are_refused(void **state)
 	assert_int_equal(open_and_touch(i, chain_of("bitcoin"), NULL, &fault), DP_BAD_BYTES);
 	i.bytes[8]++;
 	assert_int_equal(open_and_touch(i, w.chain, NULL, &fault), DP_BAD_BYTES);
-	assert_non_null(strstr(fault.text, "has format 2"));
+	assert_non_null(strstr(fault.text, "has format 3"));
 	assert_int_equal(unlink(path), 0);
 	dp_segment *s;
 	assert_int_equal(dp_segment_open(&s, path, w.chain, NULL, &fault), DP_NOT_FOUND);

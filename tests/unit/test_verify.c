@@ -5,6 +5,7 @@
 // The ledgers are those of the writer's tests (support/growth.h), written with small units.
 //
 // Covers: ledger/verify.c ledger/verify_segment.c ledger/verify_rows.c ledger/verify_spent.c
+// Covers: ledger/verify_notes.c
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -625,10 +626,84 @@ static bool lie_block_first(opened *o)
 	return true;
 }
 
+//- of notes --------------------------------------------------------------------------------------
+
+static uint32_t *note_txs(opened *o)
+{
+	return (uint32_t *)section(o, DP_SEC_NOTETX);
+}
+
+static bool lie_note_tx(opened *o)
+{
+	if (items(o, DP_SEC_NOTETX) < 2) return false;
+	note_txs(o)[1] = note_txs(o)[0];
+	return true;
+}
+
+static bool lie_note_tx_range(opened *o)
+{
+	uint64_t n = items(o, DP_SEC_NOTETX);
+	if (n == 0) return false;
+	note_txs(o)[n - 1] |= (uint32_t)o->h->tx_count;
+	return (note_txs(o)[n - 1] & ~DP_NOTE_LEADS) >= o->h->tx_count;
+}
+
+static bool lie_note_leads(opened *o)
+{
+	if (items(o, DP_SEC_NOTETX) == 0) return false;
+	note_txs(o)[0] ^= DP_NOTE_LEADS;
+	return true;
+}
+
+static bool lie_note_at(opened *o)
+{
+	if (items(o, DP_SEC_NOTETX) < 2) return false;
+	((uint64_t *)section(o, DP_SEC_NOTEAT))[1]++;
+	return true;
+}
+
+static bool lie_note_end(opened *o)
+{
+	uint64_t n = items(o, DP_SEC_NOTETX);
+	if (n == 0) return false;
+	((uint64_t *)section(o, DP_SEC_NOTEAT))[n]--;
+	return true;
+}
+
+static bool lie_note_kind(opened *o)
+{
+	if (items(o, DP_SEC_NOTE) == 0) return false;
+	((uint8_t *)section(o, DP_SEC_NOTE))[0] |= 7;
+	return true;
+}
+
+static bool lie_note_name(opened *o)
+{
+	if (items(o, DP_SEC_NOTENAME) < 2) return false;
+	uint8_t *names = section(o, DP_SEC_NOTENAME);
+	memcpy(names + 32, names, 32);
+	return true;
+}
+
+static bool lie_note_count(opened *o)
+{
+	if (o->h->note_count < 2) return false;
+	o->h->note_count--;
+	return true;
+}
+
 static const struct {
 	const char *name;
 	lie spoil;
 } lies[] = {
+    {"NOTETX", lie_note_tx},
+    {"NOTETX range", lie_note_tx_range},
+    {"NOTETX leads", lie_note_leads},
+    {"NOTEAT", lie_note_at},
+    {"NOTEAT end", lie_note_end},
+    {"NOTE kind", lie_note_kind},
+    {"NOTENAME twice", lie_note_name},
+    {"number of notes", lie_note_count},
     {"height", lie_height},
     {"prev", lie_prev},
     {"block's transactions", lie_block_tx},

@@ -13,15 +13,19 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <xxhash.h>
 
 #include "base/mem.h"
 #include "chain/digest.h"
 #include "chain/gap.h"
 #include "ledger/file.h"
+#include "ledger/ledger.h"
+#include "ledger/verify.h"
 #include "ledger/writer.h"
 #include "support/folder.h"
 #include "support/growth.h"
 #include "support/ledger.h"
+#include "support/notes.h"
 
 enum { UNIT_ROWS = 40, BLOCKS = 330 };
 
@@ -117,6 +121,7 @@ static void assert_reads(const char *name, const t_growth *g, uint32_t count)
 		ok(dp_ledger_block(l, &b, &block, i, &fault), &fault);
 		assert_int_equal(block->height, g->block[i].height);
 		assert_memory_equal(block->hash, g->block[i].hash, 32);
+		t_notes_same(block, &g->block[i]);
 		if (g->chain->kind == DP_CHAIN_UTXO) continue; // unknown values have become known
 		dp_block_digest(want, &g->block[i]);
 		dp_block_digest(got, block);
@@ -556,6 +561,135 @@ static void a_damaged_segment_is_built_again_from_its_blocks(void **state)
 	}
 }
 
+//- ledgers of the version before notes -----------------------------------------------------------
+
+static void replace_file(const char *path, const void *bytes, size_t size)
+{
+	FILE *f = fopen(path, "wb");
+	assert_non_null(f);
+	assert_int_equal(fwrite(bytes, 1, size, f), size);
+	assert_int_equal(fclose(f), 0);
+}
+
+// A segment, tail or manifest as the version before notes wrote it, which differs where no block
+// has any in the number of the version alone.
+static void age_segment(const char *path, uint8_t ret_header[16])
+{
+	uint8_t *bytes;
+	uint64_t size;
+	ok(dp_file_read(&bytes, &size, path, 1 << 28, NULL), NULL);
+	assert_int_equal(bytes[8], DP_LEDGER_VERSION);
+	bytes[8] = DP_LEDGER_VERSION_OLD;
+	XXH128_canonical_t check;
+	XXH128_canonicalFromHash(&check, XXH3_128bits(bytes, DP_SEGMENT_HEADER_SIZE));
+	memcpy(ret_header, check.digest, 16);
+	replace_file(path, bytes, size);
+	dp_free(bytes);
+}
+
+static void age_tail(const char *path)
+{
+	uint8_t *bytes;
+	uint64_t size;
+	ok(dp_file_read(&bytes, &size, path, 1 << 28, NULL), NULL);
+	bytes[8] = DP_LEDGER_VERSION_OLD;
+	uint64_t check = XXH3_64bits(bytes, 56);
+	memcpy(bytes + 56, &check, 8);
+	replace_file(path, bytes, size);
+	dp_free(bytes);
+}
+
+static void age_manifest(const char *path, const dp_manifest *m)
+{
+	char *text, digits[33] = {0};
+	size_t n;
+	ok(dp_manifest_print(m, &text, &n, NULL), NULL);
+	text[15] = '0' + DP_LEDGER_VERSION_OLD;
+	XXH128_canonical_t check;
+	XXH128_canonicalFromHash(&check, XXH3_128bits(text, n - 39));
+	for (int i = 0; i < 16; i++) snprintf(digits + 2 * i, 3, "%02x", check.digest[i]);
+	memcpy(text + n - 33, digits, 32);
+	replace_file(path, text, n);
+	dp_free(text);
+}
+
+static void age(const char *name, const dp_chain *chain)
+{
+	char path[2 * T_PATH_MAX + 100], file[DP_LEDGER_NAME_MAX], chain_folder[2 * T_PATH_MAX];
+	dp_manifest m;
+	snprintf(chain_folder, sizeof chain_folder, "%s/%s", in_folder(name), chain->name);
+	ok(dp_manifest_read(&m, chain_folder, NULL), NULL);
+	for (uint64_t i = 0; i < m.count; i++) {
+		dp_segment_name(file, m.segment[i].unit_first, m.segment[i].unit_count, "seg");
+		snprintf(path, sizeof path, "%s/%s", chain_folder, file);
+		age_segment(path, m.segment[i].header);
+	}
+	dp_tail_name(file, dp_manifest_units(&m));
+	snprintf(path, sizeof path, "%s/%s", chain_folder, file);
+	age_tail(path);
+	snprintf(path, sizeof path, "%s/manifest", chain_folder);
+	age_manifest(path, &m);
+	dp_manifest_done(&m);
+}
+
+static uint64_t gaps_of(const char *name, uint64_t *ret_notes)
+{
+	dp_ledger *l;
+	dp_ledger_totals t;
+	dp_fault fault = {0};
+	ok(dp_ledger_open(&l, in_folder(name), NULL, &fault), &fault);
+	dp_ledger_totals_get(l, &t);
+	dp_ledger_close(l);
+	*ret_notes = t.notes;
+	return t.gaps;
+}
+
+static void ledgers_of_the_version_before_notes_are_read_and_go_on(void **state)
+{
+	(void)state;
+	const uint32_t old = BLOCKS / 2;
+	for (int utxo = 0; utxo < 2; utxo++) {
+		t_growth g;
+		uint64_t notes, units[64];
+		dp_fault fault = {0};
+		const char *a = utxo ? "old1" : "old0", *b = utxo ? "aged1" : "aged0";
+		t_growth_make(&g, utxo != 0, 14, BLOCKS, BLOCKS, 0);
+		for (uint32_t i = 0; i < old; i++) g.block[i].note_count = 0;
+		import_plain(a, &g, old);
+		assert_int_equal(gaps_of(a, &notes), DP_GAP_REWARDS);
+		age(a, g.chain);
+		assert_reads(a, &g, old);
+		assert_int_equal(gaps_of(a, &notes), DP_GAP_REWARDS | DP_GAP_NOTES);
+		assert_int_equal(notes, 0);
+		// A damaged segment is built again as it was, without the notes that its source has.
+		t_folder_copy(in_folder(b), in_folder(a));
+		uint32_t n = units_of(a, &g, units);
+		assert_true(n > 1);
+		char file[100];
+		segment_file(file, b, &g, units[0], "seg");
+		spoil(file, 5000);
+		t_growth again;
+		t_growth_make(&again, utxo != 0, 14, BLOCKS, BLOCKS, 0);
+		repair(b, &again, units[0], &again, DP_OK);
+		t_growth_done(&again);
+		// What comes behind has notes, what is merged or moved keeps saying that it has not.
+		dp_writer *w = open_writer(b, g.chain, &plain);
+		append_all(w, &g, old, BLOCKS);
+		commit(w, true);
+		uint64_t packed;
+		ok(dp_writer_pack(w, UINT64_MAX, true, &packed, &fault), &fault);
+		dp_writer_close(w);
+		assert_reads(b, &g, BLOCKS);
+		assert_int_equal(gaps_of(b, &notes), DP_GAP_REWARDS | DP_GAP_NOTES);
+		assert_true(notes > 0);
+		dp_verify_result result;
+		ok(dp_ledger_verify(&result, in_folder(b), g.chain, NULL, NULL, NULL, &fault),
+		   &fault);
+		assert_int_equal(result.faults, 0);
+		t_growth_done(&g);
+	}
+}
+
 static void a_lost_spent_file_is_made_again(void **state)
 {
 	(void)state;
@@ -647,6 +781,7 @@ int main(void)
 	    T(a_damaged_tail_is_given_up_when_asked),
 	    T(a_damaged_segment_is_built_again_from_its_blocks),
 	    T(a_lost_spent_file_is_made_again),
+	    T(ledgers_of_the_version_before_notes_are_read_and_go_on),
 	    T(packing_and_unpacking_gives_the_same_bytes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
