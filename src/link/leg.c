@@ -1,0 +1,198 @@
+// The table of protocols, and all legs of one transaction, see leg.h.
+//
+// A protocol is one file and one row. Every note of a transaction is shown to every protocol; each
+// compares the first topic and returns, so that a transaction costs notes times protocols and most
+// transactions have no notes at all.
+//
+// Aggregators (Li.Fi) log what they were asked to do, beside what the bridge below them logs. That
+// is an ABOUT leg: it adds receiver and chain to the bridge's own leg where that does not say them,
+// and is then left out. It is matched with the nearest way out of the protocol it names that stands
+// before it and was not spoken of yet, for Li.Fi logs when the bridge has been called.
+//
+// Keys are hashed with the protocol's name, so that an order of one bridge whose number happens to
+// be a nonce of another can never meet it.
+#include "link/leg.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "codec/hash.h"
+#include "link/log.h"
+
+const dp_protocol *const dp_protocols[] = {
+    &dp_protocol_thorchain,
+    &dp_protocol_maya,
+    &dp_protocol_chainflip,
+    &dp_protocol_across,
+    &dp_protocol_cctp,
+    &dp_protocol_cctp2,
+    &dp_protocol_layerzero,
+    &dp_protocol_stargate1,
+    &dp_protocol_wormhole,
+    &dp_protocol_debridge,
+    &dp_protocol_cbridge,
+    &dp_protocol_avalanche,
+    &dp_protocol_lifi,
+    &dp_protocol_uniswap3,
+    &dp_protocol_uniswap4,
+    &dp_protocol_tornado,
+    &dp_protocol_railgun,
+    &dp_protocol_freeze,
+    NULL,
+};
+
+const dp_protocol *dp_protocol_find(const char *name)
+{
+	DP_CHECK(name != NULL);
+	for (const dp_protocol *const *p = dp_protocols; *p != NULL; p++)
+		if (strcmp((*p)->name, name) == 0) return *p;
+	return NULL;
+}
+
+void dp_link_key(uint8_t ret_key[32], const char *protocol, const uint8_t *bytes, size_t n)
+{
+	enum { NAME_SIZE_MAX = 32, BYTES_MAX = 4096 };
+	DP_CHECK(protocol != NULL && (bytes != NULL || n == 0));
+	uint8_t text[NAME_SIZE_MAX + 1 + BYTES_MAX];
+	size_t name = strlen(protocol);
+	DP_CHECK(name > 0 && name <= NAME_SIZE_MAX && n <= BYTES_MAX);
+	memcpy(text, protocol, name);
+	text[name] = ':';
+	if (n > 0) memcpy(text + name + 1, bytes, n);
+	dp_keccak256(ret_key, text, name + 1 + n);
+}
+
+const dp_chain *dp_link_evm_chain(uint64_t chain_id)
+{
+	if (chain_id == 0) return NULL;
+	for (uint16_t i = 0; i < dp_chain_count(); i++)
+		if (dp_log_evm_number(dp_chain_at(i)) == chain_id) return dp_chain_at(i);
+	return NULL;
+}
+
+dp_addr dp_link_addr(const uint8_t bytes[20])
+{
+	DP_CHECK(bytes != NULL);
+	dp_addr a = {.kind = DP_ADDR_EVM, .len = 20};
+	memcpy(a.bytes, bytes, 20);
+	return a;
+}
+
+dp_asset dp_link_asset(const dp_chain *chain, const uint8_t contract[20])
+{
+	static const uint8_t native[20];
+	DP_CHECK(chain != NULL && contract != NULL);
+	if (chain->kind != DP_CHAIN_ACCOUNT) return DP_ASSET_NONE;
+	if (memcmp(contract, native, sizeof native) == 0) return dp_asset_native(chain);
+	return dp_asset_by_contract(chain, contract);
+}
+
+//- a transaction's legs --------------------------------------------------------------------------
+
+typedef struct gather {
+	dp_leg *leg;
+	uint32_t count, max;
+	bool cut;
+	dp_leg about[DP_LEGS_MAX];
+	uint32_t about_before[DP_LEGS_MAX]; // how many legs stood when it came
+	uint32_t about_count;
+} gather;
+
+static void take(gather *g, const dp_leg *leg)
+{
+	if (leg->side == DP_LEG_ABOUT && leg->refused == NULL) {
+		if (g->about_count == DP_LEGS_MAX) {
+			g->cut = true;
+			return;
+		}
+		g->about_before[g->about_count] = g->count;
+		g->about[g->about_count++] = *leg;
+	} else if (g->count == g->max) {
+		g->cut = true;
+	} else {
+		g->leg[g->count++] = *leg;
+	}
+}
+
+static bool is_about(const dp_leg *about, const dp_leg *leg)
+{
+	if (leg->side != DP_LEG_OUT || leg->refused != NULL || leg->store != DP_STORE_TRANSIT)
+		return false;
+	return about->about == NULL || strcmp(about->about, leg->protocol->name) == 0;
+}
+
+// The leg that the k-th ABOUT speaks of: the last before it, else the first behind it. NULL: none.
+static dp_leg *spoken_of(gather *g, uint32_t k, const uint32_t *taken, uint32_t taken_count)
+{
+	DP_CHECK(k < g->about_count && g->about_before[k] <= g->count);
+	for (uint32_t step = 0; step < g->count; step++) {
+		uint32_t before = g->about_before[k];
+		uint32_t i = step < before ? before - 1 - step : step;
+		bool used = false;
+		for (uint32_t t = 0; t < taken_count; t++) used |= taken[t] == i;
+		if (!used && is_about(&g->about[k], &g->leg[i])) return &g->leg[i];
+	}
+	return NULL;
+}
+
+// What an aggregator says counts only where the bridge itself is silent.
+static void merge(dp_leg *io_leg, const dp_leg *about)
+{
+	bool is_silent = io_leg->other == NULL && io_leg->other_number == 0;
+	if (is_silent) io_leg->other = about->other;
+	bool is_same_chain = io_leg->other == about->other;
+	bool has_stated = strncmp(io_leg->text, "to ", 3) == 0;
+	if (io_leg->to.kind == DP_ADDR_NONE && !has_stated && is_same_chain) io_leg->to = about->to;
+	if (io_leg->text[0] == '\0') memcpy(io_leg->text, about->text, sizeof io_leg->text);
+}
+
+static void merge_all(gather *g)
+{
+	uint32_t taken[DP_LEGS_MAX], taken_count = 0;
+	for (uint32_t k = 0; k < g->about_count; k++) {
+		dp_leg *leg = spoken_of(g, k, taken, taken_count);
+		if (leg == NULL) continue;
+		merge(leg, &g->about[k]);
+		taken[taken_count++] = (uint32_t)(leg - g->leg);
+	}
+}
+
+bool dp_legs_without_notes(const dp_block *b, uint32_t tx)
+{
+	DP_CHECK(b != NULL && tx < b->tx_count);
+	dp_leg found[DP_LEGS_MAX];
+	for (const dp_protocol *const *p = dp_protocols; *p != NULL; p++)
+		if ((*p)->decode_tx != NULL && (*p)->decode_tx(found, b, tx) > 0) return true;
+	return false;
+}
+
+uint32_t dp_legs_of_tx(dp_leg *ret_leg, uint32_t max, bool *ret_cut, const dp_block *b, uint32_t tx)
+{
+	DP_CHECK(ret_leg != NULL || max == 0);
+	DP_CHECK(ret_cut != NULL && b != NULL && tx < b->tx_count);
+	gather g;
+	// Only what is counted is looked at: the room for ABOUT legs need not be cleared.
+	g.leg = ret_leg;
+	g.max = max;
+	g.count = g.about_count = 0;
+	g.cut = false;
+	dp_leg found[DP_LEGS_MAX];
+	uint32_t first = 0, count = 0;
+	dp_block_notes(b, &first, &count, tx);
+	for (uint32_t n = first; n < first + count; n++) {
+		for (const dp_protocol *const *p = dp_protocols; *p != NULL; p++) {
+			uint32_t k = (*p)->decode(found, b, n);
+			DP_CHECK(k <= DP_LEGS_MAX);
+			for (uint32_t i = 0; i < k; i++) take(&g, &found[i]);
+		}
+	}
+	for (const dp_protocol *const *p = dp_protocols; *p != NULL; p++) {
+		if ((*p)->decode_tx == NULL) continue;
+		uint32_t k = (*p)->decode_tx(found, b, tx);
+		DP_CHECK(k <= DP_LEGS_MAX);
+		for (uint32_t i = 0; i < k; i++) take(&g, &found[i]);
+	}
+	merge_all(&g);
+	*ret_cut = g.cut;
+	return g.count;
+}
