@@ -72,5 +72,6 @@ int dp_cmd_list(int argc, char **argv);
 int dp_cmd_screen(int argc, char **argv);
 int dp_cmd_who(int argc, char **argv);
 int dp_cmd_cluster(int argc, char **argv);
+int dp_cmd_link(int argc, char **argv);
 
 #endif

@@ -5,6 +5,8 @@
 #include "chain/asset.h"
 #include "cli/cli.h"
 #include "cli/ledger_source.h"
+#include "link/leg.h"
+#include "link/match.h"
 #include "shape/coinjoin.h"
 #include "source/source.h"
 #include "tag/tag.h"
@@ -21,7 +23,9 @@ static const char usage[] =
     "  lists       kinds of tag files that can be read\n"
     "  categories  kinds of places: where following ends, and what screening makes of it\n"
     "  networks    the names by which tag files call ledgers\n"
-    "  coinjoins   the rules that recognise CoinJoins\n";
+    "  coinjoins   the rules that recognise CoinJoins\n"
+    "  links       swaps, bridges, mixers, freezes: what each proves, and from which data\n"
+    "  swappers    services without a proof: by which times and fees they are matched\n";
 
 enum { WIDTH = 92, INDENT = 13 };
 
@@ -125,15 +129,43 @@ static void list_coinjoins(void)
 		(void)printf("%s\n", dp_coinjoin_rule_name((dp_coinjoin_rule)i));
 }
 
+static void list_links(void)
+{
+	for (int i = 0; dp_protocols[i] != NULL; i++) {
+		const dp_protocol *p = dp_protocols[i];
+		(void)printf("%-*s%s\n", INDENT, p->name, p->title);
+		print_wrapped("proves:", p->proves);
+		print_wrapped("read from:", p->data);
+		print_wrapped("certainty:", p->is_deterministic
+		                                ? "a key that both sides have: proven"
+		                                : "no key: what comes out is inferred, or never");
+	}
+	(void)printf("\nSwaps inside a transaction need no protocol: what each party lost and "
+	             "gained tells it.\nServices that prove nothing: 'dyepack list swappers'.\n");
+}
+
+static void list_swappers(void)
+{
+	for (const dp_match_model *m = dp_match_models; m->name != NULL; m++) {
+		(void)printf("%-*s%s\n", INDENT, m->name, m->title);
+		(void)printf(
+		    "%*swindow: %lld to %lld s, fees: %u.%02u to %u.%02u %% and up to %u USD\n",
+		    INDENT, "", (long long)m->t_min, (long long)m->t_max, m->fee_min / 10000,
+		    m->fee_min / 100 % 100, m->fee_max / 10000, m->fee_max / 100 % 100,
+		    m->fixed_cents / 100);
+		print_wrapped("source:", m->source);
+	}
+}
+
 int dp_cmd_list(int argc, char **argv)
 {
 	static const dp_option options[] = {{NULL, NULL, NULL, NULL, NULL}};
-	static const char *const topics[] = {"sources",  "policies",  "chains",
-	                                     "assets",   "lists",     "categories",
-	                                     "networks", "coinjoins", NULL};
-	static void (*const print[])(void) = {list_sources,  list_policies,  list_chains,
-	                                      list_assets,   list_tag_files, list_categories,
-	                                      list_networks, list_coinjoins};
+	static const char *const topics[] = {"sources", "policies",   "chains",   "assets",
+	                                     "lists",   "categories", "networks", "coinjoins",
+	                                     "links",   "swappers",   NULL};
+	static void (*const print[])(void) = {
+	    list_sources,    list_policies, list_chains,    list_assets, list_tag_files,
+	    list_categories, list_networks, list_coinjoins, list_links,  list_swappers};
 	int count;
 	bool help;
 	if (!dp_cli_options(argc, argv, options, usage, &count, &help)) return DP_EXIT_MISUSE;
@@ -141,7 +173,7 @@ int dp_cmd_list(int argc, char **argv)
 	if (count != 1)
 		return dp_cli_misuse("list",
 		                     "name one of sources, policies, chains, assets, lists, "
-		                     "categories, networks, coinjoins");
+		                     "categories, networks, coinjoins, links, swappers");
 	for (int i = 0; topics[i] != NULL; i++)
 		if (strcmp(argv[1], topics[i]) == 0) {
 			print[i]();

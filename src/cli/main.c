@@ -13,6 +13,7 @@ static const dp_command commands[] = {
     {"path", "how did the money get to this holder: the transactions", dp_cmd_path},
     {"who", "who is behind an address: tags, first funder, deposits, off-ramps", dp_cmd_who},
     {"cluster", "which addresses are one owner's, and why (inferred)", dp_cmd_cluster},
+    {"link", "what crossed bridges and swappers, what may have; accept or reject", dp_cmd_link},
     {"tag", "import, look up, list and compare what others say about addresses", dp_cmd_tag},
     {"rollback", "undo the last blocks of a case in a casebook", dp_cmd_rollback},
     {"screen", "is this address clean: tags, stolen money, exposure; a verdict with reasons",
