@@ -35,6 +35,7 @@ const char *dp_bucket_name(dp_bucket b); // "held", "service", ...
 // chains: an address and an asset, with the transaction, or with the time or height at which the
 // units were there.
 typedef struct dp_seed {
+	const dp_chain *chain; // the case's, unless the entry says another
 	bool has_outpoint, has_addr, has_amount, has_tx, has_time, has_height;
 	dp_outpoint outpoint;
 	dp_addr addr;
@@ -46,14 +47,21 @@ typedef struct dp_seed {
 	uint32_t line;
 } dp_seed;
 
-enum { DP_LINK_ASSETS_MAX = 16 };
+enum { DP_LINK_ASSETS_MAX = 16, DP_CASE_CHAINS_MAX = 32 };
 
 // An accepted link: a continuation that a person vouches for. What leaves `from` in one of `assets`
 // did not go to whom the ledger shows: it became `amount` of `asset` at `to`.
 //  with `txs`   what leaves in exactly these transactions is gathered; when all have been seen it
 //               becomes `amount` units at once, each parcel its share by the cumulative floor rule
 //  without      one for one (in whole coins) as it leaves, until `amount` units were delivered
+// Over two chains (`to_chain` another, or `to_tx` given): what leaves in `txs` waits in the
+// exchange until transaction `to_tx` pays `amount` to `to`; both are then needed. On UTXO chains
+// `from` is kind NONE and what the transactions pay to `through` is taken.
 typedef struct dp_link_claim {
+	const dp_chain *chain, *to_chain; // equal unless the entry says so
+	bool has_to_tx;
+	uint8_t to_tx[32];
+	dp_addr through; // kind NONE: whoever it is paid to
 	dp_addr from, to;
 	dp_asset assets[DP_LINK_ASSETS_MAX];
 	uint32_t asset_count;
@@ -66,6 +74,7 @@ typedef struct dp_link_claim {
 } dp_link_claim;
 
 typedef struct dp_opening {
+	const dp_chain *chain;
 	dp_addr addr;
 	dp_asset asset;
 	dp_u256 amount;
@@ -75,6 +84,7 @@ typedef struct dp_opening {
 // A place where taint stops: a service, a mixer, the victim. Or where it does not, whatever tags
 // say (`follow`).
 typedef struct dp_stop {
+	const dp_chain *chain;
 	dp_addr addr;
 	uint8_t bucket; // dp_bucket; HELD: followed
 	const char *name, *by;
@@ -82,8 +92,13 @@ typedef struct dp_stop {
 
 typedef struct dp_case {
 	const char *incident, *title;
-	const dp_chain *chain;
+	const dp_chain *chain; // of entries that name none
 	const dp_policy *policy;
+	// Every chain that a seed, link, opening or stop is of, the case's own first: sources of
+	// others may be given too, for what bridges bring there.
+	const dp_chain *named[DP_CASE_CHAINS_MAX];
+	uint32_t named_count;
+	bool destroyed_is_returned; // what an issuer destroys is counted as returned, not as burnt
 	int64_t theft_time; // earliest known time of a seed; INT64_MAX when none is known
 	dp_u256 dust_limit; // base units; 0 = off
 	uint32_t hub_limit; // movements; 0 = off

@@ -104,12 +104,65 @@ static void what_is_left_out_has_its_usual_value(void **state)
 	dp_case_done(&c);
 }
 
+#define LINK_FAR                                                                                   \
+	"  - {from: \"" THIEF "\", assets: [eth, steth], txs: [\"" TX "\"], to_chain: bitcoin,"    \
+	" to: " BTC ", to_tx: \"" COIN "\", amount: \"0.25\", by: me}\n"
+#define LINK_BACK                                                                                  \
+	"  - {chain: bitcoin, through: " BTC ", txs: [\"" COIN                                     \
+	"\"], to_chain: ethereum, to: \"" OTHER "\", to_tx: \"" TX                                 \
+	"\", asset: usdc, amount: 7, by: me}\n"
+
+static void every_entry_may_be_of_another_chain(void **state)
+{
+	(void)state;
+	dp_case c;
+	t_case(&c, "incident: i\nchain: ethereum\ndestroyed: returned\nstolen:\n"
+	           "  - {address: \"" THIEF "\", amount: 1}\n"
+	           "  - {chain: bitcoin, outpoint: \"" COIN ":1\", amount: \"0.5\"}\n"
+	           "links:\n" LINK_FAR LINK_BACK "opening:\n"
+	           "  - {chain: eip155:137, address: \"" OTHER "\", amount: \"2\"}\n"
+	           "services:\n"
+	           "  - {chain: litecoin, address: ltc1qw508d6qejxtdg4y5r3zarvary0c5xw7kgmn4n9,"
+	           " name: Shop}\n"
+	           "  - {address: \"" OTHER "\", name: Shop}\n"
+	           "victim:\n  - {chain: bitcoin, address: " BTC "}\n"
+	           "follow:\n  - {chain: bitcoin, address: " BTC ", by: me}\n");
+	const dp_chain *eth = dp_chain_find("ethereum", 8), *btc = dp_chain_find("bitcoin", 7);
+	assert_true(c.chain == eth && c.seed[0].chain == eth && c.seed[1].chain == btc);
+	assert_int_equal(c.seed[1].asset.v, t_asset(true, 0).v);
+	assert_u256_is(c.seed[1].amount, 50000000);
+	const dp_link_claim *l = &c.link[0];
+	assert_true(l->chain == eth && l->to_chain == btc && l->has_to_tx && l->tx_count == 1);
+	assert_true(l->tx[0][31] == 0xaa && l->to_tx[0] == 0xbb);
+	assert_int_equal(l->asset.v, t_asset(true, 0).v);
+	assert_u256_is(l->amount, 25000000);
+	assert_true(l->to.kind == DP_ADDR_P2WPKH && l->through.kind == DP_ADDR_NONE);
+	l = &c.link[1];
+	assert_true(l->chain == btc && l->to_chain == eth && l->has_to_tx);
+	assert_true(l->from.kind == DP_ADDR_NONE && l->through.kind == DP_ADDR_P2WPKH);
+	assert_true(l->asset_count == 1 && l->assets[0].v == t_asset(true, 0).v);
+	assert_u256_is(l->amount, 7000000);
+	assert_string_equal(c.opening[0].chain->name, "polygon");
+	assert_string_equal(c.stop[0].chain->name, "litecoin");
+	assert_true(c.stop[1].chain == eth && c.stop[2].chain == btc && c.stop[3].chain == btc);
+	assert_int_equal(c.named_count, 4);
+	assert_true(c.named[0] == eth && c.named[1] == btc && c.destroyed_is_returned);
+	dp_case_done(&c);
+	t_case(&c, "incident: i\nchain: bitcoin\ndestroyed: burnt\nstolen:\n"
+	           "  - {chain: ethereum, address: \"" THIEF "\", amount: 1}\n");
+	// The case's own is named first, whether anything is of it or not.
+	assert_true(c.named_count == 2 && c.named[0] == btc && c.named[1] == eth);
+	assert_false(c.destroyed_is_returned);
+	dp_case_done(&c);
+}
+
 //- mistakes --------------------------------------------------------------------------------------
 
 #define ETH "incident: i\nchain: ethereum\n"
 #define UTXO "incident: i\nchain: bitcoin\n"
 #define SEED "stolen: [{address: \"" THIEF "\", amount: \"1\"}]\n"
 #define LINK(fields) ETH SEED "links:\n  - {" fields "}\n"
+#define FAR "from: \"" THIEF "\", to_chain: bitcoin, to: " BTC
 #define FROM_TO "from: \"" THIEF "\", to: \"" OTHER "\""
 
 static const struct {
@@ -158,7 +211,34 @@ static const struct {
     {UTXO "stolen: [{outpoint: \"" COIN "\"}]\n", "", 3, 21},
     {UTXO "stolen: [{outpoint: \"" COIN ":1\", tx: \"" COIN "\"}]\n", "not both", 3, 10},
     {UTXO "stolen: [{outpoint: \"" COIN ":1\"}, {outpoint: \"" COIN ":1\"}]\n", "listed", 3, 92},
-    {UTXO "stolen: [{outpoint: \"" COIN ":1\"}]\nlinks: [{}]\n", "account chain", 4, 8},
+    {UTXO "stolen: [{outpoint: \"" COIN ":1\"}]\nlinks: [{}]\n", "`through` is missing", 4, 9},
+    {UTXO "stolen: [{outpoint: \"" COIN ":1\"}]\nlinks:\n  - {through: " BTC ", to: " BTC
+          ", amount: 1, by: me}\n",
+     "need an account chain", 5, 5},
+    {UTXO "stolen: [{outpoint: \"" COIN ":1\"}]\nlinks:\n  - {from: " BTC "}\n", "leave `from` out",
+     5, 12},
+    {ETH "stolen: [{address: \"" THIEF "\", amount: 1, chain: bitcon}]\n", "did you mean 'bitcoin'",
+     3, 84},
+    {ETH "stolen: [{address: \"" THIEF "\", amount: 1, chain: bitcoin}]\n", "no address on bitcoin",
+     3, 20},
+    {ETH "stolen: [{outpoint: \"" COIN ":1\"}]\n", "UTXO chains only", 3, 10},
+    {ETH "destroyed: sold\n" SEED, "burnt, returned", 3, 12},
+    {ETH SEED "opening: [{address: \"" OTHER "\", amount: 1, chain: bitcoin}]\n",
+     "no address on bitcoin", 4, 21},
+    {ETH SEED "services: [{address: \"" OTHER "\", name: a, chain: x}]\n", "'x' is not known", 4,
+     84},
+    {ETH SEED "follow: [{address: \"" OTHER "\", by: me, chain: [a]}]\n", "must be one value", 4,
+     81},
+    {LINK(FROM_TO ", to_chain: bitcoin"), "no address on bitcoin", 5, 62},
+    {LINK(FAR ", amount: 1, by: me, assets: [eth]"), "needs `to_tx`", 5, 5},
+    {LINK(FAR ", amount: 1, by: me, assets: [eth], to_tx: \"" COIN "\""), "needs `txs`", 5, 5},
+    {LINK(FAR ", amount: 1, by: me, assets: [eth], txs: [\"" TX "\"], to_tx: 7"), "transaction id",
+     5, 243},
+    {LINK(FROM_TO ", amount: 1, by: me, assets: [eth], txs: [\"" TX "\"], to_tx: \"" TX "\""),
+     "one of `txs`, too", 5, 226},
+    {LINK(FROM_TO ", amount: 1, by: me, assets: [eth], through: \"" OTHER "\""),
+     "for links with a `to_tx`", 5, 151},
+    {LINK(FAR ", amount: \"0.000000001\", by: me, assets: [eth]"), "8 decimals", 5, 133},
     {LINK("to: \"" OTHER "\""), "`from` is missing", 5, 5},
     {LINK(FROM_TO ", by: me, assets: [eth]"), "`amount` is missing", 5, 5},
     {LINK(FROM_TO ", amount: 1, assets: [eth]"), "`by` is missing", 5, 5},
@@ -222,6 +302,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(every_key_is_read_as_it_stands),
 	    cmocka_unit_test(what_is_left_out_has_its_usual_value),
+	    cmocka_unit_test(every_entry_may_be_of_another_chain),
 	    cmocka_unit_test(every_mistake_is_refused_with_its_place),
 	    cmocka_unit_test(bytes_that_are_no_text_are_refused),
 	};
