@@ -86,6 +86,7 @@ static void make_theft(theft *t, const dp_gen *g, const dp_policy *policy)
 	uint32_t count = g->options.utxo ? 1 : DP_GEN_ASSETS;
 	for (uint32_t i = 0; i < count; i++) {
 		dp_seed *s = &t->seed[i];
+		s->chain = g->chain;
 		s->has_addr = true;
 		s->addr = dp_gen_thief(g);
 		s->asset = g->asset[i];

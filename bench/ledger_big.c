@@ -797,12 +797,14 @@ void lg_case_of(const lg_big *g, lg_case *ret_case, const dp_policy *policy)
 	DP_CHECK(g->stolen);
 	memset(ret_case, 0, sizeof *ret_case);
 	dp_seed *s = &ret_case->seed;
+	s->chain = g->chain;
 	s->has_addr = s->has_tx = true;
 	s->addr = lg_address(g, lg_thief(g));
 	s->asset = g->native;
 	memcpy(s->tx, g->theft_tx, 32);
 	for (uint32_t i = 0; i < LG_SERVICES; i++) {
 		dp_stop *stop = &ret_case->stop[i];
+		stop->chain = g->chain;
 		stop->addr = lg_address(g, lg_service(g, i));
 		stop->bucket = DP_BUCKET_SERVICE;
 		stop->name = "service";

@@ -105,7 +105,8 @@ static dp_code seen_opening(const dp_engine *e, dp_u256 *ret_balance, const dp_a
 		               "the ledger shows a balance of 2^222 base units or more");
 	// A transfer to itself has left before it arrives.
 	const dp_movement *row = mv == DP_NO_INDEX ? NULL : &e->block->mv[mv];
-	if (row != NULL && row->asset.v == asset.v && dp_addr_eq(&row->from, addr))
+	bool behind = e->opening_mv == DP_NO_INDEX;
+	if (behind && row != NULL && row->asset.v == asset.v && dp_addr_eq(&row->from, addr))
 		balance = dp_u256_sub(balance, dp_u256_min(balance, row->amount));
 	*ret_balance = balance;
 	return DP_OK;
@@ -160,6 +161,9 @@ static dp_code open_pool(dp_engine *e, uint32_t index, const dp_addr *addr, dp_a
 	const dp_seed_state *placing = e->placing;
 	bool asked;
 	e->placing = NULL; // whatever is known of this pool is known now
+	uint32_t named = mv;
+	// By net flows a pool opens with what it held before the transaction.
+	if (e->opening_mv != DP_NO_INDEX && mv != DP_NO_INDEX) mv = e->opening_mv;
 	DP_TRY(ask_opening(e, &asked, &balance, &lacking, addr, asset, mv, fault));
 	const dp_opening *stated = stated_opening(e, addr, asset);
 	if (asked) {
@@ -175,13 +179,13 @@ static dp_code open_pool(dp_engine *e, uint32_t index, const dp_addr *addr, dp_a
 			DP_TRY(leave_out_seed(e, placing, &balance, fault));
 	}
 	dp_event *ev;
-	DP_TRY(dp_emit(e, &ev, DP_EV_OPENING, mv, fault));
+	DP_TRY(dp_emit(e, &ev, DP_EV_OPENING, named, fault));
 	ev->dst = e->holders.record[index].no;
 	ev->asset = asset;
 	ev->units = balance;
 	ev->how = (uint8_t)how;
 	if (!dp_u256_is_zero(lacking)) {
-		DP_TRY(dp_emit(e, &ev, DP_EV_UNCOVERED, mv, fault));
+		DP_TRY(dp_emit(e, &ev, DP_EV_UNCOVERED, named, fault));
 		ev->src = e->holders.record[index].no;
 		ev->asset = asset;
 		ev->units = lacking;
@@ -219,7 +223,7 @@ dp_code dp_pool_put(dp_engine *e, uint32_t index, dp_parcels *parcels, dp_fault 
 	return dp_holders_store(&e->holders, index, list, fault);
 }
 
-static uint32_t find_pool(const dp_engine *e, uint64_t key, const dp_addr *addr, dp_asset asset)
+uint32_t dp_find_pool(const dp_engine *e, uint64_t key, const dp_addr *addr, dp_asset asset)
 {
 	if (key == 0 || !dp_holders_maybe(&e->holders, key)) return DP_HOLDER_NONE;
 	uint8_t id[36];
@@ -238,24 +242,26 @@ static bool is_burn_address(const dp_addr *a)
 	       (memcmp(a->bytes, zero, 20) == 0 || memcmp(a->bytes, dead, 20) == 0);
 }
 
-static dp_target target_of(const dp_engine *e, const dp_movement *mv, uint64_t dst_key)
+void dp_target_find(const dp_engine *e, dp_target *ret_target, const dp_movement *mv,
+                    uint64_t dst_key)
 {
 	dp_target t = {.stop = DP_NO_INDEX, .pool = DP_HOLDER_NONE};
 	if (mv->kind == DP_MV_FEE) {
 		t.party = dp_party_of_bucket(DP_BUCKET_FEE);
 	} else if (is_burn_address(&mv->to)) {
 		t.party = dp_party_of_bucket(DP_BUCKET_BURNT);
-		return t;
+		*ret_target = t;
+		return;
 	} else {
 		dp_bucket bucket = dp_stop_of(e, &t.stop, &mv->to);
 		if (bucket != DP_BUCKET_HELD) t.party = dp_party_of_bucket(bucket);
 	}
-	if (mv->to.kind != DP_ADDR_NONE) t.pool = find_pool(e, dst_key, &mv->to, mv->asset);
+	if (mv->to.kind != DP_ADDR_NONE) t.pool = dp_find_pool(e, dst_key, &mv->to, mv->asset);
 	if (t.pool != DP_HOLDER_NONE && (e->holders.record[t.pool].flags & DP_HOLDER_HUB) != 0) {
 		if (t.party == 0) t.party = dp_party_of_bucket(DP_BUCKET_UNRESOLVED);
 		t.pool = DP_HOLDER_NONE;
 	}
-	return t;
+	*ret_target = t;
 }
 
 // Takes the movement's units out of a followed pool into e->out; what the pool is not known to hold
@@ -275,10 +281,10 @@ static dp_code take_out(dp_engine *e, uint32_t src, const dp_movement *mv, uint3
 		known = mv->amount;
 	}
 	dp_u256 ahead = DP_U256_ZERO;
-	if (e->policy->ranks_outflows && !e->ranked)
-		DP_TRY(dp_rank(e, &e->block->tx[e->tx_index], fault));
-	if (e->policy->ranks_outflows)
-		ahead = e->ahead[mv_index - e->block->tx[e->tx_index].mv_first];
+	// In net flows a pool has one outflow an asset, and none is served before it.
+	bool ranks = e->policy->ranks_outflows && e->opening_mv == DP_NO_INDEX;
+	if (ranks && !e->ranked) DP_TRY(dp_rank(e, &e->block->tx[e->tx_index], fault));
+	if (ranks) ahead = e->ahead[mv_index - e->block->tx[e->tx_index].mv_first];
 	if (!dp_u256_is_zero(known)) DP_TRY(e->policy->take(list, &e->out, known, ahead, fault));
 	DP_TRY(dp_holders_store(&e->holders, src, list, fault));
 	if (dp_u256_is_zero(uncovered)) return DP_OK;
@@ -331,9 +337,52 @@ static dp_code book_dust(dp_engine *e, dp_party src, const dp_movement *mv, uint
 // Is this movement one whose arrival seed `s` still waits for? A fee is no arrival.
 static bool seed_awaits(const dp_seed_state *s, const dp_tx *tx, const dp_movement *mv)
 {
-	return !s->done && s->seed->has_tx && mv->kind != DP_MV_FEE &&
-	       s->seed->asset.v == mv->asset.v && dp_addr_eq(&s->seed->addr, &mv->to) &&
-	       memcmp(s->seed->tx, tx->id, 32) == 0;
+	bool asset =
+	    s->seed->asset.v == mv->asset.v || dp_asset_nominal(mv->asset).v == s->seed->asset.v;
+	return !s->done && s->seed->has_tx && mv->kind != DP_MV_FEE && asset &&
+	       dp_addr_eq(&s->seed->addr, &mv->to) && memcmp(s->seed->tx, tx->id, 32) == 0;
+}
+
+// What a movement of shares in a rebasing token was in the token itself; false: nobody says.
+static bool nominal_of(const dp_engine *e, uint32_t mv_index, dp_u256 *ret_nominal)
+{
+	uint32_t first, count;
+	dp_block_notes(e->block, &first, &count, e->tx_index);
+	for (uint32_t i = first; i < first + count; i++) {
+		const dp_note *n = &e->block->note[i];
+		if (n->kind != DP_NOTE_NOMINAL || n->data_size != 32 ||
+		    n->at != mv_index - e->block->tx[e->tx_index].mv_first)
+			continue;
+		*ret_nominal = dp_u256_from_be(dp_note_data(e->block, n), 32);
+		return !dp_u256_is_zero(*ret_nominal) && dp_units_fit(*ret_nominal);
+	}
+	return false;
+}
+
+// A theft of a rebasing token arrives in shares. The debt is what was stolen, in the token as it
+// was then: the shares carry it as their origin, and whatever they earn later.
+static dp_code paint_shares(dp_engine *e, dp_seed_state *s, const dp_movement *mv,
+                            uint32_t mv_index, dp_u256 want, dp_u256 nominal, dp_fault *fault)
+{
+	dp_u256 shares =
+	    dp_u256_eq(want, nominal) ? mv->amount : dp_u256_mul_div(mv->amount, want, nominal);
+	dp_parcel p = {.units = want, .origin = want, .colour = s->colour};
+	if (dp_has_taint(&e->out) || dp_u256_is_zero(shares))
+		return dp_flow(e, mv_index, DP_NO_INDEX, DP_PARTY_THEFT,
+		               dp_party_of_bucket(DP_BUCKET_CONTESTED), s->seed->asset, &p, fault);
+	dp_u256 rest = dp_u256_sub(dp_policy_total(e->policy, &e->out), shares);
+	p.units = shares;
+	bool marks = e->policy->shape == DP_SHAPE_MARKS, queue = e->policy->shape == DP_SHAPE_QUEUE;
+	dp_parcels_clear(&e->out);
+	if (marks) {
+		rest = mv->amount;
+		p.units = p.origin = mv->amount;
+	}
+	if (!queue) DP_TRY(dp_policy_put_clean(e->policy, &e->out, rest, fault));
+	DP_TRY(queue ? dp_parcels_push(&e->out, &p, fault) : dp_bag_add(&e->out, &p, fault));
+	if (queue) DP_TRY(dp_policy_put_clean(e->policy, &e->out, rest, fault));
+	p.origin = want;
+	return dp_flow(e, mv_index, DP_NO_INDEX, DP_PARTY_THEFT, DP_PARTY_TX, mv->asset, &p, fault);
 }
 
 static bool awaited(const dp_engine *e, const dp_tx *tx, const dp_movement *mv)
@@ -354,11 +403,19 @@ static dp_code paint_arrival(dp_engine *e, const dp_tx *tx, const dp_movement *m
 	for (uint32_t i = 0; i < count; i++) {
 		dp_seed_state *s = &e->seed[named[i].index];
 		if (!seed_awaits(s, tx, mv)) continue;
+		dp_u256 there = mv->amount;
+		bool shares = s->seed->asset.v != mv->asset.v;
+		if (shares && !nominal_of(e, mv_index, &there)) continue;
 		dp_u256 want =
-		    s->seed->has_amount ? dp_u256_sub(s->seed->amount, s->arrived) : mv->amount;
-		want = dp_u256_min(want, mv->amount);
+		    s->seed->has_amount ? dp_u256_sub(s->seed->amount, s->arrived) : there;
+		want = dp_u256_min(want, there);
 		if (dp_u256_is_zero(want)) continue;
 		DP_TRY(dp_touch_books(e, fault));
+		if (shares) {
+			DP_TRY(paint_shares(e, s, mv, mv_index, want, there, fault));
+			s->arrived = dp_u256_add(s->arrived, want);
+			continue;
+		}
 		dp_u256 contested;
 		DP_TRY(dp_policy_paint(e->policy, &e->out, &contested, s->colour, want, fault));
 		s->arrived = dp_u256_add(s->arrived, want);
@@ -403,19 +460,22 @@ static dp_code count_move(dp_engine *e, uint32_t index, uint32_t mv_index, dp_fa
 
 // What becomes of the taint of e->out before it reaches a pool: it ends in a bucket, or is dust,
 // and the units go on clean.
-static dp_code settle(dp_engine *e, dp_party src, const dp_movement *mv, uint32_t mv_index,
-                      dp_target t, dp_fault *fault)
+dp_code dp_settle_row(dp_engine *e, dp_party src, const dp_movement *mv, uint32_t mv_index,
+                      uint32_t link, const dp_target *t, dp_fault *fault)
 {
 	if (!dp_has_taint(&e->out)) return DP_OK;
-	if (t.party == 0) return book_dust(e, src, mv, mv_index, fault);
-	DP_TRY(dp_flow_parcels(e, mv_index, t.stop, src, t.party, mv->asset, &e->out, fault));
+	if (t->party == 0 && dp_mark_is_frozen(&e->marks, mv->asset, &mv->to))
+		return dp_freeze_arrival(e, src, mv, mv_index, fault);
+	if (t->party == 0) return book_dust(e, src, mv, mv_index, fault);
+	DP_TRY(
+	    dp_flow_linked(e, mv_index, t->stop, link, src, t->party, mv->asset, &e->out, fault));
 	dp_parcels_clear(&e->out);
 	return dp_policy_put_clean(e->policy, &e->out, mv->amount, fault);
 }
 
 // Puts e->out into its pool, books it. `hop` is that of a holder first reached now.
-static dp_code put_in(dp_engine *e, dp_party src, uint32_t hop, const dp_movement *mv,
-                      uint32_t mv_index, uint32_t pool, dp_fault *fault)
+dp_code dp_put_in(dp_engine *e, dp_party src, uint32_t hop, const dp_movement *mv,
+                  uint32_t mv_index, uint32_t link, uint32_t pool, dp_fault *fault)
 {
 	bool tainted = dp_has_taint(&e->out);
 	if (!tainted && pool == DP_HOLDER_NONE) return DP_OK;
@@ -423,8 +483,8 @@ static dp_code put_in(dp_engine *e, dp_party src, uint32_t hop, const dp_movemen
 	if (dst == DP_HOLDER_NONE)
 		DP_TRY(dp_pool(e, &dst, &mv->to, mv->asset, hop, mv_index, fault));
 	if (tainted)
-		DP_TRY(dp_flow_parcels(e, mv_index, DP_NO_INDEX, src, e->holders.record[dst].no,
-		                       mv->asset, &e->out, fault));
+		DP_TRY(dp_flow_linked(e, mv_index, DP_NO_INDEX, link, src,
+		                      e->holders.record[dst].no, mv->asset, &e->out, fault));
 	DP_TRY(dp_pool_put(e, dst, &e->out, fault));
 	e->holders.record[dst].moves++;
 	return count_move(e, dst, mv_index, fault);
@@ -438,19 +498,19 @@ static dp_code put_stolen(dp_engine *e, dp_party src, uint32_t hop, const dp_tx 
 {
 	const dp_movement *mv = &e->block->mv[mv_index];
 	bool hub = t.party == dp_party_of_bucket(DP_BUCKET_UNRESOLVED);
-	DP_TRY(settle(e, src, mv, mv_index, t, fault));
+	DP_TRY(dp_settle_row(e, src, mv, mv_index, 0, &t, fault));
 	if (src != DP_PARTY_TX)
 		DP_TRY(dp_flow_parcels(e, mv_index, DP_NO_INDEX, src, DP_PARTY_TX, mv->asset,
 		                       &e->out, fault));
 	DP_TRY(paint_arrival(e, tx, mv, mv_index, fault));
-	if (hub) DP_TRY(settle(e, DP_PARTY_TX, mv, mv_index, t, fault));
-	return put_in(e, DP_PARTY_TX, hop, mv, mv_index, t.pool, fault);
+	if (hub) DP_TRY(dp_settle_row(e, DP_PARTY_TX, mv, mv_index, 0, &t, fault));
+	return dp_put_in(e, DP_PARTY_TX, hop, mv, mv_index, 0, t.pool, fault);
 }
 
 // Takes the units out of their pool into e->out, where that is followed.
-static dp_code leave(dp_engine *e, uint32_t src, uint32_t mv_index, dp_target *t, dp_fault *fault)
+dp_code dp_leave(dp_engine *e, uint32_t src, const dp_movement *mv, uint32_t mv_index, dp_target *t,
+                 dp_fault *fault)
 {
-	const dp_movement *mv = &e->block->mv[mv_index];
 	dp_parcels_clear(&e->out);
 	if (src == DP_HOLDER_NONE)
 		return dp_policy_put_clean(e->policy, &e->out, mv->amount, fault);
@@ -465,40 +525,66 @@ static dp_code leave(dp_engine *e, uint32_t src, uint32_t mv_index, dp_target *t
 	return DP_OK;
 }
 
-static dp_code apply_movement(dp_engine *e, const dp_tx *tx, uint32_t mv_index, bool seeded,
-                              dp_fault *fault)
+// What leaves through the transaction's legs, and what comes in by them, in this movement. What
+// comes in is booked to the transaction, and all of e->out with it.
+static dp_code apply_legs(dp_engine *e, dp_party *io_party, uint32_t mv_index, dp_entry *entry,
+                          dp_fault *fault)
 {
 	const dp_movement *mv = &e->block->mv[mv_index];
-	uint32_t src = find_pool(e, e->block->src_key[mv_index], &mv->from, mv->asset);
+	dp_exit *exit = e->exit_count > 0 ? dp_exit_of(e, &mv->from, &mv->to, mv->asset) : NULL;
+	if (exit != NULL)
+		DP_TRY(dp_exit_take(e, exit, &e->out, mv->asset, *io_party, mv_index, fault));
+	if (entry == NULL) return DP_OK;
+	if (*io_party != DP_PARTY_TX)
+		DP_TRY(dp_flow_parcels(e, mv_index, DP_NO_INDEX, *io_party, DP_PARTY_TX, mv->asset,
+		                       &e->out, fault));
+	*io_party = DP_PARTY_TX;
+	e->tx_hop = entry->crossing->hop;
+	return dp_entry_inject(e, entry, &e->out, mv->asset, &mv->to, mv_index, DP_NO_INDEX,
+	                       DP_PARTY_TX, fault);
+}
+
+dp_code dp_apply_row(dp_engine *e, const dp_tx *tx, uint32_t mv_index, bool seeded, dp_fault *fault)
+{
+	const dp_movement *mv = &e->block->mv[mv_index];
+	uint32_t src = dp_find_pool(e, e->block->src_key[mv_index], &mv->from, mv->asset);
 	if (src != DP_HOLDER_NONE && (e->holders.record[src].flags & DP_HOLDER_HUB) != 0)
 		src = DP_HOLDER_NONE;
-	dp_target t = target_of(e, mv, e->block->dst_key[mv_index]);
+	dp_target t;
+	dp_target_find(e, &t, mv, e->block->dst_key[mv_index]);
+	bool legs = e->exit_count + e->entry_count > 0 && mv->kind != DP_MV_FEE;
+	dp_entry *entry =
+	    legs && e->entry_count > 0 ? dp_entry_of(e, &mv->from, &mv->to, mv->asset) : NULL;
 	seeded = seeded && awaited(e, tx, mv);
-	if (src != DP_HOLDER_NONE && !seeded) {
+	if (src != DP_HOLDER_NONE && !seeded && !legs) {
 		bool done;
 		DP_TRY(dp_quick_movement(e, &done, src, mv_index, &t, fault));
 		if (done) return DP_OK;
 	}
 	dp_link_state *link = dp_link_wants(e, tx, mv);
 	// A link that names its transactions takes what was clean, too: new units are shared out
-	// over all that went in.
-	bool whole = link != NULL && link->claim->tx_count > 0;
+	// over all that went in. So does an exit.
+	bool whole = (link != NULL && link->claim->tx_count > 0) || legs;
 	if (src == DP_HOLDER_NONE && t.pool == DP_HOLDER_NONE && !seeded && !whole) return DP_OK;
 	if (!dp_units_fit(mv->amount))
 		return dp_fail(fault, DP_BAD_BYTES,
 		               "block %llu, transaction %u: a transfer of 2^222 base units or "
 		               "more: the source is damaged",
 		               (unsigned long long)e->block->height, e->tx_index);
-	DP_TRY(leave(e, src, mv_index, &t, fault));
-	dp_party party = src == DP_HOLDER_NONE ? DP_PARTY_TX : (dp_party)e->holders.record[src].no;
-	uint32_t hop = src == DP_HOLDER_NONE ? 0 : e->holders.record[src].hop;
-	if (whole || (link != NULL && dp_has_taint(&e->out)))
-		DP_TRY(dp_link_gather(e, link, mv_index, party, &e->out, mv->asset, fault));
+	DP_TRY(dp_leave(e, src, mv, mv_index, &t, fault));
+	const dp_holder *r = src == DP_HOLDER_NONE ? NULL : &e->holders.record[src];
+	dp_party party = r == NULL ? DP_PARTY_TX : (dp_party)r->no;
+	e->tx_hop = r == NULL ? 0 : r->hop;
+	e->tx_mixes = r == NULL ? 0 : dp_mixes_of(r);
+	e->tx_payer = mv->from;
+	if (link != NULL && (link->claim->tx_count > 0 || dp_has_taint(&e->out)))
+		DP_TRY(dp_claim_gather(e, link, mv_index, party, &e->out, mv->asset, fault));
+	if (legs) DP_TRY(apply_legs(e, &party, mv_index, entry, fault));
+	uint32_t hop = e->tx_hop + (entry == NULL);
 	if (seeded)
-		return put_stolen(e, party, src == DP_HOLDER_NONE ? 0 : hop + 1, tx, mv_index, t,
-		                  fault);
-	DP_TRY(settle(e, party, mv, mv_index, t, fault));
-	return put_in(e, party, hop + 1, mv, mv_index, t.pool, fault);
+		return put_stolen(e, party, party == DP_PARTY_TX ? 0 : hop, tx, mv_index, t, fault);
+	DP_TRY(dp_settle_row(e, party, mv, mv_index, 0, &t, fault));
+	return dp_put_in(e, party, hop, mv, mv_index, 0, t.pool, fault);
 }
 
 //- one transaction -------------------------------------------------------------------------------
@@ -564,7 +650,7 @@ static bool is_followed(const dp_engine *e, uint64_t key, const dp_addr *addr)
 }
 
 // A transfer of nothing genuine that names a holder: address poisoning to be reported.
-static dp_code note_noise(dp_engine *e, uint32_t mv_index, dp_fault *fault)
+dp_code dp_note_noise(dp_engine *e, uint32_t mv_index, dp_fault *fault)
 {
 	const dp_movement *mv = &e->block->mv[mv_index];
 	if (!is_followed(e, e->block->src_key[mv_index], &mv->from) &&
@@ -574,34 +660,46 @@ static dp_code note_noise(dp_engine *e, uint32_t mv_index, dp_fault *fault)
 	return dp_emit(e, &ev, DP_EV_NOISE, mv_index, fault);
 }
 
-dp_code dp_apply_account_tx(dp_engine *e, const dp_tx *tx, dp_fault *fault)
+// Movement by movement, as they were executed.
+static dp_code apply_rows(dp_engine *e, const dp_tx *tx, bool seeded, dp_fault *fault)
 {
-	DP_CHECK(!e->utxo);
-	bool seeded = names_a_seed(e, tx);
-	e->ranked = false;
 	for (uint32_t i = tx->mv_first; i < tx->mv_first + tx->mv_count; i++) {
 		const dp_movement *mv = &e->block->mv[i];
 		if ((mv->flags & DP_MVF_FAILED) != 0 && mv->kind != DP_MV_FEE) continue;
 		if (mv->asset.v == 0 || (mv->flags & DP_MVF_UNSIGNED_ZERO) != 0) {
-			DP_TRY(note_noise(e, i, fault));
+			DP_TRY(dp_note_noise(e, i, fault));
 			continue;
 		}
 		if (dp_u256_is_zero(mv->amount)) continue;
 		bool from_known = false, to_known = false;
 		if (e->options.track_openings) {
-			from_known = find_pool(e, e->block->src_key[i], &mv->from, mv->asset) !=
+			from_known = dp_find_pool(e, e->block->src_key[i], &mv->from, mv->asset) !=
 			             DP_HOLDER_NONE;
 			// Before, since a transfer to itself may open the very pool.
 			DP_TRY(dp_balance_note(e, mv, from_known, true, fault));
 		}
-		DP_TRY(apply_movement(e, tx, i, seeded, fault));
+		DP_TRY(dp_apply_row(e, tx, i, seeded, fault));
 		if (e->options.track_openings) {
-			to_known = find_pool(e, e->block->dst_key[i], &mv->to, mv->asset) !=
+			to_known = dp_find_pool(e, e->block->dst_key[i], &mv->to, mv->asset) !=
 			           DP_HOLDER_NONE;
 			DP_TRY(dp_balance_note(e, mv, true, to_known, fault));
 		}
 	}
+	return DP_OK;
+}
+
+dp_code dp_apply_account_tx(dp_engine *e, const dp_tx *tx, dp_fault *fault)
+{
+	DP_CHECK(!e->utxo);
+	bool seeded = names_a_seed(e, tx);
+	e->ranked = false;
+	e->opening_mv = DP_NO_INDEX;
+	DP_TRY(dp_legs_begin(e, tx, fault));
+	bool done = false;
+	if (!seeded && !e->options.no_links) DP_TRY(dp_apply_net(e, tx, &done, fault));
+	if (!done) DP_TRY(apply_rows(e, tx, seeded, fault));
 	if (seeded) DP_TRY(finish_seeds(e, tx, fault));
+	DP_TRY(dp_legs_end(e, tx, fault));
 	if (e->link_count > 0) DP_TRY(dp_links_after_tx(e, tx, fault));
 	dp_check_books(e);
 	return DP_OK;

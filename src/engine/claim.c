@@ -76,8 +76,8 @@ static dp_code room_left(const dp_engine *e, const dp_link_state *l, dp_asset as
 	return DP_OK;
 }
 
-dp_code dp_link_gather(dp_engine *e, dp_link_state *l, uint32_t mv, dp_party src,
-                       dp_parcels *parcels, dp_asset asset, dp_fault *fault)
+dp_code dp_claim_gather(dp_engine *e, dp_link_state *l, uint32_t mv, dp_party src,
+                        dp_parcels *parcels, dp_asset asset, dp_fault *fault)
 {
 	DP_CHECK(parcels != &e->in);
 	DP_TRY(dp_touch_books(e, fault));
@@ -106,58 +106,6 @@ dp_code dp_link_gather(dp_engine *e, dp_link_state *l, uint32_t mv, dp_party src
 	return dp_policy_put_clean(e->policy, parcels, units, fault);
 }
 
-// Origin of parcels that got no unit goes to the last parcel of its colour, where it has one.
-static dp_code give_left_over(dp_engine *e, dp_link_state *l, dp_parcels *out, dp_fault *fault)
-{
-	for (uint32_t i = out->count; i-- > 0;) {
-		dp_parcel *p = dp_parcels_at(out, i);
-		if (p->colour.v == 0) continue;
-		p->origin = dp_u256_add(p->origin, e->sum_origin[p->colour.v]);
-		e->sum_origin[p->colour.v] = DP_U256_ZERO;
-	}
-	for (uint32_t c = 1; c <= e->colour_count; c++) {
-		dp_parcel p = {.origin = e->sum_origin[c], .colour = {(uint16_t)c}};
-		e->sum_origin[c] = DP_U256_ZERO;
-		if (dp_u256_is_zero(p.origin)) continue;
-		DP_TRY(dp_flow(e, DP_NO_INDEX, (uint32_t)(l - e->link),
-		               dp_party_of_bucket(DP_BUCKET_UNRESOLVED),
-		               dp_party_of_bucket(DP_BUCKET_DUST), l->claim->asset, &p, fault));
-	}
-	return DP_OK;
-}
-
-// Turns l->inside into `units` units of the target asset, parcel by parcel, into `out`. A parcel
-// whose share is less than one unit gives its origin to the next of its colour that gets one, else
-// to the one before; where its colour gets none at all it is dust.
-static dp_code convert(dp_engine *e, dp_link_state *l, dp_parcels *out, dp_u256 units,
-                       dp_fault *fault)
-{
-	if (e->policy->shape == DP_SHAPE_MARKS) {
-		DP_TRY(dp_policy_put_clean(e->policy, out, units, fault));
-		for (uint32_t i = 1; i < l->inside.count; i++) {
-			dp_parcel mark = {units, units, dp_parcels_at(&l->inside, i)->colour};
-			DP_TRY(dp_bag_add(out, &mark, fault));
-		}
-		dp_parcels_clear(&l->inside);
-		return DP_OK;
-	}
-	dp_u256 all = dp_parcels_total(&l->inside);
-	dp_u256 sum = DP_U256_ZERO, given = DP_U256_ZERO;
-	for (uint32_t i = 0; i < l->inside.count; i++) {
-		dp_parcel p = *dp_parcels_at(&l->inside, i);
-		dp_u256 *owed = &e->sum_origin[p.colour.v];
-		sum = dp_u256_add(sum, p.units);
-		dp_u256 upto = dp_u256_mul_div(units, sum, all);
-		p.units = dp_u256_sub(upto, given);
-		given = upto;
-		p.origin = dp_u256_add(p.origin, *owed);
-		*owed = dp_u256_is_zero(p.units) ? p.origin : DP_U256_ZERO;
-		if (!dp_u256_is_zero(p.units)) DP_TRY(dp_parcels_push(out, &p, fault));
-	}
-	dp_parcels_clear(&l->inside);
-	return give_left_over(e, l, out, fault);
-}
-
 // Proceeds without taint: they matter to a pool that is followed. Balances of others are kept from
 // movements only, so that reading the same blocks again gives the same ones (dp_engine_skip).
 static dp_code deliver_clean(dp_engine *e, const dp_link_claim *c, dp_u256 units, dp_fault *fault)
@@ -182,7 +130,8 @@ static dp_code deliver(dp_engine *e, dp_link_state *l, dp_u256 units, dp_fault *
 		return deliver_clean(e, c, units, fault);
 	}
 	dp_parcels_clear(&e->in);
-	DP_TRY(convert(e, l, &e->in, units, fault));
+	DP_TRY(dp_convert(e, &e->in, &l->inside, units, dp_party_of_bucket(DP_BUCKET_UNRESOLVED),
+	                  (uint32_t)(l - e->link), 0, c->asset, fault));
 	dp_event *ev;
 	DP_TRY(dp_emit(e, &ev, DP_EV_LINK, DP_NO_INDEX, fault));
 	ev->stop = (uint32_t)(l - e->link);

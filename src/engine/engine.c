@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "engine/exchange_inner.h"
 #include "engine/private.h"
 
 enum { COLOURS_MAX = 60000, UNDO_BLOCKS_MAX = 100000 };
@@ -34,6 +35,37 @@ static dp_colour colour_for(dp_engine *e, uint32_t case_index, dp_asset asset)
 	return (dp_colour){(uint16_t)e->colour_count};
 }
 
+static bool is_here(const dp_engine *e, const dp_chain *chain)
+{
+	return chain == NULL || chain == e->options.chain;
+}
+
+// A link that a person vouches for: within this chain (claim.c), or with one leg here (legs.c).
+static dp_code add_claim(dp_engine *e, const dp_link_claim *c, uint32_t case_index, dp_fault *fault)
+{
+	bool over = c->has_to_tx || (c->to_chain != NULL && c->to_chain != c->chain);
+	if (!over && !is_here(e, c->chain)) {
+		// Its place is kept: reports know links by their number.
+		e->link[e->link_count].claim = c;
+		e->link[e->link_count].done = true;
+		e->link[e->link_count++].case_index = case_index;
+		return DP_OK;
+	}
+	if (over) {
+		for (uint32_t k = 0; k < c->tx_count && is_here(e, c->chain); k++)
+			DP_TRY(dp_txset_add(&e->person_txs, c->tx[k], e->person_count, fault));
+		if (c->has_to_tx && is_here(e, c->to_chain))
+			DP_TRY(dp_txset_add(&e->landing_txs, c->to_tx, e->person_count, fault));
+		e->person[e->person_count++] = c;
+		e->link[e->link_count].done = true;
+	}
+	for (uint32_t k = 0; k < c->tx_count && !over; k++)
+		DP_TRY(dp_txset_add(&e->link_txs, c->tx[k], e->link_count, fault));
+	e->link[e->link_count].claim = c;
+	e->link[e->link_count++].case_index = case_index;
+	return DP_OK;
+}
+
 static dp_code copy_seeds(dp_engine *e, dp_fault *fault)
 {
 	uint64_t seeds = 0, links = 0;
@@ -41,13 +73,15 @@ static dp_code copy_seeds(dp_engine *e, dp_fault *fault)
 		seeds += e->cases[i]->seed_count;
 		links += e->cases[i]->link_count;
 	}
+	links += e->options.decision_count;
 	if (seeds == 0) return dp_fail(fault, DP_BAD_CASE, "nothing was stolen: no seeds");
 	if (seeds > DP_CASE_SEEDS_MAX) return dp_fail(fault, DP_LIMIT, "too many seeds");
 	uint64_t colours = seeds < COLOURS_MAX ? seeds + 1 : COLOURS_MAX;
 	e->seed = dp_alloc(seeds * sizeof *e->seed);
 	e->link = dp_alloc((links + 1) * sizeof *e->link);
+	e->person = dp_alloc((links + 1) * sizeof(void *));
 	e->colour = dp_alloc(colours * sizeof *e->colour);
-	if (e->seed == NULL || e->link == NULL || e->colour == NULL)
+	if (e->seed == NULL || e->link == NULL || e->person == NULL || e->colour == NULL)
 		return dp_fail(fault, DP_NO_MEMORY, "out of memory");
 	for (uint32_t i = 0; i < e->case_count; i++) {
 		const dp_case *c = e->cases[i];
@@ -58,25 +92,27 @@ static dp_code copy_seeds(dp_engine *e, dp_fault *fault)
 			if (e->colour_count + 2 >= colours + 1 && colours == COLOURS_MAX)
 				return dp_fail(fault, DP_LIMIT, "too many cases and assets");
 			s->colour = colour_for(e, i, c->seed[j].asset);
+			// Another engine places those of another chain.
+			s->done = !is_here(e, s->seed->chain);
+			if (s->done) continue;
 			const uint8_t *named = s->seed->has_outpoint ? s->seed->outpoint.txid
 			                       : s->seed->has_tx     ? s->seed->tx
 			                                             : NULL;
 			if (named != NULL)
 				DP_TRY(dp_txset_add(&e->seed_txs, named, e->seed_count - 1, fault));
 		}
-		for (uint32_t j = 0; j < c->link_count; j++) {
-			for (uint32_t k = 0; k < c->link[j].tx_count; k++)
-				DP_TRY(dp_txset_add(&e->link_txs, c->link[j].tx[k], e->link_count,
-				                    fault));
-			e->link[e->link_count].claim = &c->link[j];
-			e->link[e->link_count++].case_index = i;
-		}
+		for (uint32_t j = 0; j < c->link_count; j++)
+			DP_TRY(add_claim(e, &c->link[j], i, fault));
 		if (c->hub_limit > 0 && (e->hub_limit == 0 || c->hub_limit < e->hub_limit))
 			e->hub_limit = c->hub_limit;
 	}
-	e->seeds_waiting = e->seed_count;
+	for (uint32_t j = 0; j < e->options.decision_count; j++)
+		DP_TRY(add_claim(e, &e->options.decision[j], 0, fault));
+	for (uint32_t i = 0; i < e->seed_count; i++) e->seeds_waiting += !e->seed[i].done;
 	dp_txset_sort(&e->seed_txs);
 	dp_txset_sort(&e->link_txs);
+	dp_txset_sort(&e->person_txs);
+	dp_txset_sort(&e->landing_txs);
 	return DP_OK;
 }
 
@@ -108,8 +144,12 @@ static dp_code make(dp_engine *e, const dp_case *const *cases, uint32_t case_cou
 	    e->unchecked == NULL || e->is_unchecked == NULL)
 		return dp_fail(fault, DP_NO_MEMORY, "out of memory");
 	DP_TRY(dp_holders_init(&e->holders, e->utxo, fault));
+	e->opening_mv = DP_NO_INDEX;
+	e->exchange = e->options.exchange;
+	e->owns_exchange = e->exchange == NULL;
+	if (e->owns_exchange) DP_TRY(dp_exchange_new(&e->exchange, fault));
 	for (uint32_t i = 0; e->utxo && i < e->seed_count; i++)
-		if (e->seed[i].seed->has_outpoint)
+		if (e->seed[i].seed->has_outpoint && !e->seed[i].done)
 			DP_TRY(dp_holders_watch(
 			    &e->holders, dp_outpoint_key(&e->seed[i].seed->outpoint), fault));
 	dp_state_init(e);
@@ -169,6 +209,20 @@ void dp_engine_free(dp_engine *e)
 	dp_free(e->is_unchecked);
 	dp_free(e->seed);
 	dp_free(e->link);
+	dp_free(e->person);
+	dp_txset_done(&e->person_txs);
+	dp_txset_done(&e->landing_txs);
+	if (e->owns_exchange) dp_exchange_free(e->exchange);
+	dp_marks_done(&e->marks);
+	dp_net_free(e->net);
+	dp_shaper_done(&e->shaper);
+	for (uint32_t i = 0; e->exit != NULL && i < DP_EXITS_MAX; i++)
+		dp_parcels_done(&e->exit[i].inside);
+	dp_free(e->leg);
+	dp_free(e->exit);
+	dp_free(e->entry);
+	dp_free(e->record);
+	dp_parcels_done(&e->converted);
 	dp_free(e->stop);
 	dp_free(e->event);
 	dp_free(e->undo);
@@ -333,6 +387,7 @@ static void fetch_ahead(const dp_engine *e, const dp_block *b, fetch *f, uint32_
 static dp_code apply_tx(dp_engine *e, uint32_t tx, dp_fault *fault)
 {
 	e->tx_index = tx;
+	e->tx_mixes = 0;
 	return e->utxo ? dp_apply_utxo_tx(e, &e->block->tx[tx], fault)
 	               : dp_apply_account_tx(e, &e->block->tx[tx], fault);
 }
@@ -349,13 +404,26 @@ static dp_code apply_each(dp_engine *e, const dp_block *b, dp_fault *fault)
 	return DP_OK;
 }
 
+// The first movement of the next transaction with a note, from note *io_note on: it is looked at
+// whoever it touches. The number of movements when there is none.
+static uint32_t next_noted(const dp_engine *e, const dp_block *b, uint32_t *io_note, uint32_t mv)
+{
+	if (e->options.no_links) return b->mv_count;
+	for (; *io_note < b->note_count; ++*io_note) {
+		const dp_tx *tx = &b->tx[b->note[*io_note].tx];
+		if (tx->mv_count > 0 && tx->mv_first >= mv) return tx->mv_first;
+	}
+	return b->mv_count;
+}
+
 // The fast way: nothing but the two columns is read until a key may belong to a holder.
 static dp_code apply_hits(dp_engine *e, const dp_block *b, dp_fault *fault)
 {
-	uint32_t t = 0, last_hit = 0;
+	uint32_t t = 0, last_hit = 0, note = 0;
+	uint32_t noted = next_noted(e, b, &note, 0);
 	fetch f = {0};
 	for (uint32_t mv = 0; mv < b->mv_count;) {
-		if (__builtin_expect(!hit(e, b, mv), 1)) {
+		if (__builtin_expect(mv != noted && !hit(e, b, mv), 1)) {
 			mv++;
 			continue;
 		}
@@ -365,6 +433,7 @@ static dp_code apply_hits(dp_engine *e, const dp_block *b, dp_fault *fault)
 		DP_TRY(apply_tx(e, t, fault));
 		mv = next;
 		last_hit = next;
+		if (noted < next) noted = next_noted(e, b, &note, next);
 	}
 	return DP_OK;
 }
@@ -385,7 +454,7 @@ static dp_code refuse(dp_engine *e, dp_code code, const dp_fault *first, dp_faul
 	memset(e->sum_origin, 0, ((size_t)e->colour_count + 1) * sizeof *e->sum_origin);
 	memset(e->is_unchecked, 0, ((size_t)e->colour_count + 1) * sizeof *e->is_unchecked);
 	e->unchecked_count = 0;
-	e->event_count = 0;
+	e->event_count = e->record_count = 0;
 	dp_fault second;
 	dp_code undone = dp_undo_apply(e, &e->now.bytes, &e->now.balance_log, &second);
 	if (fault != NULL) *fault = undone == DP_OK ? *first : second;
@@ -401,7 +470,8 @@ dp_code dp_engine_begin(dp_engine *e, const dp_block *block, dp_fault *fault)
 	if (e->at.blocks > 0 && block->height <= e->at.height)
 		return dp_fail(fault, DP_BAD_BYTES, "block %llu comes after block %llu",
 		               (unsigned long long)block->height, (unsigned long long)e->at.height);
-	e->event_count = 0;
+	e->event_count = e->record_count = 0;
+	e->tx_mixes = 0;
 	DP_TRY(dp_undo_begin(e, fault));
 	e->block = block;
 	e->tx_index = DP_NO_INDEX;
@@ -429,13 +499,15 @@ dp_code dp_engine_end(dp_engine *e, dp_fault *fault)
 	memcpy(e->at.hash, block->hash, 32);
 	e->at.blocks++;
 	e->has_passed = false;
+	DP_TRY(dp_exchange_reached(e->exchange, block->chain, block->height, fault));
 	return dp_undo_commit(e, block, fault);
 }
 
 dp_code dp_engine_apply(dp_engine *e, const dp_block *block, dp_fault *fault)
 {
 	DP_TRY(dp_engine_begin(e, block, fault));
-	bool each = e->seeds_waiting > 0 || e->options.track_openings || links_wait(e);
+	bool each = e->seeds_waiting > 0 || e->options.track_openings || e->person_count > 0 ||
+	            links_wait(e);
 	dp_fault first = {0};
 	dp_code code = each ? apply_each(e, block, &first) : apply_hits(e, block, &first);
 	return code == DP_OK ? dp_engine_end(e, fault) : refuse(e, code, &first, fault);
@@ -488,10 +560,29 @@ dp_code dp_engine_rollback(dp_engine *e, dp_fault *fault)
 		               "block %llu is older than what can be rolled back",
 		               (unsigned long long)e->at.height);
 	uint32_t at = (e->undo_first + e->undo_count - 1) % e->options.undo_blocks;
-	e->event_count = 0;
+	e->event_count = e->record_count = 0;
 	e->epoch++;
 	DP_TRY(dp_undo_apply(e, &e->undo[at].bytes, &e->undo[at].balance_log, fault));
 	e->undo_count--;
+	return DP_OK;
+}
+
+// What is in the exchange because of this chain goes: as if every block had been rolled back. What
+// came out here is undone as well, for what it was is not known any more: its own chain must put
+// it in again.
+dp_code dp_engine_restart(dp_engine **io_engine, dp_fault *fault)
+{
+	dp_engine *old = *io_engine, *fresh;
+	dp_engine_options options = old->options;
+	options.exchange = old->owns_exchange ? NULL : old->exchange;
+	DP_TRY(dp_engine_new(&fresh, &options, old->cases, old->case_count, fault));
+	dp_code code = dp_exchange_forget(old->exchange, options.chain, fault);
+	if (code != DP_OK) {
+		dp_engine_free(fresh);
+		return code;
+	}
+	dp_engine_free(old);
+	*io_engine = fresh;
 	return DP_OK;
 }
 
@@ -536,6 +627,22 @@ void dp_event_identity(const dp_engine *e, const dp_block *block, const dp_event
 		memcpy(o.txid, tx->id, 32);
 		dp_holder_id_of_outpoint(ret_id, &o);
 	}
+}
+
+const dp_link_record *dp_engine_links(const dp_engine *e, uint32_t *ret_count)
+{
+	*ret_count = e->record_count;
+	return e->record;
+}
+
+const dp_chain *dp_engine_chain(const dp_engine *e)
+{
+	return e->options.chain;
+}
+
+dp_exchange *dp_engine_exchange(const dp_engine *e)
+{
+	return e->exchange;
 }
 
 bool dp_engine_conserves(const dp_engine *e)
@@ -640,11 +747,13 @@ bool dp_engine_conserved(const dp_engine *e)
 	}
 	for (uint32_t i = 1; i <= e->colour_count; i++) {
 		const dp_colour_info *c = &e->colour[i];
-		dp_u256 sum = held[i];
+		dp_u256 sum = held[i], all;
 		right &= dp_u256_eq(sum, c->bucket[DP_BUCKET_HELD]);
+		right &= !dp_u256_add_over(&sum, sum, c->sent);
 		for (int b = 1; b < DP_BUCKET_COUNT; b++)
 			right &= !dp_u256_add_over(&sum, sum, c->bucket[b]);
-		right &= dp_u256_eq(sum, c->stolen);
+		right &= !dp_u256_add_over(&all, c->stolen, c->received);
+		right &= dp_u256_eq(sum, all);
 	}
 	memset(held, 0, ((size_t)e->colour_count + 1) * sizeof *held);
 	return right;

@@ -20,6 +20,8 @@
 #include "base/fault.h"
 #include "chain/block.h"
 #include "engine/case.h"
+#include "engine/exchange.h"
+#include "link/leg.h"
 #include "tag/index.h"
 
 typedef struct dp_engine dp_engine;
@@ -62,6 +64,14 @@ typedef struct dp_engine_options {
 	bool stops_at_risk;
 	// No block will be applied, only taken back: tags are not needed then.
 	bool undo_only;
+	// What goes into bridges here and comes out there (exchange.h): the same one for all
+	// engines of the cases, one engine a chain. NULL: the engine has one of its own.
+	struct dp_exchange *exchange;
+	bool no_links; // follow every movement as it stands: no swaps, bridges, mixers, freezes
+	// Continuations that a person accepted (`dyepack link accept`), like the links of the first
+	// case; they must outlive the engine.
+	const dp_link_claim *decision;
+	uint32_t decision_count;
 } dp_engine_options;
 
 // Who a flow goes from or to. Positive: a holder's number.
@@ -69,7 +79,8 @@ typedef int64_t dp_party;
 enum {
 	DP_PARTY_TX = 0, // the transaction itself (UTXO: inputs flow into it, outputs out of it)
 	DP_PARTY_THEFT = -1,  // where a case's units come from
-	DP_PARTY_BUCKET0 = -2 // bucket b is DP_PARTY_BUCKET0 - b
+	DP_PARTY_BUCKET0 = -2,   // bucket b is DP_PARTY_BUCKET0 - b
+	DP_PARTY_CROSSING = -64 // between two legs of a link: in the exchange
 };
 static inline dp_party dp_party_of_bucket(dp_bucket b)
 {
@@ -84,7 +95,8 @@ typedef enum dp_event_kind {
 	DP_EV_ASSUMED,    // UTXO: the value (`units`) of an input had to be assumed clean
 	DP_EV_NOISE,      // a movement of no genuine value names a holder's address: `mv`
 	DP_EV_HUB,        // holder `src` is an unlabelled hub from here on
-	DP_EV_LINK        // an accepted link was applied: `stop` is its index, units delivered
+	DP_EV_LINK,       // an accepted link was applied: `stop` is its index, units delivered
+	DP_EV_LINKED      // something that no movement shows: `link` says what
 } dp_event_kind;
 
 typedef enum dp_opening_how {
@@ -107,9 +119,43 @@ typedef struct dp_event {
 	uint16_t hop;
 	uint32_t tx, mv; // index in the block, or DP_NO_INDEX
 	uint32_t stop;   // index of the stop (arrivals) or link, DP_STOP_TAGGED, or DP_NO_INDEX
+	uint32_t link;   // 1 + index of the dp_link_record that this belongs to; 0 = none
 	dp_party src, dst;
 	dp_u256 units, origin;
 } dp_event;
+
+// What was done in a transaction that its movements do not show. Kinds are stored: the order is
+// fixed.
+typedef enum dp_link_kind {
+	DP_LINK_SWAP = 1,  // one asset became another inside the transaction
+	DP_LINK_OUT,       // went into a bridge (or position): waits in the exchange
+	DP_LINK_IN,        // came out of it
+	DP_LINK_MIXER,     // went into a contract mixer
+	DP_LINK_FREEZE,    // its issuer stopped it
+	DP_LINK_RELEASE,   // and let it go again
+	DP_LINK_DESTROY,   // or destroyed it
+	DP_LINK_COINJOIN,  // the transaction is a CoinJoin
+	DP_LINK_REFUSED,   // looked like a link and is none: `refused` says why
+	DP_LINK_KIND_COUNT
+} dp_link_kind;
+const char *dp_link_kind_name(dp_link_kind kind); // "swap", "bridge-out", ...
+
+typedef struct dp_link_record {
+	uint8_t kind;                // dp_link_kind
+	uint8_t confidence;          // 0 to 100
+	bool has_key, is_equal_part; // is_equal_part: shared out without knowing worth
+	const dp_protocol *protocol; // NULL: none (swaps, CoinJoins, a person's word)
+	const char *refused;
+	uint8_t key[32], ref[32], ref_size;
+	char text[DP_LEG_TEXT_MAX];
+	uint32_t tx, mv; // index in the block; mv may be DP_NO_INDEX
+	uint32_t alternatives; // CoinJoins: participants
+	dp_addr from, via, to;
+	const dp_chain *other; // of the other side, where it is known
+	dp_place_at there;     // IN: where it went in
+	dp_asset asset_in, asset_out;
+	dp_u256 units_in, units_out; // as the ledger says, clean units included
+} dp_link_record;
 
 // Do tags end following at an address, and where is what arrives there booked? `any_risk` as
 // dp_engine_options.stops_at_risk.
@@ -132,7 +178,10 @@ static inline dp_bucket dp_bucket_of_stop(dp_concept_stop stop)
 typedef struct dp_colour_info {
 	uint32_t case_index;
 	dp_asset asset; // the stolen asset
-	dp_u256 stolen; // so far
+	dp_u256 stolen; // so far, on this chain
+	// Came out of links, and went into them. stolen + received = all buckets + sent; over all
+	// chains sent - received is in transit.
+	dp_u256 received, sent;
 	dp_u256 bucket[DP_BUCKET_COUNT];
 } dp_colour_info;
 
@@ -165,14 +214,25 @@ DP_MUST dp_code dp_engine_skip(dp_engine *e, const dp_block *block, dp_fault *fa
 // a damaged record from a casebook) the engine is only fit to be freed.
 DP_MUST dp_code dp_engine_rollback(dp_engine *e, dp_fault *fault);
 
+// Begins anew, as dp_engine_new made it: for a chain that must be gone through again from before
+// what can be rolled back (exchange.h). What it had put into the exchange is withdrawn, other
+// chains are asked to rewind. Who holds the engine must tell the casebook (dp_casebook_forget).
+// *io_engine is another one afterwards; on failure it is the old one.
+DP_MUST dp_code dp_engine_restart(dp_engine **io_engine, dp_fault *fault);
+
 // Events of the last block applied; valid until the next apply.
 const dp_event *dp_engine_events(const dp_engine *e, uint32_t *ret_count);
+
+// What the `link` of events speaks of; valid as long as the events.
+const dp_link_record *dp_engine_links(const dp_engine *e, uint32_t *ret_count);
 
 // Whose id (36 bytes, as in dp_holder_view) a DP_EV_HOLDER event of `block` speaks of.
 void dp_event_identity(const dp_engine *e, const dp_block *block, const dp_event *event,
                        uint8_t ret_id[36]);
 bool dp_engine_conserves(const dp_engine *e); // does its policy conserve?
 
+const dp_chain *dp_engine_chain(const dp_engine *e);
+dp_exchange *dp_engine_exchange(const dp_engine *e);
 uint64_t dp_engine_height(const dp_engine *e); // of the last block; valid when blocks > 0
 int64_t dp_engine_time(const dp_engine *e);
 const uint8_t *dp_engine_hash(const dp_engine *e);   // 32 bytes
@@ -206,6 +266,7 @@ typedef struct dp_holder_view {
 	dp_asset asset;
 	uint16_t hop;
 	uint32_t moves;
+	uint8_t mixes;  // CoinJoins that its first taint went through; 15: that or more
 	bool hub, gone; // gone: spent or given up; it holds nothing
 	const dp_parcel *parcel;
 	uint32_t parcel_count;
@@ -219,6 +280,22 @@ DP_MUST dp_code dp_engine_visit(dp_engine *e, bool changed_only,
                                                  dp_fault *fault),
                                 void *context, dp_fault *fault);
 void dp_engine_saved(dp_engine *e);
+
+// Addresses that protocols named on the engine's chain (vaults, frozen ones): those that came since
+// the last dp_engine_saved, in order; `seq` counts from 0 and goes on after a rollback where it
+// left off.
+typedef struct dp_mark_view {
+	uint64_t seq, height;
+	uint8_t kind;
+	const dp_protocol *protocol; // may be NULL
+	dp_asset asset;
+	const dp_addr *addr;
+} dp_mark_view;
+DP_MUST dp_code dp_engine_marks_visit(dp_engine *e,
+                                      dp_code (*visit)(void *context, const dp_mark_view *mark,
+                                                       dp_fault *fault),
+                                      void *context, dp_fault *fault);
+DP_MUST dp_code dp_engine_mark_load(dp_engine *e, const dp_mark_view *mark, dp_fault *fault);
 
 // Books: counters, buckets, seeds, links, position. *ret_bytes belongs to the caller (dp_free).
 DP_MUST dp_code dp_engine_books_save(const dp_engine *e, uint8_t **ret_bytes, size_t *ret_size,

@@ -54,6 +54,7 @@ static dp_u256 *book_of(dp_engine *e, dp_colour_info *c, dp_colour colour, dp_pa
 	if (party > 0) return &c->bucket[DP_BUCKET_HELD];
 	if (party == DP_PARTY_TX) return &e->in_tx[colour.v];
 	if (party == DP_PARTY_THEFT) return NULL;
+	if (party == DP_PARTY_CROSSING) return &c->sent;
 	int64_t bucket = DP_PARTY_BUCKET0 - party;
 	DP_CHECK(bucket > DP_BUCKET_HELD && bucket < DP_BUCKET_COUNT);
 	return &c->bucket[bucket];
@@ -80,7 +81,9 @@ __attribute__((always_inline)) static inline dp_code book(dp_engine *e, dp_party
 		return DP_OK;
 	}
 	dp_u256 *from = book_of(e, c, colour, src), *to = book_of(e, c, colour, dst);
-	if (from == NULL)
+	if (src == DP_PARTY_CROSSING)
+		c->received = dp_u256_add(c->received, origin);
+	else if (from == NULL)
 		c->stolen = dp_u256_add(c->stolen, origin);
 	else
 		*from = dp_u256_sub(*from, origin);
@@ -181,11 +184,13 @@ static dp_u256 sum_of_buckets(const dp_colour_info *c)
 	uint64_t high = 0;
 	for (int b = 0; b < DP_BUCKET_COUNT; b++) {
 		dp_u256 x = c->bucket[b];
-		high |= x.w[2] | x.w[3] | (x.w[1] >> 56); // 2^120 times ten still fit
+		high |= x.w[2] | x.w[3] | (x.w[1] >> 56); // 2^120 times eleven still fit
 		sum += dp_u256_low128(x);
 	}
+	high |= c->sent.w[2] | c->sent.w[3] | (c->sent.w[1] >> 56);
+	sum += dp_u256_low128(c->sent);
 	if (high == 0) return dp_u256_of128(sum);
-	dp_u256 wide = DP_U256_ZERO;
+	dp_u256 wide = c->sent;
 	for (int b = 0; b < DP_BUCKET_COUNT; b++) wide = dp_u256_add(wide, c->bucket[b]);
 	return wide;
 }
@@ -197,7 +202,8 @@ void dp_check_books(dp_engine *e)
 		e->is_unchecked[i] = false;
 		if (!e->policy->conserving) continue;
 		const dp_colour_info *c = &e->colour[i];
-		DP_INVARIANT("I-2", dp_u256_eq(sum_of_buckets(c), c->stolen));
+		DP_INVARIANT("I-2",
+		             dp_u256_eq(sum_of_buckets(c), dp_u256_add(c->stolen, c->received)));
 		DP_INVARIANT("I-2", dp_u256_is_zero(e->in_tx[i]));
 	}
 }

@@ -4,7 +4,12 @@
 //   account.c   one transaction of an account chain
 //   utxo.c      one transaction of a UTXO chain
 //   quick.c     short cuts of both for holders of one parcel
-//   claim.c     accepted links
+//   claim.c     accepted links within one chain
+//   legs.c      what goes into bridges, mixers and freezes, and what comes out of them
+//   swap.c      one transaction of an account chain by net flows
+//   convert.c   parcels of one asset become parcels of another
+//   mark.c      addresses that protocols have named: vaults, frozen ones
+//   exchange.c, crossing.c   what is between two legs, shared by the engines of all chains
 //   flow.c      events and the running books
 //   undo.c      pre-images, rollback
 //   state.c     books and holders as bytes
@@ -18,6 +23,8 @@
 #include "engine/engine.h"
 #include "engine/holders.h"
 #include "engine/txset.h"
+#include "link/net.h"
+#include "shape/coinjoin.h"
 
 typedef struct dp_buffer {
 	uint8_t *bytes;
@@ -63,6 +70,50 @@ typedef struct dp_stop_state {
 	uint8_t bucket;
 	uint32_t index; // among all stops of all cases, in case order
 } dp_stop_state;
+
+// An address that a protocol has named: a vault of its, or one that an issuer froze or let go.
+// Kinds are stored.
+typedef struct dp_mark {
+	uint8_t kind; // dp_mark_kind
+	dp_asset asset;
+	const dp_protocol *protocol;
+	dp_addr addr;
+	uint64_t height;
+	uint32_t next; // in its bucket, + 1
+} dp_mark;
+
+enum { DP_MARK_BUCKETS = 4096, DP_MARKS_MAX = 1 << 24 };
+typedef struct dp_marks {
+	dp_mark *item; // in the order of the chain: rolling back is popping
+	uint64_t cap;
+	uint32_t count, saved, frozen;
+	uint32_t *head; // of each bucket, + 1
+} dp_marks;
+
+enum { DP_EXITS_MAX = 16 };
+
+// A way out of the holders' hands in the transaction being applied: a bridge, a mixer, a freeze.
+typedef struct dp_exit {
+	dp_leg leg;
+	bool is_bucket; // a mixer: what goes in is booked there, and nothing waits
+	bool is_merged; // more may go in under the same key, now and later
+	dp_addr from;   // only what this address pays; kind NONE: anybody
+	uint8_t key[32];
+	dp_u256 left;   // of leg.amount; not counted with all_of_it
+	dp_parcels inside;
+	bool is_tainted;
+	dp_addr payer; // of the first tainted units; kind NONE: several
+	uint32_t hop, link;
+	uint8_t mixes;
+	uint32_t mv;
+} dp_exit;
+
+// A way in: what waits under the leg's key comes out in this transaction.
+typedef struct dp_entry {
+	dp_leg leg;
+	dp_crossing *crossing; // NULL once it was delivered
+	dp_addr to;            // who must receive it; kind NONE: whoever does
+} dp_entry;
 
 // Balances of pools that carry no taint yet, by (address, asset).
 typedef struct dp_balances {
@@ -110,6 +161,30 @@ struct dp_engine {
 	uint32_t stop_count;
 	const dp_network *network; // the chain, as tags name it; NULL without tags
 	dp_balances balances;
+	dp_exchange *exchange;
+	bool owns_exchange;
+	dp_marks marks;
+	dp_net *net;
+	const dp_link_claim **person; // claims over two legs
+	uint32_t person_count;
+	dp_txset person_txs, landing_txs;
+	dp_leg *leg; // of the transaction being applied
+	uint32_t leg_count;
+	dp_exit *exit;
+	uint32_t exit_count;
+	dp_entry *entry;
+	uint32_t entry_count;
+	uint32_t legs_event; // events there were when the transaction began
+	dp_link_record *record;
+	uint64_t record_cap;
+	uint32_t record_count;
+	dp_shaper shaper;
+	// Of whoever pays now: hop and CoinJoins for holders that are made, and who it is.
+	uint32_t tx_hop;
+	uint8_t tx_mixes;
+	dp_addr tx_payer;
+	uint32_t opening_mv; // behind which row openings are asked for; DP_NO_INDEX: the one named
+	dp_parcels converted;
 	uint32_t hub_limit; // the smallest of the cases'; 0 = off
 
 	uint64_t asset_fingerprint;
@@ -219,9 +294,102 @@ DP_MUST dp_code dp_pool_put(dp_engine *e, uint32_t index, dp_parcels *parcels, d
 // Does an accepted link take what leaves in this movement? NULL when none does.
 dp_link_state *dp_link_wants(dp_engine *e, const dp_tx *tx, const dp_movement *mv);
 // Takes out of `parcels` what the link takes; clean units stand there in its place afterwards.
-DP_MUST dp_code dp_link_gather(dp_engine *e, dp_link_state *l, uint32_t mv, dp_party src,
+DP_MUST dp_code dp_claim_gather(dp_engine *e, dp_link_state *l, uint32_t mv, dp_party src,
                                dp_parcels *parcels, dp_asset asset, dp_fault *fault);
 DP_MUST dp_code dp_links_after_tx(dp_engine *e, const dp_tx *tx, dp_fault *fault);
+
+//- legs.c
+
+// Does the transaction have notes that legs may be in, or does a person name it?
+bool dp_legs_may(const dp_engine *e, uint32_t tx);
+// Reads the legs of a transaction before its movements are applied, and settles afterwards what
+// they left: crossings, freezes, refusals.
+DP_MUST dp_code dp_legs_begin(dp_engine *e, const dp_tx *tx, dp_fault *fault);
+DP_MUST dp_code dp_legs_end(dp_engine *e, const dp_tx *tx, dp_fault *fault);
+// The exit that takes what `from` pays `to`; NULL: none does.
+dp_exit *dp_exit_of(dp_engine *e, const dp_addr *from, const dp_addr *to, dp_asset asset);
+// Takes out of `parcels` (`units` of `asset`, taint and all) what the exit takes; clean units stand
+// there in its place afterwards. `src`: whose they were (a holder, or the transaction).
+DP_MUST dp_code dp_exit_take(dp_engine *e, dp_exit *exit, dp_parcels *parcels, dp_asset asset,
+                             dp_party src, uint32_t mv, dp_fault *fault);
+// The entry that `from` pays `to` by; NULL: none.
+dp_entry *dp_entry_of(dp_engine *e, const dp_addr *from, const dp_addr *to, dp_asset asset);
+// What comes out: `units` of `asset`, into the empty `out`. The caller books DP_PARTY_CROSSING to
+// where it goes, with *ret_link. The entry is done then.
+DP_MUST dp_code dp_entry_take(dp_engine *e, dp_entry *entry, dp_parcels *out, uint32_t *ret_link,
+                              dp_asset asset, dp_u256 units, const dp_addr *to, uint32_t mv,
+                              dp_fault *fault);
+// Puts what comes out of an entry in the place of clean units of `parcels`, booked to `dst`.
+DP_MUST dp_code dp_entry_inject(dp_engine *e, dp_entry *entry, dp_parcels *parcels, dp_asset asset,
+                                const dp_addr *to, uint32_t mv, uint32_t stop, dp_party dst,
+                                dp_fault *fault);
+// The taint of e->out, on its way to an address that the asset's issuer has frozen, is frozen too.
+DP_MUST dp_code dp_freeze_arrival(dp_engine *e, dp_party src, const dp_movement *mv,
+                                  uint32_t mv_index, dp_fault *fault);
+// A new record of this block; *ret_index is what dp_event.link says (1 and more).
+DP_MUST dp_code dp_record_link(dp_engine *e, dp_link_record **ret_record, uint32_t *ret_index,
+                               dp_link_kind kind, const dp_leg *leg, uint32_t mv, dp_fault *fault);
+DP_MUST dp_code dp_flow_linked(dp_engine *e, uint32_t mv, uint32_t stop, uint32_t link,
+                               dp_party src, dp_party dst, dp_asset asset, const dp_parcels *list,
+                               dp_fault *fault);
+dp_place_at dp_here(const dp_engine *e, const dp_tx *tx);
+
+//- convert.c
+
+// Turns all of `inside` (emptied) into `units` units of another asset, parcel by parcel by the
+// cumulative floor rule, into the empty `out`. A parcel whose share is less than one unit gives its
+// origin to the next of its colour that gets one, else to the one before; where its colour gets
+// none at all it leaves `from` for the dust bucket.
+DP_MUST dp_code dp_convert(dp_engine *e, dp_parcels *out, dp_parcels *inside, dp_u256 units,
+                           dp_party from, uint32_t stop, uint32_t link, dp_asset asset,
+                           dp_fault *fault);
+
+//- swap.c
+
+// Are net flows needed to apply this transaction? *ret_done: it was applied that way.
+DP_MUST dp_code dp_apply_net(dp_engine *e, const dp_tx *tx, bool *ret_done, dp_fault *fault);
+
+static inline uint8_t dp_mixes_of(const dp_holder *r)
+{
+	return (uint8_t)(r->flags / DP_HOLDER_MIX_ONE % (DP_HOLDER_MIXES_MAX + 1));
+}
+static inline uint8_t dp_mixes_flags(uint32_t mixes)
+{
+	if (mixes > DP_HOLDER_MIXES_MAX) mixes = DP_HOLDER_MIXES_MAX;
+	return (uint8_t)(mixes * DP_HOLDER_MIX_ONE);
+}
+
+//- mark.c
+
+typedef enum dp_mark_kind {
+	DP_MARK_VAULT = 1,
+	DP_MARK_FROZEN,
+	DP_MARK_RELEASED
+} dp_mark_kind;
+// Notes it at `height`, unless it stands there already. Zero-initialise the marks.
+DP_MUST dp_code dp_mark_add(dp_marks *m, dp_mark_kind kind, const dp_protocol *protocol,
+                            dp_asset asset, const dp_addr *addr, uint64_t height,
+                            dp_fault *fault);
+bool dp_mark_is_vault(const dp_marks *m, const dp_protocol *protocol, const dp_addr *addr);
+bool dp_mark_is_frozen(const dp_marks *m, dp_asset asset, const dp_addr *addr);
+void dp_marks_pop(dp_marks *m, bool any, uint64_t height); // all above a height; !any: all
+void dp_marks_done(dp_marks *m);
+
+//- account.c, for swap.c
+
+uint32_t dp_find_pool(const dp_engine *e, uint64_t key, const dp_addr *addr, dp_asset asset);
+struct dp_target;
+void dp_target_find(const dp_engine *e, struct dp_target *ret_target, const dp_movement *mv,
+                    uint64_t dst_key);
+DP_MUST dp_code dp_leave(dp_engine *e, uint32_t src, const dp_movement *mv, uint32_t mv_index,
+                         struct dp_target *t, dp_fault *fault);
+DP_MUST dp_code dp_settle_row(dp_engine *e, dp_party src, const dp_movement *mv, uint32_t mv_index,
+                          uint32_t link, const struct dp_target *t, dp_fault *fault);
+DP_MUST dp_code dp_put_in(dp_engine *e, dp_party src, uint32_t hop, const dp_movement *mv,
+                          uint32_t mv_index, uint32_t link, uint32_t pool, dp_fault *fault);
+DP_MUST dp_code dp_note_noise(dp_engine *e, uint32_t mv, dp_fault *fault);
+DP_MUST dp_code dp_apply_row(dp_engine *e, const dp_tx *tx, uint32_t mv, bool seeded,
+                             dp_fault *fault);
 
 //- quick.c
 

@@ -44,6 +44,7 @@ static inline bool movement_is_plain(const dp_engine *e, uint32_t src, const dp_
 {
 	const dp_holder *r = &e->holders.record[src];
 	if (e->options.no_short_cuts || !e->policy->conserving || e->link_count > 0) return false;
+	if (dp_mark_is_frozen(&e->marks, mv->asset, &mv->to)) return false;
 	if (r->form != DP_FORM_ONE || !dp_u256_fits128(mv->amount) || hub_next(e, r)) return false;
 	dp_u128 x = dp_u256_low128(mv->amount), held = dp_holder_units(r);
 	*ret_held = held;
@@ -101,6 +102,7 @@ dp_code dp_quick_movement(dp_engine *e, bool *ret_done, uint32_t src, uint32_t m
 	dp_u128 x = dp_u256_low128(mv->amount);
 	DP_INVARIANT("I-2", x <= held);
 	dp_party from = r->no;
+	e->tx_mixes = dp_mixes_of(r);
 	set_one(r, colour, held - x);
 	r->moves++;
 	if (t->party != 0)

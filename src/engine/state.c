@@ -1,11 +1,11 @@
 // The engine's state as bytes: for undo records and casebooks. Little-endian, amounts as one byte
 // of length and that many bytes.
 //
-// Holder   u32 no, id[36], u16 asset, u16 hop, u32 moves, u8 hub, u32 parcels,
+// Holder   u32 no, id[36], u16 asset, u16 hop, u32 moves, u8 hub and twice its mixes, u32 parcels,
 //          then each parcel: u16 colour, units, origin
-// Books    u32 magic 'DPB1', u64 list of assets (XXH3 of their CAIP-19 names), u32 last number,
+// Books    u32 magic 'DPB2', u64 list of assets (XXH3 of their CAIP-19 names), u32 last number,
 //          u64 height, u64 blocks, u64 time, hash[32],
-//          u32 colours, each: stolen, the buckets
+//          u32 colours, each: stolen, received, sent, the buckets
 //          u32 seeds, each: u8 done, arrived
 //          u32 links, each: u32 seen, u8 done, delivered, u32 parcels, each as above
 //
@@ -21,7 +21,7 @@
 #include "codec/bytes.h"
 #include "engine/private.h"
 
-enum { BOOKS_MAGIC = 0x31425044 };
+enum { BOOKS_MAGIC = 0x32425044 };
 enum { HOLDER_SIZE = 4 + 36 + 2 + 2 + 4 + 1 + 4, PARCEL_SIZE_MAX = 2 + 33 + 33 };
 
 static uint64_t asset_fingerprint(void)
@@ -156,7 +156,7 @@ dp_code dp_holder_write(const dp_engine *e, dp_buffer *b, uint32_t index, dp_fau
 	p = put_u16(p + 36, r->asset.v);
 	p = put_u16(p, r->hop);
 	p = put_u32(p, r->moves);
-	*p++ = (r->flags & DP_HOLDER_HUB) != 0;
+	*p++ = (uint8_t)(((r->flags & DP_HOLDER_HUB) != 0) + 2 * dp_mixes_of(r));
 	p = put_u32(p, count);
 	if (r->form == DP_FORM_ONE) {
 		p = put_u16(p, r->colour.v);
@@ -242,10 +242,11 @@ dp_code dp_holder_read(dp_engine *e, const uint8_t *bytes, size_t size, dp_fault
 	dp_asset asset = {dp_bytes_u16le(&r)};
 	uint16_t hop = dp_bytes_u16le(&r);
 	uint32_t moves = dp_bytes_u32le(&r);
-	bool hub = dp_bytes_u8(&r) != 0;
+	uint8_t marks = dp_bytes_u8(&r);
+	bool hub = (marks & 1) != 0;
 	uint32_t count = dp_bytes_u32le(&r);
 	if (r.failed || no == 0 || no > e->last_no || asset.v == 0 || asset.v > dp_asset_count() ||
-	    count > DP_PARCELS_MAX || !dp_id_is_sound(e, id))
+	    marks > 2 * DP_HOLDER_MIXES_MAX + 1 || count > DP_PARCELS_MAX || !dp_id_is_sound(e, id))
 		return dp_fail(fault, DP_BAD_BYTES, "a stored holder is damaged");
 	DP_TRY(parcels_load(e, &e->scratch_b, &r, count, fault));
 	if (r.at != r.size || !content_is_sound(e, &e->scratch_b))
@@ -258,7 +259,8 @@ dp_code dp_holder_read(dp_engine *e, const uint8_t *bytes, size_t size, dp_fault
 	h->no = no;
 	h->hop = hop;
 	h->moves = moves;
-	h->flags = (uint8_t)(DP_HOLDER_DIRTY | (hub ? DP_HOLDER_HUB : 0));
+	h->flags =
+	    (uint8_t)(DP_HOLDER_DIRTY | (hub ? DP_HOLDER_HUB : 0) | dp_mixes_flags(marks / 2));
 	h->epoch = 0;
 	dp_parcels *list;
 	DP_TRY(dp_holders_load(&e->holders, &list, index, &e->scratch_a, fault));
@@ -281,6 +283,8 @@ dp_code dp_books_write(const dp_engine *e, dp_buffer *b, dp_fault *fault)
 	DP_TRY(dp_buffer_u32(b, e->colour_count, fault));
 	for (uint32_t i = 1; i <= e->colour_count; i++) {
 		DP_TRY(dp_buffer_u256(b, e->colour[i].stolen, fault));
+		DP_TRY(dp_buffer_u256(b, e->colour[i].received, fault));
+		DP_TRY(dp_buffer_u256(b, e->colour[i].sent, fault));
 		for (int k = 0; k < DP_BUCKET_COUNT; k++)
 			DP_TRY(dp_buffer_u256(b, e->colour[i].bucket[k], fault));
 	}
@@ -325,14 +329,18 @@ dp_code dp_books_read(dp_engine *e, const uint8_t *bytes, size_t size, dp_fault 
 	DP_TRY(books_head(e, &r, fault));
 	if (dp_bytes_u32le(&r) != e->colour_count) return dp_fail(fault, DP_BAD_BYTES, "%s", other);
 	for (uint32_t i = 1; i <= e->colour_count; i++) {
-		dp_u256 sum = DP_U256_ZERO;
-		e->colour[i].stolen = amount_read(&r);
+		dp_colour_info *c = &e->colour[i];
+		c->stolen = amount_read(&r);
+		c->received = amount_read(&r);
+		c->sent = amount_read(&r);
+		dp_u256 sum = c->sent, all;
 		for (int k = 0; k < DP_BUCKET_COUNT; k++) {
 			e->colour[i].bucket[k] = amount_read(&r);
 			if (dp_u256_add_over(&sum, sum, e->colour[i].bucket[k])) r.failed = true;
 		}
-		if (e->policy->conserving && !dp_u256_eq(sum, e->colour[i].stolen)) r.failed = true;
-		if (!dp_total_fits(e->colour[i].stolen)) r.failed = true;
+		if (dp_u256_add_over(&all, c->stolen, c->received)) r.failed = true;
+		if (!r.failed && e->policy->conserving && !dp_u256_eq(sum, all)) r.failed = true;
+		if (!dp_total_fits(c->stolen) || !dp_total_fits(c->received)) r.failed = true;
 	}
 	if (dp_bytes_u32le(&r) != e->seed_count) return dp_fail(fault, DP_BAD_BYTES, "%s", other);
 	e->seeds_waiting = 0;
@@ -397,7 +405,7 @@ dp_code dp_engine_holder_load(dp_engine *e, const dp_holder_view *view, dp_fault
 	if (code == DP_OK) code = dp_buffer_u16(&b, view->asset.v, fault);
 	if (code == DP_OK) code = dp_buffer_u16(&b, view->hop, fault);
 	if (code == DP_OK) code = dp_buffer_u32(&b, view->moves, fault);
-	if (code == DP_OK) code = dp_buffer_u8(&b, view->hub, fault);
+	if (code == DP_OK) code = dp_buffer_u8(&b, (uint8_t)(view->hub + 2 * view->mixes), fault);
 	if (code == DP_OK) code = parcels_write(&b, view->parcel, view->parcel_count, fault);
 	if (code == DP_OK) code = dp_holder_read(e, b.bytes, b.size, fault);
 	dp_free(b.bytes);
@@ -409,6 +417,7 @@ static dp_holder_view view_of(const dp_engine *e, const dp_holder *r, dp_parcel 
 	dp_holder_view v = {.no = r->no, .id = r->id, .asset = r->asset, .hop = r->hop};
 	v.moves = r->moves;
 	v.hub = (r->flags & DP_HOLDER_HUB) != 0;
+	v.mixes = dp_mixes_of(r);
 	v.parcel = parcels_of(e, r, one, &v.parcel_count);
 	return v;
 }
@@ -465,9 +474,39 @@ dp_code dp_engine_visit(dp_engine *e, bool changed_only,
 	return code;
 }
 
+dp_code dp_engine_marks_visit(dp_engine *e,
+                              dp_code (*visit)(void *context, const dp_mark_view *mark,
+                                               dp_fault *fault),
+                              void *context, dp_fault *fault)
+{
+	for (uint32_t i = e->marks.saved; i < e->marks.count; i++) {
+		const dp_mark *m = &e->marks.item[i];
+		dp_mark_view v = {.seq = i,
+		                  .height = m->height,
+		                  .kind = m->kind,
+		                  .protocol = m->protocol,
+		                  .asset = m->asset,
+		                  .addr = &m->addr};
+		DP_TRY(visit(context, &v, fault));
+	}
+	return DP_OK;
+}
+
+dp_code dp_engine_mark_load(dp_engine *e, const dp_mark_view *mark, dp_fault *fault)
+{
+	if (mark->kind < DP_MARK_VAULT || mark->kind > DP_MARK_RELEASED ||
+	    mark->asset.v > dp_asset_count())
+		return dp_fail(fault, DP_BAD_BYTES, "a stored vault is damaged");
+	DP_TRY(dp_mark_add(&e->marks, (dp_mark_kind)mark->kind, mark->protocol, mark->asset,
+	                   mark->addr, mark->height, fault));
+	e->marks.saved = e->marks.count;
+	return DP_OK;
+}
+
 void dp_engine_saved(dp_engine *e)
 {
 	e->dirty.size = 0;
+	e->marks.saved = e->marks.count;
 	for (uint32_t i = 0; i < e->holders.record_count; i++)
 		e->holders.record[i].flags &= (uint8_t)~DP_HOLDER_DIRTY;
 }

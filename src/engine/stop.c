@@ -48,6 +48,7 @@ dp_code dp_stops_make(dp_engine *e, dp_fault *fault)
 {
 	if (e->options.tags != NULL) e->network = dp_network_of(e->options.chain);
 	uint64_t count = 0;
+	uint32_t index = 0;
 	for (uint32_t i = 0; i < e->case_count; i++) count += e->cases[i]->stop_count;
 	if (count == 0) return DP_OK;
 	if (count > DP_CASE_SEEDS_MAX) return dp_fail(fault, DP_LIMIT, "too many services");
@@ -56,9 +57,15 @@ dp_code dp_stops_make(dp_engine *e, dp_fault *fault)
 	for (uint32_t i = 0; i < e->case_count; i++)
 		for (uint32_t j = 0; j < e->cases[i]->stop_count; j++) {
 			const dp_stop *s = &e->cases[i]->stop[j];
-			e->stop[e->stop_count] = (dp_stop_state){s->addr, s->bucket, e->stop_count};
+			// Their numbers count the stops of all chains: reports look them up by it.
+			if (s->chain != NULL && s->chain != e->options.chain) {
+				index++;
+				continue;
+			}
+			e->stop[e->stop_count] = (dp_stop_state){s->addr, s->bucket, index++};
 			e->stop_count++;
 		}
+	if (e->stop_count == 0) return DP_OK;
 	qsort(e->stop, e->stop_count, sizeof *e->stop, by_addr);
 	return join_stops(e, fault);
 }

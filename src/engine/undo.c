@@ -7,12 +7,15 @@
 //            u8 'B'  u32 size  books as they were before the block
 //            u8 'N'  id[36]  u16 asset                  the holder was new: remove it
 //            u8 'O'  u32 size  holder as it was (see state.c)
+//            u8 'X'  u32 size  u8 existed  key[32]  u64 serial  crossing as it was (crossing.c),
+//                              or nothing where it did not exist: remove it
 #include <endian.h>
 #include <string.h>
 
 #include "base/check.h"
 #include "base/mem.h"
 #include "codec/bytes.h"
+#include "engine/exchange_inner.h"
 #include "engine/private.h"
 
 //- buffers ---------------------------------------------------------------------------------------
@@ -149,7 +152,7 @@ dp_code dp_create(dp_engine *e, uint32_t *ret_index, uint64_t key, const uint8_t
 	r->no = ++e->last_no;
 	r->hop = hop > UINT16_MAX ? UINT16_MAX : (uint16_t)hop;
 	r->epoch = e->epoch;
-	r->flags = DP_HOLDER_DIRTY;
+	r->flags = DP_HOLDER_DIRTY | dp_mixes_flags(e->tx_mixes);
 	dp_event *ev;
 	DP_TRY(dp_emit(e, &ev, DP_EV_HOLDER, mv, fault));
 	ev->dst = r->no;
@@ -220,6 +223,24 @@ static void restore_position(dp_engine *e, const uint8_t *p)
 	e->has_passed = false;
 }
 
+// A crossing that was made or changed in the block. Another one that was made under its key since
+// (its chain was rolled back and read again) is not this block's to change.
+static dp_code restore_crossing(dp_engine *e, const uint8_t *p, size_t size, dp_fault *fault)
+{
+	dp_bytes r = dp_bytes_of(p, size);
+	bool existed = dp_bytes_u8(&r) != 0;
+	const uint8_t *key = dp_bytes_take(&r, 32);
+	uint64_t serial = dp_bytes_u64le(&r);
+	if (r.failed) return dp_fail(fault, DP_BAD_BYTES, "an undo record is damaged");
+	if (!existed) return dp_exchange_undo_make(e->exchange, key, serial, fault);
+	dp_crossing *c = dp_exchange_get(e->exchange, key);
+	if (c == NULL || c->serial != serial) return DP_OK;
+	dp_exchange_touched(e->exchange, c);
+	DP_TRY(dp_crossing_read(c, p + r.at, size - r.at, fault));
+	if (memcmp(c->key, key, 32) == 0 && c->serial == serial) return DP_OK;
+	return dp_fail(fault, DP_BAD_BYTES, "an undo record is damaged");
+}
+
 // Entries are undone from the last to the first; they can only be read forwards, so their places
 // are noted first.
 static dp_code entry_places(const dp_buffer *record, uint64_t **ret_at, uint64_t *ret_count,
@@ -267,11 +288,18 @@ dp_code dp_undo_apply(dp_engine *e, const dp_buffer *record, const dp_buffer *ba
 			code = dp_books_read(e, p + 5, get_u32(p + 1), fault);
 		} else if (*p == 'O') {
 			code = dp_holder_read(e, p + 5, get_u32(p + 1), fault);
+		} else if (*p == 'X') {
+			code = restore_crossing(e, p + 5, get_u32(p + 1), fault);
 		} else {
 			code = dp_fail(fault, DP_BAD_BYTES, "an undo record is damaged");
 		}
 	}
 	dp_free(at);
 	if (code == DP_OK) code = dp_balances_undo(e, balance_log, fault);
+	if (code == DP_OK) {
+		dp_exchange_rolled_back(e->exchange, e->options.chain, e->at.blocks > 0,
+		                        e->at.height);
+		dp_marks_pop(&e->marks, e->at.blocks > 0, e->at.height);
+	}
 	return code;
 }

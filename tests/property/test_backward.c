@@ -382,6 +382,7 @@ static void forward_and_backward(t_rng *rng, bool is_haircut)
 	dp_engine_options o = {.policy = dp_policy_find(is_haircut ? "haircut" : "fifo"),
 	                       .chain = t_chain(world.utxo),
 	                       .track_openings = !world.utxo};
+	o.no_links = true; // backward does not go through swaps and bridges
 	must(dp_engine_new(&e, &o, list, 1, &fault), &fault);
 	dp_block_builder b = {0};
 	for (uint32_t i = 0; i < world.blocks; i++) {

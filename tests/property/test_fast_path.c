@@ -214,6 +214,7 @@ static void make_theft(dp_case *c, dp_seed seed[DP_GEN_ASSETS], const dp_gen *g)
 	c->seed_count = g->options.utxo ? 1 : DP_GEN_ASSETS;
 	memset(seed, 0, DP_GEN_ASSETS * sizeof *seed);
 	for (uint32_t i = 0; i < c->seed_count; i++) {
+		seed[i].chain = g->chain;
 		seed[i].has_addr = true;
 		seed[i].addr = dp_gen_thief(g);
 		seed[i].asset = g->asset[i];

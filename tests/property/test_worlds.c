@@ -132,6 +132,7 @@ static void read_seed(void)
 	dp_case *c = &world.cases[world.colour_case[colour]];
 	assert_true(c->seed_count < SEEDS_MAX);
 	dp_seed *s = &c->seed[c->seed_count++];
+	s->chain = t_chain(world.utxo);
 	s->asset = t_asset(world.utxo, (int)world.colour_asset[colour]);
 	if (world.utxo) {
 		int64_t tx = integer(), vout = integer();
@@ -161,6 +162,7 @@ static void read_link(void)
 {
 	dp_link_claim *l = &world.link[world.links++];
 	assert_true(world.links == 1);
+	l->chain = l->to_chain = t_chain(false);
 	l->from = t_addr(integer());
 	l->to = t_addr(integer());
 	l->asset = t_asset(false, (int)small(1));
@@ -178,12 +180,14 @@ static void read_setting(char kind)
 	if (kind == 'O') {
 		dp_opening *o = &world.opening[world.openings++];
 		assert_true(world.openings <= STOPS_MAX);
+		o->chain = t_chain(world.utxo);
 		o->addr = t_addr(integer());
 		o->asset = t_asset(false, (int)small(1));
 		o->amount = amount();
 	} else if (kind == 'X') {
 		dp_stop *s = &world.stop[world.stops++];
 		assert_true(world.stops <= STOPS_MAX);
+		s->chain = t_chain(world.utxo);
 		s->addr = t_addr(integer());
 		s->bucket = bucket_of(word());
 		s->name = s->by = "";

@@ -155,7 +155,7 @@ static void a_stolen_coin_is_followed_to_its_ends(void **state)
 {
 	(void)state;
 	begin("fifo", BTC "dust_limit: 5\nstolen: [{outpoint: \"" BTX("1") ":0\"}]\n", NULL);
-	dp_stop shop = {t_addr(9), DP_BUCKET_SERVICE, "shop", ""};
+	dp_stop shop = {t_chain(true), t_addr(9), DP_BUCKET_SERVICE, "shop", ""};
 	cases[0].stop = &shop;
 	cases[0].stop_count = 1;
 	dp_engine_free(e);
