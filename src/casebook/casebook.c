@@ -9,19 +9,23 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "casebook/decision.h"
+#include "casebook/private.h"
 #include "casebook/service.h"
 #include "casebook/sql.h"
 #include "codec/hash.h"
 
 static const char schema[] =
     "create table meta(version integer not null);"
-    "create table run(id integer primary key, policy text not null, chain text not null,"
+    "create table run(id integer primary key, company integer not null default 0,"
+    " policy text not null, no_links integer not null default 0, chain text not null,"
     " books blob, height integer, time integer, hash blob, height_first integer,"
     " height_seen integer,"
     " continued_without integer not null default 0, assume_clean integer not null default 0,"
     " gaps integer not null default 0);"
-    "create table cases(run integer not null, position integer not null, incident text not null"
-    " unique, title text not null, yaml blob not null, primary key(run, position)) without rowid;"
+    "create table cases(run integer not null, position integer not null, incident text not null,"
+    " title text not null, yaml blob not null, primary key(run, position)) without rowid;"
+    "create unique index cases_incident on cases(incident, run);"
     "create table colour(run integer not null, colour integer not null, incident text not null,"
     " asset text not null, primary key(run, colour)) without rowid;"
     "create table holder(run integer not null, no integer not null, asset text not null,"
@@ -29,6 +33,7 @@ static const char schema[] =
     " hop integer not null, since_height integer not null, since_time integer not null,"
     " since_tx text, moves integer not null default 0, hub integer not null default 0,"
     " gone integer not null default 0, tag_stop integer not null default 0,"
+    " mixes integer not null default 0,"
     " primary key(run, no)) without rowid;"
     "create index holder_address on holder(address);"
     "create table parcel(run integer not null, no integer not null, pos integer not null,"
@@ -37,9 +42,10 @@ static const char schema[] =
     "create table flow(seq integer primary key, run integer not null, height integer not null,"
     " time integer not null, tx text, tx_index integer, mv_index integer, src integer not null,"
     " dst integer not null, src_address text, address text, colour integer not null,"
-    " asset text not null, units text not null, origin text not null, stop integer);"
+    " asset text not null, units text not null, origin text not null, stop integer,"
+    " link integer);"
     "create index flow_dst on flow(run, dst);"
-    "create index flow_src on flow(run, src);" DP_SERVICE_SCHEMA
+    "create index flow_src on flow(run, src);" DP_SERVICE_SCHEMA DP_LINKS_SCHEMA DP_DECISION_SCHEMA
     "create table note(seq integer primary key, run integer not null, height integer not null,"
     " time integer not null, tx text, kind text not null, holder integer, address text,"
     " counterparty text, asset text, units text, text text);"
@@ -47,24 +53,6 @@ static const char schema[] =
     "create table journal(run integer not null, height integer not null, hash blob not null,"
     " chain blob not null, movements integer not null, noise integer not null, undo blob,"
     " primary key(run, height)) without rowid;";
-
-struct dp_casebook {
-	sqlite3 *db;
-	int64_t run;
-	bool in_transaction;
-	uint64_t rows_waiting;
-	sqlite3_stmt *add_holder, *add_flow, *add_note, *add_hash, *trim_hash, *set_undo,
-	    *drop_undo;
-	sqlite3_stmt *set_holder, *gone_holder, *drop_parcels, *add_parcel, *add_service;
-	const dp_tags *tags; // of the run; NULL: none
-	const dp_network *network;
-	uint8_t chain[32]; // of the last block recorded; zeros before the first
-	bool has_last;
-	uint64_t height_last;      // of that block
-	uint64_t movements, noise; // of the source's blocks up to that one
-	char txid[DP_TXID_TEXT_MAX];
-	uint32_t txid_of; // index in the block that `txid` stands for; DP_NO_INDEX = none
-};
 
 //- opening ---------------------------------------------------------------------------------------
 
@@ -78,9 +66,10 @@ static dp_code prepare_all(dp_casebook *cb, dp_fault *fault)
 	     "insert into holder(run,no,asset,asset_id,ident,address,outpoint,hop,since_height,"
 	     "since_time,since_tx,tag_stop) values(?,?,?,?,?,?,?,?,?,?,?,?)"},
 	    {&cb->add_service, DP_SERVICE_ADD},
+	    {&cb->add_link, DP_LINK_ADD},
 	    {&cb->add_flow,
 	     "insert into flow(run,height,time,tx,tx_index,mv_index,src,dst,src_address,address,"
-	     "colour,asset,units,origin,stop) values(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"},
+	     "colour,asset,units,origin,stop,link) values(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"},
 	    {&cb->add_note,
 	     "insert into note(run,height,time,tx,kind,holder,address,counterparty,asset,units,"
 	     "text) values(?,?,?,?,?,?,?,?,?,?,?)"},
@@ -89,12 +78,13 @@ static dp_code prepare_all(dp_casebook *cb, dp_fault *fault)
 	    // One more than can be undone: to see whether what lies below was changed.
 	    {&cb->trim_hash, "delete from journal where run=? and height<="
 	                     "(select height from journal where run=? order by height desc "
-	                     "limit 1 offset 129)"},
+	                     "limit 1 offset ?)"},
 	    {&cb->drop_undo,
 	     "update journal set undo=null where run=? and undo is not null and height<="
 	     "(select height from journal where run=? order by height desc limit 1 offset 128)"},
 	    {&cb->set_undo, "update journal set undo=? where run=? and height=?"},
-	    {&cb->set_holder, "update holder set moves=?, hub=?, gone=0 where run=? and no=?"},
+	    {&cb->set_holder,
+	     "update holder set moves=?, hub=?, mixes=?, gone=0 where run=? and no=?"},
 	    {&cb->gone_holder, "update holder set gone=1 where run=? and no=?"},
 	    {&cb->drop_parcels, "delete from parcel where run=? and no=?"},
 	    {&cb->add_parcel,
@@ -169,6 +159,7 @@ dp_code dp_casebook_open(dp_casebook **ret_casebook, const char *path, bool crea
 	DP_CHECK(ret_casebook != NULL && path != NULL);
 	dp_casebook *cb = dp_alloc(sizeof *cb);
 	if (cb == NULL) return dp_fail(fault, DP_NO_MEMORY, "out of memory");
+	cb->now = &cb->track[0];
 	dp_code code = open_db(cb, path, create, fault);
 	if (code == DP_OK) code = check_version(cb, create, fault);
 	if (code == DP_OK) code = prepare_all(cb, fault);
@@ -181,7 +172,8 @@ dp_code dp_casebook_open(dp_casebook **ret_casebook, const char *path, bool crea
 	return DP_OK;
 }
 
-bool dp_casebook_followed(const char *path, const char *incident, uint64_t *ret_height)
+bool dp_casebook_followed(const char *path, const char *incident, const dp_chain *chain,
+                          uint64_t *ret_height)
 {
 	sqlite3 *db = NULL;
 	sqlite3_stmt *stmt = NULL;
@@ -190,10 +182,11 @@ bool dp_casebook_followed(const char *path, const char *incident, uint64_t *ret_
 	    sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK &&
 	    dp_sql_prepare(db, &stmt,
 	                   "select run.height from run join cases on cases.run=run.id where "
-	                   "cases.incident=? and run.height is not null",
+	                   "cases.incident=? and run.chain=? and run.height is not null",
 	                   NULL) == DP_OK;
 	if (found) {
 		dp_sql_text(stmt, 1, incident);
+		dp_sql_text(stmt, 2, chain->caip2);
 		found = dp_sql_row(db, stmt, NULL) == DP_OK;
 	}
 	if (found) *ret_height = (uint64_t)sqlite3_column_int64(stmt, 0);
@@ -207,10 +200,12 @@ void dp_casebook_close(dp_casebook *cb)
 	if (cb == NULL) return;
 	sqlite3_stmt *all[] = {cb->add_holder,   cb->add_flow,   cb->add_note,   cb->add_hash,
 	                       cb->trim_hash,    cb->set_undo,   cb->set_holder, cb->gone_holder,
-	                       cb->drop_parcels, cb->add_parcel, cb->drop_undo,  cb->add_service};
+	                       cb->drop_parcels, cb->add_parcel, cb->drop_undo,  cb->add_service,
+	                       cb->add_link};
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++) (void)sqlite3_finalize(all[i]);
 	// Closing rolls back what was not committed.
 	(void)sqlite3_close(cb->db);
+	dp_free(cb->link_seq);
 	dp_free(cb);
 }
 
@@ -219,9 +214,26 @@ sqlite3 *dp_casebook_db(dp_casebook *cb)
 	return cb->db;
 }
 
-int64_t dp_casebook_run(const dp_casebook *cb)
+static dp_track *find_track(dp_casebook *cb, const dp_chain *chain)
 {
-	return cb->run;
+	for (uint32_t i = 0; i < cb->track_count; i++)
+		if (cb->track[i].of == chain) return &cb->track[i];
+	return NULL;
+}
+
+// What follows is of this chain's run, which was begun.
+static void turn_to(dp_casebook *cb, const dp_chain *chain)
+{
+	dp_track *t = find_track(cb, chain);
+	DP_CHECK(t != NULL && t->run != 0);
+	cb->now = t;
+}
+
+int64_t dp_casebook_run(const dp_casebook *cb, const dp_chain *chain)
+{
+	for (uint32_t i = 0; i < cb->track_count; i++)
+		if (cb->track[i].of == chain) return cb->track[i].run;
+	return 0;
 }
 
 uint64_t dp_casebook_rows_waiting(const dp_casebook *cb)
@@ -235,20 +247,29 @@ static dp_code new_run(dp_casebook *cb, const dp_engine *e, const dp_engine_opti
                        uint32_t case_count, dp_fault *fault)
 {
 	sqlite3_stmt *stmt;
-	DP_TRY(dp_sql_prepare(cb->db, &stmt, "insert into run(policy,chain) values(?,?)", fault));
+	DP_TRY(dp_sql_prepare(cb->db, &stmt, "insert into run(policy,chain,no_links) values(?,?,?)",
+	                      fault));
 	dp_sql_text(stmt, 1, options->policy->name);
 	dp_sql_text(stmt, 2, options->chain->caip2);
+	dp_sql_i64(stmt, 3, options->no_links);
 	dp_code code = dp_sql_done(cb->db, stmt, fault);
 	(void)sqlite3_finalize(stmt);
 	if (code != DP_OK) return code;
-	cb->run = sqlite3_last_insert_rowid(cb->db);
+	cb->now->run = sqlite3_last_insert_rowid(cb->db);
+	if (cb->now->company == 0) cb->now->company = cb->now->run;
+	DP_TRY(dp_sql_prepare(cb->db, &stmt, "update run set company=? where id=?", fault));
+	dp_sql_i64(stmt, 1, cb->now->company);
+	dp_sql_i64(stmt, 2, cb->now->run);
+	code = dp_sql_done(cb->db, stmt, fault);
+	(void)sqlite3_finalize(stmt);
+	if (code != DP_OK) return code;
 	DP_TRY(dp_sql_prepare(cb->db, &stmt,
 	                      "insert into cases(run,position,incident,title,yaml) "
 	                      "values(?,?,?,?,?)",
 	                      fault));
 	for (uint32_t i = 0; i < case_count && code == DP_OK; i++) {
 		const dp_case *c = dp_engine_case(e, i);
-		dp_sql_i64(stmt, 1, cb->run);
+		dp_sql_i64(stmt, 1, cb->now->run);
 		dp_sql_u64(stmt, 2, i);
 		dp_sql_text(stmt, 3, c->incident);
 		dp_sql_text(stmt, 4, c->title);
@@ -263,7 +284,7 @@ static dp_code new_run(dp_casebook *cb, const dp_engine *e, const dp_engine_opti
 		const dp_colour_info *c = dp_engine_colour(e, (dp_colour){(uint16_t)i});
 		char asset[DP_ASSET_TEXT_MAX];
 		dp_asset_caip19(asset, c->asset);
-		dp_sql_i64(stmt, 1, cb->run);
+		dp_sql_i64(stmt, 1, cb->now->run);
 		dp_sql_u64(stmt, 2, i);
 		dp_sql_text(stmt, 3, dp_engine_case(e, c->case_index)->incident);
 		dp_sql_text(stmt, 4, asset);
@@ -273,17 +294,23 @@ static dp_code new_run(dp_casebook *cb, const dp_engine *e, const dp_engine_opti
 	return code;
 }
 
-// Is the case stored, in which run, and is it still the same file?
-static dp_code find_case(dp_casebook *cb, const dp_case *c, int64_t *ret_run, dp_fault *fault)
+// Is the case stored, in which company and which run of this chain, and is it still the same file?
+static dp_code find_case(dp_casebook *cb, const dp_case *c, const dp_chain *chain, int64_t *ret_run,
+                         int64_t *ret_company, dp_fault *fault)
 {
 	sqlite3_stmt *stmt;
 	DP_TRY(
-	    dp_sql_prepare(cb->db, &stmt, "select run, yaml from cases where incident=?", fault));
+	    dp_sql_prepare(cb->db, &stmt,
+	                   "select iif(r.chain=?2, r.id, 0), c.yaml, r.company from cases c join "
+	                   "run r on r.id=c.run where c.incident=?1 order by r.chain=?2 desc",
+	                   fault));
 	dp_sql_text(stmt, 1, c->incident);
+	dp_sql_text(stmt, 2, chain->caip2);
 	dp_code code = dp_sql_row(cb->db, stmt, fault);
-	*ret_run = 0;
+	*ret_run = *ret_company = 0;
 	if (code == DP_OK) {
 		*ret_run = sqlite3_column_int64(stmt, 0);
+		*ret_company = sqlite3_column_int64(stmt, 2);
 		const void *yaml = sqlite3_column_blob(stmt, 1);
 		size_t size = (size_t)sqlite3_column_bytes(stmt, 1);
 		if (size != c->yaml_size || (size > 0 && memcmp(yaml, c->yaml, size) != 0))
@@ -323,32 +350,43 @@ static dp_code check_order(dp_casebook *cb, const dp_engine *e, int64_t run, dp_
 static dp_code find_run(dp_casebook *cb, const dp_engine *e, const dp_engine_options *options,
                         uint32_t case_count, bool *ret_found, dp_fault *fault)
 {
-	int64_t run = 0;
+	int64_t run = 0, company = 0;
 	for (uint32_t i = 0; i < case_count; i++) {
-		int64_t here;
-		DP_TRY(find_case(cb, dp_engine_case(e, i), &here, fault));
-		if (i > 0 && here != run)
+		int64_t here, with;
+		DP_TRY(find_case(cb, dp_engine_case(e, i), options->chain, &here, &with, fault));
+		if (i > 0 && (here != run || with != company))
 			return dp_fail(
 			    fault, DP_BAD_CASE,
 			    "this casebook holds some of these cases but not all: give the "
 			    "cases that were traced together, or a new casebook");
 		run = here;
+		company = with;
 	}
+	cb->now->company = company;
 	*ret_found = run != 0;
-	if (run == 0) return DP_OK;
+	// On another chain the same cases may be followed already: then under the same rules.
+	int64_t any = run != 0 ? run : company;
+	if (any == 0) return DP_OK;
 	sqlite3_stmt *stmt;
 	DP_TRY(dp_sql_prepare(
 	    cb->db, &stmt,
-	    "select policy, chain, (select count(*) from cases where run=id) from run "
+	    "select policy, no_links, (select count(*) from cases where run=id) from run "
 	    "where id=?",
 	    fault));
-	dp_sql_i64(stmt, 1, run);
+	dp_sql_i64(stmt, 1, any);
 	dp_code code = dp_sql_row(cb->db, stmt, fault);
 	if (code == DP_OK && strcmp(dp_sql_get_text(stmt, 0), options->policy->name) != 0)
 		code = dp_fail(fault, DP_BAD_CASE,
 		               "this casebook holds the case under policy %s, not %s: use another "
 		               "casebook for each policy",
 		               dp_sql_get_text(stmt, 0), options->policy->name);
+	else if (code == DP_OK && !options->undo_only &&
+	         (sqlite3_column_int(stmt, 1) != 0) != options->no_links)
+		code = dp_fail(
+		    fault, DP_BAD_CASE,
+		    "this casebook follows %s links: %s --no-links, or use another casebook",
+		    options->no_links ? "through" : "without",
+		    options->no_links ? "leave out" : "give");
 	else if (code == DP_OK && (uint32_t)sqlite3_column_int(stmt, 2) != case_count)
 		code =
 		    dp_fail(fault, DP_BAD_CASE,
@@ -356,8 +394,8 @@ static dp_code find_run(dp_casebook *cb, const dp_engine *e, const dp_engine_opt
 	else if (code == DP_END)
 		code = dp_fail(fault, DP_BAD_BYTES, "the casebook is damaged: a run is missing");
 	(void)sqlite3_finalize(stmt);
-	if (code == DP_OK) code = check_order(cb, e, run, fault);
-	cb->run = run;
+	if (code == DP_OK) code = check_order(cb, e, any, fault);
+	cb->now->run = run;
 	return code;
 }
 
@@ -367,7 +405,7 @@ static dp_code load_parcels(dp_casebook *cb, sqlite3_stmt *stmt, uint32_t no, dp
                             dp_fault *fault)
 {
 	(void)sqlite3_reset(stmt);
-	dp_sql_i64(stmt, 1, cb->run);
+	dp_sql_i64(stmt, 1, cb->now->run);
 	dp_sql_u64(stmt, 2, no);
 	dp_parcels_clear(list);
 	for (;;) {
@@ -388,7 +426,7 @@ static dp_code load_parcels(dp_casebook *cb, sqlite3_stmt *stmt, uint32_t no, dp
 static dp_code load_holders(dp_casebook *cb, dp_engine *e, sqlite3_stmt *holders,
                             sqlite3_stmt *parcels, dp_parcels *list, dp_fault *fault)
 {
-	dp_sql_i64(holders, 1, cb->run);
+	dp_sql_i64(holders, 1, cb->now->run);
 	for (;;) {
 		dp_code code = dp_sql_row(cb->db, holders, fault);
 		if (code == DP_END) return DP_OK;
@@ -402,6 +440,7 @@ static dp_code load_holders(dp_casebook *cb, dp_engine *e, sqlite3_stmt *holders
 		v.hop = (uint16_t)sqlite3_column_int(holders, 3);
 		v.moves = (uint32_t)sqlite3_column_int64(holders, 4);
 		v.hub = sqlite3_column_int(holders, 5) != 0;
+		v.mixes = (uint8_t)(sqlite3_column_int(holders, 6) & 15);
 		DP_TRY(load_parcels(cb, parcels, v.no, list, fault));
 		v.parcel = list->item;
 		v.parcel_count = list->count;
@@ -416,7 +455,7 @@ static dp_code load_undo(dp_casebook *cb, dp_engine *e, dp_fault *fault)
 	                      "select height, undo from journal where run=? and undo is not null "
 	                      "order by height",
 	                      fault));
-	dp_sql_i64(stmt, 1, cb->run);
+	dp_sql_i64(stmt, 1, cb->now->run);
 	dp_code code;
 	while ((code = dp_sql_row(cb->db, stmt, fault)) == DP_OK) {
 		const uint8_t *bytes = sqlite3_column_blob(stmt, 1);
@@ -433,7 +472,7 @@ static dp_code load_books(dp_casebook *cb, dp_engine *e, dp_fault *fault)
 {
 	sqlite3_stmt *stmt;
 	DP_TRY(dp_sql_prepare(cb->db, &stmt, "select books from run where id=?", fault));
-	dp_sql_i64(stmt, 1, cb->run);
+	dp_sql_i64(stmt, 1, cb->now->run);
 	dp_code code = dp_sql_row(cb->db, stmt, fault);
 	if (code == DP_OK && sqlite3_column_type(stmt, 0) != SQLITE_NULL)
 		code = dp_engine_books_load(e, sqlite3_column_blob(stmt, 0),
@@ -449,10 +488,11 @@ static dp_code load_run(dp_casebook *cb, dp_engine *e, dp_fault *fault)
 	DP_TRY(load_books(cb, e, fault));
 	sqlite3_stmt *holders = NULL, *parcels = NULL;
 	dp_parcels list = {0};
-	dp_code code = dp_sql_prepare(cb->db, &holders,
-	                              "select no, asset_id, ident, hop, moves, hub from holder "
-	                              "where run=? and gone=0 order by no",
-	                              fault);
+	dp_code code =
+	    dp_sql_prepare(cb->db, &holders,
+	                   "select no, asset_id, ident, hop, moves, hub, mixes from holder "
+	                   "where run=? and gone=0 order by no",
+	                   fault);
 	if (code == DP_OK)
 		code = dp_sql_prepare(cb->db, &parcels,
 		                      "select colour, units, origin from parcel where run=? and "
@@ -463,6 +503,7 @@ static dp_code load_run(dp_casebook *cb, dp_engine *e, dp_fault *fault)
 	(void)sqlite3_finalize(parcels);
 	dp_parcels_done(&list);
 	if (code == DP_OK) code = load_undo(cb, e, fault);
+	if (code == DP_OK) code = dp_links_load_marks(cb, e, fault);
 	// What was stored added up. If it does not now, somebody changed it, or the disk did.
 	if (code == DP_OK && dp_engine_conserves(e) && !dp_engine_conserved(e))
 		code = dp_fail(fault, DP_BAD_BYTES,
@@ -477,34 +518,59 @@ static dp_code begin_tags(dp_casebook *cb, const dp_engine *e, uint32_t case_cou
                           const dp_chain *chain, bool resumed, dp_fault *fault)
 {
 	if (resumed)
-		DP_TRY(dp_service_check(cb->db, cb->run, cb->tags, e, case_count, chain, fault));
+		DP_TRY(dp_service_check(cb->db, cb->now->run, cb->now->tags, e, case_count, chain,
+		                        fault));
 	uint64_t height = dp_engine_blocks(e) > 0 ? dp_engine_height(e) : 0;
-	return dp_service_tagset(cb->db, cb->run, cb->tags, height, fault);
+	return dp_service_tagset(cb->db, cb->now->run, cb->now->tags, height, fault);
+}
+
+// The first run begun opens the transaction and fills the exchange, which all runs share.
+static dp_code begin_first(dp_casebook *cb, dp_engine *e, dp_fault *fault)
+{
+	if (cb->has_exchange || cb->now->company == 0) return DP_OK;
+	cb->has_exchange = true;
+	return dp_links_load(cb, dp_engine_exchange(e), fault);
 }
 
 dp_code dp_casebook_begin(dp_casebook *cb, dp_engine *e, const dp_engine_options *options,
                           uint32_t case_count, bool *ret_resumed, dp_fault *fault)
 {
-	DP_CHECK(cb->run == 0 && case_count > 0);
-	DP_TRY(dp_sql_run(cb->db, "begin immediate", fault));
+	DP_CHECK(case_count > 0 && cb->track_count < DP_TRACKS_MAX);
+	DP_CHECK(find_track(cb, options->chain) == NULL && dp_engine_chain(e) == options->chain);
+	DP_CHECK(cb->track_count == 0 ||
+	         dp_engine_exchange(cb->track[0].engine) == dp_engine_exchange(e));
+	DP_CHECK(!options->stops_at_risk); // that is for exposure, which keeps no books
+	if (!cb->in_transaction) DP_TRY(dp_sql_run(cb->db, "begin immediate", fault));
 	cb->in_transaction = true;
+	cb->now = &cb->track[cb->track_count];
+	*cb->now = (dp_track){.engine = e, .of = options->chain, .undo_keep = options->undo_blocks};
+	if (cb->now->undo_keep < DP_CASEBOOK_UNDO_BLOCKS)
+		cb->now->undo_keep = DP_CASEBOOK_UNDO_BLOCKS;
 	bool found = false;
 	DP_TRY(find_run(cb, e, options, case_count, &found, fault));
+	DP_TRY(begin_first(cb, e, fault));
 	if (found)
 		DP_TRY(load_run(cb, e, fault));
 	else
 		DP_TRY(new_run(cb, e, options, case_count, fault));
-	DP_CHECK(!options->stops_at_risk); // that is for exposure, which keeps no books
-	cb->tags = options->tags;
-	cb->network = cb->tags != NULL ? dp_network_of(options->chain) : NULL;
+	cb->has_exchange = true;
+	cb->track_count++;
+	cb->now->tags = options->tags;
+	cb->now->network = cb->now->tags != NULL ? dp_network_of(options->chain) : NULL;
 	*ret_resumed = found;
 	return options->undo_only ? DP_OK
 	                          : begin_tags(cb, e, case_count, options->chain, found, fault);
 }
 
+void dp_casebook_replace(dp_casebook *cb, dp_engine *e)
+{
+	turn_to(cb, dp_engine_chain(e));
+	cb->now->engine = e;
+}
+
 //- recording -------------------------------------------------------------------------------------
 
-static const char *tx_text(dp_casebook *cb, const dp_block *block, uint32_t tx)
+const char *dp_casebook_tx(dp_casebook *cb, const dp_block *block, uint32_t tx)
 {
 	if (tx == DP_NO_INDEX) return NULL;
 	if (cb->txid_of != tx) {
@@ -514,7 +580,7 @@ static const char *tx_text(dp_casebook *cb, const dp_block *block, uint32_t tx)
 	return cb->txid;
 }
 
-static const char *asset_text(char out[DP_ASSET_TEXT_MAX], dp_asset asset)
+const char *dp_casebook_asset(char out[DP_ASSET_TEXT_MAX], dp_asset asset)
 {
 	if (asset.v == 0) return NULL;
 	dp_asset_caip19(out, asset);
@@ -546,9 +612,9 @@ static dp_code record_holder(dp_casebook *cb, const dp_engine *e, const dp_block
 		dp_addr_format(address, &who, block->chain);
 	}
 	sqlite3_stmt *s = cb->add_holder;
-	dp_sql_i64(s, 1, cb->run);
+	dp_sql_i64(s, 1, cb->now->run);
 	dp_sql_i64(s, 2, ev->dst);
-	dp_sql_text(s, 3, asset_text(asset, ev->asset));
+	dp_sql_text(s, 3, dp_casebook_asset(asset, ev->asset));
 	dp_sql_u64(s, 4, ev->asset.v);
 	dp_sql_blob(s, 5, id, 36);
 	dp_sql_text(s, 6, address);
@@ -556,9 +622,10 @@ static dp_code record_holder(dp_casebook *cb, const dp_engine *e, const dp_block
 	dp_sql_u64(s, 8, ev->hop);
 	dp_sql_u64(s, 9, block->height);
 	dp_sql_i64(s, 10, block->time);
-	dp_sql_text(s, 11, tx_text(cb, block, ev->tx));
+	dp_sql_text(s, 11, dp_casebook_tx(cb, block, ev->tx));
 	dp_tag_stop stop;
-	bool tagged = cb->tags != NULL && dp_tags_stop(cb->tags, &stop, &who, cb->network);
+	bool tagged =
+	    cb->now->tags != NULL && dp_tags_stop(cb->now->tags, &stop, &who, cb->now->network);
 	dp_sql_i64(s, 12, tagged ? stop.stop : DP_FOLLOW);
 	return dp_sql_done(cb->db, s, fault);
 }
@@ -568,13 +635,13 @@ static dp_code record_service(dp_casebook *cb, const dp_block *block, const dp_e
                               const char *address, dp_fault *fault)
 {
 	dp_tag_stop stop;
-	DP_CHECK(cb->tags != NULL && ev->mv != DP_NO_INDEX);
-	bool found = dp_tags_stop(cb->tags, &stop, &block->mv[ev->mv].to, cb->network);
+	DP_CHECK(cb->now->tags != NULL && ev->mv != DP_NO_INDEX);
+	bool found = dp_tags_stop(cb->now->tags, &stop, &block->mv[ev->mv].to, cb->now->network);
 	DP_CHECK(found);
-	dp_sql_i64(cb->add_service, 1, cb->run);
+	dp_sql_i64(cb->add_service, 1, cb->now->run);
 	dp_sql_text(cb->add_service, 2, address);
 	dp_sql_u64(cb->add_service, 3, block->height);
-	dp_service_bind(cb->add_service, cb->tags, &stop);
+	dp_service_bind(cb->add_service, cb->now->tags, &stop);
 	return dp_sql_done(cb->db, cb->add_service, fault);
 }
 
@@ -589,10 +656,10 @@ static dp_code record_flow(dp_casebook *cb, const dp_block *block, const dp_even
 		if (mv->from.kind != DP_ADDR_NONE) dp_addr_format(from, &mv->from, block->chain);
 	}
 	sqlite3_stmt *s = cb->add_flow;
-	dp_sql_i64(s, 1, cb->run);
+	dp_sql_i64(s, 1, cb->now->run);
 	dp_sql_u64(s, 2, block->height);
 	dp_sql_i64(s, 3, block->time);
-	dp_sql_text(s, 4, tx_text(cb, block, ev->tx));
+	dp_sql_text(s, 4, dp_casebook_tx(cb, block, ev->tx));
 	bool has_mv = ev->tx != DP_NO_INDEX && ev->mv != DP_NO_INDEX;
 	dp_sql_i64(s, 5, ev->tx == DP_NO_INDEX ? -1 : (int64_t)block->tx[ev->tx].no);
 	dp_sql_i64(s, 6, has_mv ? (int64_t)dp_block_mv_no(block, ev->tx, ev->mv) : -1);
@@ -601,7 +668,7 @@ static dp_code record_flow(dp_casebook *cb, const dp_block *block, const dp_even
 	dp_sql_text(s, 9, from[0] != 0 ? from : NULL);
 	dp_sql_text(s, 10, to[0] != 0 ? to : NULL);
 	dp_sql_u64(s, 11, ev->colour.v);
-	dp_sql_text(s, 12, asset_text(asset, ev->asset));
+	dp_sql_text(s, 12, dp_casebook_asset(asset, ev->asset));
 	dp_sql_amount(s, 13, ev->units);
 	dp_sql_amount(s, 14, ev->origin);
 	bool tagged = ev->stop == DP_STOP_TAGGED;
@@ -609,6 +676,10 @@ static dp_code record_flow(dp_casebook *cb, const dp_block *block, const dp_even
 	           tagged                    ? DP_FLOW_STOP_TAGGED
 	           : ev->stop == DP_NO_INDEX ? -1
 	                                     : (int64_t)ev->stop);
+	if (ev->link != 0)
+		dp_sql_i64(s, 16, dp_links_row(cb, ev));
+	else
+		dp_sql_text(s, 16, NULL);
 	if (tagged) DP_TRY(record_service(cb, block, ev, to, fault));
 	return dp_sql_done(cb->db, s, fault);
 }
@@ -654,15 +725,15 @@ static dp_code record_note(dp_casebook *cb, const dp_block *block, const dp_even
 	if (ev->kind == DP_EV_ASSUMED && mv != NULL) dp_outpoint_format(text, &mv->spent);
 	if (ev->kind == DP_EV_LINK) (void)snprintf(text, sizeof text, "%u", ev->stop);
 	sqlite3_stmt *s = cb->add_note;
-	dp_sql_i64(s, 1, cb->run);
+	dp_sql_i64(s, 1, cb->now->run);
 	dp_sql_u64(s, 2, block->height);
 	dp_sql_i64(s, 3, block->time);
-	dp_sql_text(s, 4, tx_text(cb, block, ev->tx));
+	dp_sql_text(s, 4, dp_casebook_tx(cb, block, ev->tx));
 	dp_sql_text(s, 5, note_kind(ev));
 	dp_sql_i64(s, 6, ev->src > 0 ? ev->src : ev->dst);
 	dp_sql_text(s, 7, from[0] != 0 ? from : NULL);
 	dp_sql_text(s, 8, to[0] != 0 ? to : NULL);
-	dp_sql_text(s, 9, asset_text(asset, ev->asset));
+	dp_sql_text(s, 9, dp_casebook_asset(asset, ev->asset));
 	dp_sql_amount(s, 10, units);
 	dp_sql_text(s, 11, text);
 	return dp_sql_done(cb->db, s, fault);
@@ -677,16 +748,17 @@ static dp_code record_gap(dp_casebook *cb, const dp_block *block, dp_fault *faul
 	bool is_coins = block->chain->kind == DP_CHAIN_UTXO;
 	bool is_linked =
 	    memcmp(block->prev, none, 32) != 0 || (is_coins && memcmp(block->hash, none, 32) != 0);
-	if (!cb->has_last || block->height <= cb->height_last + 1 || !is_linked) return DP_OK;
+	if (!cb->now->has_last || block->height <= cb->now->height_last + 1 || !is_linked)
+		return DP_OK;
 	sqlite3_stmt *s = cb->add_note;
-	dp_sql_i64(s, 1, cb->run);
+	dp_sql_i64(s, 1, cb->now->run);
 	dp_sql_u64(s, 2, block->height);
 	dp_sql_i64(s, 3, block->time);
 	dp_sql_text(s, 4, NULL);
 	dp_sql_text(s, 5, "gap");
 	dp_sql_i64(s, 6, 0);
 	for (int i = 7; i <= 9; i++) dp_sql_text(s, i, NULL);
-	dp_sql_amount(s, 10, dp_u256_of(block->height - cb->height_last - 1));
+	dp_sql_amount(s, 10, dp_u256_of(block->height - cb->now->height_last - 1));
 	dp_sql_text(s, 11, "");
 	return dp_sql_done(cb->db, s, fault);
 }
@@ -704,17 +776,18 @@ static uint64_t count_noise(const dp_block *b)
 static dp_code count_block(dp_casebook *cb, const dp_block *block, dp_fault *fault)
 {
 	DP_TRY(record_gap(cb, block, fault));
-	cb->has_last = true;
-	cb->height_last = block->height;
-	dp_casebook_chain(cb->chain, block->height, block->hash);
-	cb->movements += block->is_partial ? block->mv_total : block->mv_count;
-	cb->noise += count_noise(block);
+	cb->now->has_last = true;
+	cb->now->height_last = block->height;
+	dp_casebook_chain(cb->now->chain, block->height, block->hash);
+	cb->now->movements += block->is_partial ? block->mv_total : block->mv_count;
+	cb->now->noise += count_noise(block);
 	return DP_OK;
 }
 
 dp_code dp_casebook_pass(dp_casebook *cb, const dp_block *header, dp_fault *fault)
 {
-	DP_CHECK(cb->run != 0 && header->is_partial);
+	DP_CHECK(header->is_partial);
+	turn_to(cb, header->chain);
 	cb->txid_of = DP_NO_INDEX;
 	return count_block(cb, header, fault);
 }
@@ -722,7 +795,8 @@ dp_code dp_casebook_pass(dp_casebook *cb, const dp_block *header, dp_fault *faul
 dp_code dp_casebook_record(dp_casebook *cb, const dp_engine *e, const dp_block *block,
                            dp_fault *fault)
 {
-	DP_CHECK(cb->run != 0);
+	turn_to(cb, block->chain);
+	DP_CHECK(cb->now->engine == e);
 	uint32_t count;
 	const dp_event *ev = dp_engine_events(e, &count);
 	cb->txid_of = DP_NO_INDEX;
@@ -733,15 +807,17 @@ dp_code dp_casebook_record(dp_casebook *cb, const dp_engine *e, const dp_block *
 			DP_TRY(record_holder(cb, e, block, &ev[i], fault));
 		else if (ev[i].kind == DP_EV_FLOW)
 			DP_TRY(record_flow(cb, block, &ev[i], fault));
+		else if (ev[i].kind == DP_EV_LINKED)
+			DP_TRY(dp_links_record(cb, e, block, &ev[i], fault));
 		else
 			DP_TRY(record_note(cb, block, &ev[i], fault));
 	}
-	dp_sql_i64(cb->add_hash, 1, cb->run);
+	dp_sql_i64(cb->add_hash, 1, cb->now->run);
 	dp_sql_u64(cb->add_hash, 2, block->height);
 	dp_sql_blob(cb->add_hash, 3, dp_engine_hash(e), 32);
-	dp_sql_blob(cb->add_hash, 4, cb->chain, 32);
-	dp_sql_u64(cb->add_hash, 5, cb->movements);
-	dp_sql_u64(cb->add_hash, 6, cb->noise);
+	dp_sql_blob(cb->add_hash, 4, cb->now->chain, 32);
+	dp_sql_u64(cb->add_hash, 5, cb->now->movements);
+	dp_sql_u64(cb->add_hash, 6, cb->now->noise);
 	DP_TRY(dp_sql_done(cb->db, cb->add_hash, fault));
 	cb->rows_waiting += count + 1;
 	return DP_OK;
@@ -752,7 +828,7 @@ static bool find_block(dp_casebook *cb, const char *sql, uint64_t height,
 {
 	sqlite3_stmt *stmt;
 	if (dp_sql_prepare(cb->db, &stmt, sql, NULL) != DP_OK) return false;
-	dp_sql_i64(stmt, 1, cb->run);
+	dp_sql_i64(stmt, 1, cb->now->run);
 	dp_sql_i64(stmt, 2, height > INT64_MAX ? INT64_MAX : (int64_t)height);
 	bool found = dp_sql_row(cb->db, stmt, NULL) == DP_OK &&
 	             sqlite3_column_bytes(stmt, 1) == 32 && sqlite3_column_bytes(stmt, 2) == 32;
@@ -768,7 +844,7 @@ static bool find_block(dp_casebook *cb, const char *sql, uint64_t height,
 	return found;
 }
 
-bool dp_casebook_block_at(dp_casebook *cb, uint64_t height, dp_casebook_block *ret_block)
+static bool block_at(dp_casebook *cb, uint64_t height, dp_casebook_block *ret_block)
 {
 	return find_block(cb,
 	                  "select height, hash, chain from journal where run=? and height<=? "
@@ -776,8 +852,16 @@ bool dp_casebook_block_at(dp_casebook *cb, uint64_t height, dp_casebook_block *r
 	                  height, ret_block);
 }
 
-bool dp_casebook_block_oldest(dp_casebook *cb, dp_casebook_block *ret_block)
+bool dp_casebook_block_at(dp_casebook *cb, const dp_chain *chain, uint64_t height,
+                          dp_casebook_block *ret_block)
 {
+	turn_to(cb, chain);
+	return block_at(cb, height, ret_block);
+}
+
+bool dp_casebook_block_oldest(dp_casebook *cb, const dp_chain *chain, dp_casebook_block *ret_block)
+{
+	turn_to(cb, chain);
 	return find_block(cb,
 	                  "select height, hash, chain from journal where run=? and height<=? "
 	                  "order by height limit 1",
@@ -816,13 +900,13 @@ static bool read_counts(dp_casebook *cb, int64_t run, uint64_t *ret_movements, u
 static void resume_chain(dp_casebook *cb)
 {
 	dp_casebook_block last;
-	memset(cb->chain, 0, sizeof cb->chain);
-	cb->movements = cb->noise = 0;
-	cb->has_last = dp_casebook_block_at(cb, UINT64_MAX, &last);
-	if (!cb->has_last) return;
-	memcpy(cb->chain, last.chain, 32);
-	cb->height_last = last.height;
-	(void)read_counts(cb, cb->run, &cb->movements, &cb->noise);
+	memset(cb->now->chain, 0, sizeof cb->now->chain);
+	cb->now->movements = cb->now->noise = 0;
+	cb->now->has_last = block_at(cb, UINT64_MAX, &last);
+	if (!cb->now->has_last) return;
+	memcpy(cb->now->chain, last.chain, 32);
+	cb->now->height_last = last.height;
+	(void)read_counts(cb, cb->now->run, &cb->now->movements, &cb->now->noise);
 }
 
 dp_code dp_casebook_forget(dp_casebook *cb, const dp_engine *e, dp_fault *fault)
@@ -839,10 +923,12 @@ dp_code dp_casebook_forget(dp_casebook *cb, const dp_engine *e, dp_fault *fault)
 	    "delete from journal where run=?1 and height>?2",
 	};
 	int64_t height = dp_engine_blocks(e) > 0 ? (int64_t)dp_engine_height(e) : -1;
+	turn_to(cb, dp_engine_chain(e));
+	DP_TRY(dp_links_forget(cb, height, fault));
 	for (size_t i = 0; i < sizeof sql / sizeof *sql; i++) {
 		sqlite3_stmt *stmt;
 		DP_TRY(dp_sql_prepare(cb->db, &stmt, sql[i], fault));
-		dp_sql_i64(stmt, 1, cb->run);
+		dp_sql_i64(stmt, 1, cb->now->run);
 		dp_sql_i64(stmt, 2, height);
 		dp_code code = dp_sql_done(cb->db, stmt, fault);
 		(void)sqlite3_finalize(stmt);
@@ -858,10 +944,11 @@ dp_code dp_casebook_company(dp_casebook *cb, const char *incident, const dp_poli
                             void *context, dp_fault *fault)
 {
 	sqlite3_stmt *s;
-	DP_TRY(dp_sql_prepare(cb->db, &s,
-	                      "select c.yaml, r.policy from cases c join run r on r.id=c.run where "
-	                      "c.run=(select run from cases where incident=?) order by c.position",
-	                      fault));
+	DP_TRY(dp_sql_prepare(
+	    cb->db, &s,
+	    "select c.yaml, r.policy from cases c join run r on r.id=c.run where "
+	    "c.run=(select min(run) from cases where incident=?) order by c.position",
+	    fault));
 	dp_sql_text(s, 1, incident);
 	dp_code code = dp_sql_row(cb->db, s, fault);
 	if (code == DP_END)
@@ -882,9 +969,11 @@ dp_code dp_casebook_company(dp_casebook *cb, const char *incident, const dp_poli
 
 //- facts of the source ---------------------------------------------------------------------------
 
-dp_code dp_casebook_facts(dp_casebook *cb, const dp_run_facts *facts, dp_fault *fault)
+dp_code dp_casebook_facts(dp_casebook *cb, const dp_chain *chain, const dp_run_facts *facts,
+                          dp_fault *fault)
 {
 	sqlite3_stmt *stmt;
+	turn_to(cb, chain);
 	DP_TRY(dp_sql_prepare(cb->db, &stmt,
 	                      "update run set height_first=?, continued_without=?, assume_clean=?, "
 	                      "gaps=?, height_seen=? where id=?",
@@ -894,7 +983,7 @@ dp_code dp_casebook_facts(dp_casebook *cb, const dp_run_facts *facts, dp_fault *
 	dp_sql_i64(stmt, 3, facts->assume_clean);
 	dp_sql_u64(stmt, 4, facts->gaps);
 	dp_sql_u64(stmt, 5, facts->height_seen);
-	dp_sql_i64(stmt, 6, cb->run);
+	dp_sql_i64(stmt, 6, cb->now->run);
 	dp_code code = dp_sql_done(cb->db, stmt, fault);
 	(void)sqlite3_finalize(stmt);
 	return code;
@@ -929,22 +1018,23 @@ bool dp_casebook_facts_get(dp_casebook *cb, int64_t run, dp_run_facts *ret_facts
 static dp_code save_holder(void *context, const dp_holder_view *v, dp_fault *fault)
 {
 	dp_casebook *cb = context;
-	dp_sql_i64(cb->drop_parcels, 1, cb->run);
+	dp_sql_i64(cb->drop_parcels, 1, cb->now->run);
 	dp_sql_u64(cb->drop_parcels, 2, v->no);
 	DP_TRY(dp_sql_done(cb->db, cb->drop_parcels, fault));
 	if (v->gone) {
-		dp_sql_i64(cb->gone_holder, 1, cb->run);
+		dp_sql_i64(cb->gone_holder, 1, cb->now->run);
 		dp_sql_u64(cb->gone_holder, 2, v->no);
 		return dp_sql_done(cb->db, cb->gone_holder, fault);
 	}
 	dp_sql_u64(cb->set_holder, 1, v->moves);
 	dp_sql_i64(cb->set_holder, 2, v->hub);
-	dp_sql_i64(cb->set_holder, 3, cb->run);
-	dp_sql_u64(cb->set_holder, 4, v->no);
+	dp_sql_u64(cb->set_holder, 3, v->mixes);
+	dp_sql_i64(cb->set_holder, 4, cb->now->run);
+	dp_sql_u64(cb->set_holder, 5, v->no);
 	DP_TRY(dp_sql_done(cb->db, cb->set_holder, fault));
 	for (uint32_t i = 0; i < v->parcel_count; i++) {
 		sqlite3_stmt *s = cb->add_parcel;
-		dp_sql_i64(s, 1, cb->run);
+		dp_sql_i64(s, 1, cb->now->run);
 		dp_sql_u64(s, 2, v->no);
 		dp_sql_u64(s, 3, i);
 		dp_sql_u64(s, 4, v->parcel[i].colour.v);
@@ -958,6 +1048,7 @@ static dp_code save_holder(void *context, const dp_holder_view *v, dp_fault *fau
 static dp_code save_undo(dp_casebook *cb, const dp_engine *e, dp_fault *fault)
 {
 	uint32_t depth = dp_engine_undo_depth(e);
+	if (depth > DP_CASEBOOK_UNDO_BLOCKS) depth = DP_CASEBOOK_UNDO_BLOCKS;
 	for (uint32_t back = 1; back <= depth; back++) {
 		uint64_t height;
 		uint8_t *bytes;
@@ -965,15 +1056,16 @@ static dp_code save_undo(dp_casebook *cb, const dp_engine *e, dp_fault *fault)
 		DP_TRY(dp_engine_undo_save(e, back, &height, &bytes, &size, fault));
 		dp_sql_blob(cb->set_undo, 1, bytes, size);
 		dp_free(bytes);
-		dp_sql_i64(cb->set_undo, 2, cb->run);
+		dp_sql_i64(cb->set_undo, 2, cb->now->run);
 		dp_sql_u64(cb->set_undo, 3, height);
 		DP_TRY(dp_sql_done(cb->db, cb->set_undo, fault));
 	}
-	dp_sql_i64(cb->drop_undo, 1, cb->run);
-	dp_sql_i64(cb->drop_undo, 2, cb->run);
+	dp_sql_i64(cb->drop_undo, 1, cb->now->run);
+	dp_sql_i64(cb->drop_undo, 2, cb->now->run);
 	DP_TRY(dp_sql_done(cb->db, cb->drop_undo, fault));
-	dp_sql_i64(cb->trim_hash, 1, cb->run);
-	dp_sql_i64(cb->trim_hash, 2, cb->run);
+	dp_sql_i64(cb->trim_hash, 1, cb->now->run);
+	dp_sql_i64(cb->trim_hash, 2, cb->now->run);
+	dp_sql_u64(cb->trim_hash, 3, (uint64_t)cb->now->undo_keep + 1);
 	return dp_sql_done(cb->db, cb->trim_hash, fault);
 }
 
@@ -987,10 +1079,13 @@ static dp_code save_books(dp_casebook *cb, const dp_engine *e, dp_fault *fault)
 	    cb->db, &stmt, "update run set books=?, height=?, time=?, hash=? where id=?", fault);
 	if (code == DP_OK) {
 		dp_sql_blob(stmt, 1, bytes, size);
-		dp_sql_u64(stmt, 2, dp_engine_height(e));
-		dp_sql_i64(stmt, 3, dp_engine_time(e));
-		dp_sql_blob(stmt, 4, dp_engine_hash(e), 32);
-		dp_sql_i64(stmt, 5, cb->run);
+		// A chain that has not had its first block yet was not followed.
+		bool begun = dp_engine_blocks(e) > 0;
+		for (int i = 2; i <= 4; i++) dp_sql_text(stmt, i, NULL);
+		if (begun) dp_sql_u64(stmt, 2, dp_engine_height(e));
+		if (begun) dp_sql_i64(stmt, 3, dp_engine_time(e));
+		if (begun) dp_sql_blob(stmt, 4, dp_engine_hash(e), 32);
+		dp_sql_i64(stmt, 5, cb->now->run);
 		code = dp_sql_done(cb->db, stmt, fault);
 		(void)sqlite3_finalize(stmt);
 	}
@@ -998,18 +1093,69 @@ static dp_code save_books(dp_casebook *cb, const dp_engine *e, dp_fault *fault)
 	return code;
 }
 
-dp_code dp_casebook_commit(dp_casebook *cb, dp_engine *e, dp_fault *fault)
+static dp_code save_track(dp_casebook *cb, dp_engine *e, dp_fault *fault)
 {
-	DP_CHECK(cb->in_transaction);
-	DP_INVARIANT("I-2", !e || dp_engine_conserved(e) || !dp_engine_conserves(e));
+	DP_INVARIANT("I-2", dp_engine_conserved(e) || !dp_engine_conserves(e));
 	DP_TRY(dp_engine_visit(e, true, save_holder, cb, fault));
 	DP_TRY(save_undo(cb, e, fault));
-	DP_TRY(save_books(cb, e, fault));
+	DP_TRY(dp_links_save_marks(cb, e, fault));
+	return save_books(cb, e, fault);
+}
+
+dp_code dp_casebook_commit(dp_casebook *cb, dp_fault *fault)
+{
+	DP_CHECK(cb->in_transaction && cb->track_count > 0);
+	dp_exchange *x = dp_engine_exchange(cb->track[0].engine);
+	for (uint32_t i = 0; i < cb->track_count; i++) {
+		cb->now = &cb->track[i];
+		DP_TRY(save_track(cb, cb->now->engine, fault));
+	}
+	DP_TRY(dp_links_save(cb, x, fault));
 	DP_TRY(dp_sql_run(cb->db, "commit", fault));
 	cb->in_transaction = false;
 	cb->rows_waiting = 0;
-	dp_engine_saved(e);
+	for (uint32_t i = 0; i < cb->track_count; i++) dp_engine_saved(cb->track[i].engine);
+	dp_exchange_saved(x);
 	DP_TRY(dp_sql_run(cb->db, "begin immediate", fault));
 	cb->in_transaction = true;
 	return DP_OK;
+}
+
+// Everything that was followed of the cases, on every chain; what people decided stays.
+dp_code dp_casebook_reset(dp_casebook *cb, const char *incident, dp_fault *fault)
+{
+	static const char *const by_run[] = {"holder",  "parcel", "flow",    "note",
+	                                     "service", "tagset", "journal", "link",
+	                                     "mark",    "colour", "cases"};
+	static const char *const by_company[] = {"crossing", "crossing_parcel", "seen"};
+	sqlite3_stmt *s;
+	DP_CHECK(cb->track_count == 0 && !cb->in_transaction);
+	DP_TRY(dp_sql_prepare(cb->db, &s,
+	                      "select r.company from cases c join run r on r.id=c.run where "
+	                      "c.incident=?",
+	                      fault));
+	dp_sql_text(s, 1, incident);
+	dp_code code = dp_sql_row(cb->db, s, fault);
+	int64_t company = code == DP_OK ? sqlite3_column_int64(s, 0) : 0;
+	(void)sqlite3_finalize(s);
+	if (code == DP_END)
+		return dp_fail(fault, DP_NOT_FOUND, "no case '%.60s' in this casebook", incident);
+	DP_TRY(code);
+	DP_TRY(dp_sql_run(cb->db, "begin immediate", fault));
+	char sql[160];
+	for (size_t i = 0; i < sizeof by_run / sizeof *by_run; i++) {
+		(void)snprintf(
+		    sql, sizeof sql,
+		    "delete from %s where run in (select id from run where company=%lld)",
+		    by_run[i], (long long)company);
+		DP_TRY(dp_sql_run(cb->db, sql, fault));
+	}
+	for (size_t i = 0; i < sizeof by_company / sizeof *by_company; i++) {
+		(void)snprintf(sql, sizeof sql, "delete from %s where company=%lld", by_company[i],
+		               (long long)company);
+		DP_TRY(dp_sql_run(cb->db, sql, fault));
+	}
+	(void)snprintf(sql, sizeof sql, "delete from run where company=%lld", (long long)company);
+	DP_TRY(dp_sql_run(cb->db, sql, fault));
+	return dp_sql_run(cb->db, "commit", fault);
 }

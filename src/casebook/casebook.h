@@ -1,7 +1,8 @@
 // The casebook: one SQLite file that holds cases, their state, and the evidence. An analyst can
 // open it with any SQLite tool; everything a report shows is computed from its rows.
 //
-//   run      cases traced together: policy, chain, engine books, position, counters of the source
+//   run      cases traced together on one chain: policy, engine books, position, counters of the
+//            source. A case that is followed over several chains has a run for each
 //   cases    the case files, byte for byte
 //   colour   (case, stolen asset) by number
 //   holder   every holder that ever carried taint: identity, address, since, whether gone
@@ -10,6 +11,8 @@
 //   service  places at which following ended because a tag said so: whose word, how sure
 //   tagset   which tags were followed with, from which height on
 //   note     openings, uncovered outflows, noise, hubs, links, assumed values
+//   crossing what went into bridges, mixers, freezes: key, both sides, what is still in
+//   landing  what came out of bridges under keys that nothing went in under
 //   journal  undo records of the last blocks, and what one needs to see that a source has changed
 //
 // All that one commit writes is one transaction: after kill -9 the file is at the last commit, and
@@ -25,12 +28,14 @@
 
 typedef struct dp_casebook dp_casebook;
 
-enum { DP_CASEBOOK_VERSION = 4, DP_CASEBOOK_UNDO_BLOCKS = 128 };
+enum { DP_CASEBOOK_VERSION = 5, DP_CASEBOOK_UNDO_BLOCKS = 128 };
 
 // ":memory:" for one that is not kept. `create` false: the file must be there and be a casebook.
 // How far a casebook has followed an incident, without opening it for good; false where it has not,
 // or there is no casebook.
-bool dp_casebook_followed(const char *path, const char *incident, uint64_t *ret_height);
+// On one chain.
+bool dp_casebook_followed(const char *path, const char *incident, const dp_chain *chain,
+                          uint64_t *ret_height);
 DP_MUST dp_code dp_casebook_open(dp_casebook **ret_casebook, const char *path, bool create,
                                  dp_fault *fault);
 // Discards what was not committed. NULL is fine.
@@ -44,8 +49,17 @@ struct sqlite3 *dp_casebook_db(dp_casebook *cb); // for reading
 // is DP_BAD_CASE. So are tags that say something else, of any address which stolen money was sent
 // to, than those it was followed with (service.h): with other tags the state would be another. New
 // tags of anybody else are welcome.
+//
+// Called once for each chain that is followed, one engine each, all of the same cases and with one
+// exchange, before anything is recorded. The engines must outlive the casebook.
 DP_MUST dp_code dp_casebook_begin(dp_casebook *cb, dp_engine *e, const dp_engine_options *options,
                                   uint32_t case_count, bool *ret_resumed, dp_fault *fault);
+
+// After dp_engine_restart: the run of its chain goes on with this engine. Forget its blocks next.
+void dp_casebook_replace(dp_casebook *cb, dp_engine *e);
+// Forgets all that was followed of a case and of those traced with it, on every chain; decisions
+// stay. Before anything is begun.
+DP_MUST dp_code dp_casebook_reset(dp_casebook *cb, const char *incident, dp_fault *fault);
 
 // The case files of the run that `incident` belongs to, in order, and the run's policy.
 DP_MUST dp_code dp_casebook_company(dp_casebook *cb, const char *incident,
@@ -54,7 +68,8 @@ DP_MUST dp_code dp_casebook_company(dp_casebook *cb, const char *incident,
                                                      dp_fault *fault),
                                     void *context, dp_fault *fault);
 
-int64_t dp_casebook_run(const dp_casebook *cb); // the run begun; 0 = none
+// The run begun on a chain; 0 = none.
+int64_t dp_casebook_run(const dp_casebook *cb, const dp_chain *chain);
 
 // Writes down the events of the block just applied.
 DP_MUST dp_code dp_casebook_record(dp_casebook *cb, const dp_engine *e, const dp_block *block,
@@ -73,9 +88,11 @@ typedef struct dp_casebook_block {
 	bool is_first; // nothing older was followed
 } dp_casebook_block;
 // The block of a height, or else the last one below it; false where the journal has neither.
-bool dp_casebook_block_at(dp_casebook *cb, uint64_t height, dp_casebook_block *ret_block);
+bool dp_casebook_block_at(dp_casebook *cb, const dp_chain *chain, uint64_t height,
+                          dp_casebook_block *ret_block);
 // The oldest; it cannot be undone unless it is the first that was followed.
-bool dp_casebook_block_oldest(dp_casebook *cb, dp_casebook_block *ret_block);
+bool dp_casebook_block_oldest(dp_casebook *cb, const dp_chain *chain,
+                              dp_casebook_block *ret_block);
 // The next value of a chain of blocks that begins with zeros.
 void dp_casebook_chain(uint8_t chain[32], uint64_t height, const uint8_t hash[32]);
 
@@ -92,11 +109,13 @@ typedef struct dp_run_facts {
 	uint64_t movements, noise;
 	uint64_t gaps; // DP_GAP_* of chain/gap.h: what the sources could not give
 } dp_run_facts;
-DP_MUST dp_code dp_casebook_facts(dp_casebook *cb, const dp_run_facts *facts, dp_fault *fault);
+DP_MUST dp_code dp_casebook_facts(dp_casebook *cb, const dp_chain *chain, const dp_run_facts *facts,
+                                  dp_fault *fault);
 // Of any run; false when none were stored.
 bool dp_casebook_facts_get(dp_casebook *cb, int64_t run, dp_run_facts *ret_facts);
 
-// Writes the changed holders, the books and the journal, and commits; another transaction begins.
-DP_MUST dp_code dp_casebook_commit(dp_casebook *cb, dp_engine *e, dp_fault *fault);
+// Writes the changed holders, the books and the journal of all runs begun, and what the exchange
+// holds, and commits; another transaction begins.
+DP_MUST dp_code dp_casebook_commit(dp_casebook *cb, dp_fault *fault);
 
 #endif

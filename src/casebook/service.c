@@ -64,7 +64,8 @@ static bool is_listed(const struct now *w, const dp_addr *addr)
 	for (uint32_t i = 0; i < w->case_count; i++) {
 		const dp_case *c = dp_engine_case(w->engine, i);
 		for (uint32_t j = 0; j < c->stop_count; j++)
-			if (dp_addr_eq(&c->stop[j].addr, addr)) return true;
+			if (c->stop[j].chain == w->chain && dp_addr_eq(&c->stop[j].addr, addr))
+				return true;
 	}
 	return false;
 }

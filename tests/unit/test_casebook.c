@@ -93,10 +93,10 @@ static void follow(struct world *w, dp_engine *e, dp_casebook *book, uint32_t fi
 	dp_builder_done(&builder);
 }
 
-static void commit(dp_casebook *book, dp_engine *e)
+static void commit(dp_casebook *book)
 {
 	dp_fault fault = {0};
-	dp_code code = dp_casebook_commit(book, e, &fault);
+	dp_code code = dp_casebook_commit(book, &fault);
 	if (code != DP_OK) fail_msg("%s", fault.text);
 }
 
@@ -119,7 +119,7 @@ static void resumed_run(uint64_t seed, bool utxo, const char *policy)
 	dp_engine *e = fresh(&w);
 	dp_casebook *book = begin(&w, e, false);
 	follow(&w, e, book, 0, cut);
-	commit(book, e);
+	commit(book);
 	// What comes after the commit is not in the casebook when it is closed.
 	if (cut + 3 <= BLOCKS) follow(&w, e, book, cut, cut + 3);
 	dp_casebook_close(book);
@@ -127,7 +127,7 @@ static void resumed_run(uint64_t seed, bool utxo, const char *policy)
 	e = fresh(&w);
 	book = begin(&w, e, true);
 	follow(&w, e, book, cut, BLOCKS);
-	commit(book, e);
+	commit(book);
 	same_state(e, whole);
 	dp_casebook_close(book);
 	dp_engine_free(e);
@@ -168,7 +168,7 @@ static void undone_run(uint64_t seed, bool utxo)
 	dp_engine *e = fresh(&w);
 	dp_casebook *book = begin(&w, e, false);
 	follow(&w, e, book, 0, BLOCKS);
-	commit(book, e);
+	commit(book);
 	dp_casebook_close(book);
 	dp_engine_free(e);
 	uint32_t keep = BLOCKS - 10;
@@ -176,7 +176,7 @@ static void undone_run(uint64_t seed, bool utxo)
 	book = begin(&w, e, true);
 	for (int i = 0; i < 10; i++) assert_int_equal(dp_engine_rollback(e, NULL), DP_OK);
 	assert_int_equal(dp_casebook_forget(book, e, NULL), DP_OK);
-	commit(book, e);
+	commit(book);
 	dp_engine *shorter = fresh(&w);
 	follow(&w, shorter, NULL, 0, keep);
 	same_state(e, shorter);
@@ -209,7 +209,7 @@ static void another_policy_is_refused(void **state)
 	dp_engine *e = fresh(&w);
 	dp_casebook *book = begin(&w, e, false);
 	follow(&w, e, book, 0, BLOCKS);
-	commit(book, e);
+	commit(book);
 	dp_casebook_close(book);
 	dp_engine_free(e);
 	w.options.policy = dp_policy_find("lifo");
@@ -275,7 +275,7 @@ static void what_is_in_a_damaged_casebook_is_never_believed(void **state)
 		dp_engine *e = fresh(&w);
 		dp_casebook *book = begin(&w, e, false);
 		follow(&w, e, book, 0, BLOCKS);
-		commit(book, e);
+		commit(book);
 		assert_int_equal(dp_sql_run(dp_casebook_db(book), damage[i], NULL), DP_OK);
 		assert_int_equal(dp_sql_run(dp_casebook_db(book), "commit", NULL), DP_OK);
 		dp_casebook_close(book);

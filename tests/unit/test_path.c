@@ -77,7 +77,7 @@ static void world_end(struct world *w)
 {
 	dp_fault fault = {0};
 	world_block(w);
-	need(dp_casebook_commit(w->cb, w->e, &fault), &fault);
+	need(dp_casebook_commit(w->cb, &fault), &fault);
 }
 
 static void world_done(struct world *w)

@@ -100,7 +100,7 @@ static int make(void **state)
 		if (code == DP_OK) code = dp_casebook_record(f->book, f->e, b, &fault);
 		if (code != DP_OK) break;
 	}
-	if (code == DP_END) code = dp_casebook_commit(f->book, f->e, &fault);
+	if (code == DP_END) code = dp_casebook_commit(f->book, &fault);
 	if (code != DP_OK) fail_msg("%s", fault.text);
 	dp_source_close(source);
 	free(text);
