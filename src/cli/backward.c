@@ -135,7 +135,8 @@ static dp_code read_case(struct backward *k, uint32_t i, dp_fault *fault)
 	DP_TRY(dp_cli_read_case(&c, k->case_path[i], fault));
 	k->cases[i] = c;
 	if (k->chain == NULL) k->chain = c->chain;
-	if (c->chain == k->chain) return DP_OK;
+	for (uint32_t n = 0; n < c->named_count; n++)
+		if (c->named[n] == k->chain) return DP_OK;
 	code = dp_fail(fault, DP_BAD_CASE, "is a case of %s, and %s is to be followed",
 	               c->chain->name, k->chain->name);
 	dp_fault_file(fault, k->case_path[i]);
@@ -157,8 +158,9 @@ static dp_code read_cases(struct backward *k, dp_fault *fault)
 	uint32_t n = 0;
 	for (uint32_t i = 0; i < k->case_count; i++)
 		for (uint32_t j = 0; j < k->cases[i]->stop_count; j++)
-			k->stop[n++] = k->cases[i]->stop[j];
-	DP_CHECK(n == count);
+			if (k->cases[i]->stop[j].chain == k->chain)
+				k->stop[n++] = k->cases[i]->stop[j];
+	DP_CHECK(n <= count);
 	k->options.stop = k->about.stop = k->stop;
 	k->options.stop_count = k->about.stop_count = n;
 	// What is on the command line goes before what the first case file says.

@@ -11,7 +11,7 @@
 #include "cli/ledger_source.h"
 #include "codec/time.h"
 
-enum { COMMIT_ROWS = 500000 };
+enum { COMMIT_ROWS = 500000, SHARE = 1000000 };
 #define COMMIT_NS ((int64_t)20 * 1000000000)
 
 static volatile sig_atomic_t interrupted;
@@ -80,7 +80,8 @@ static void note_first(dp_run *r, const dp_block *b)
 		dp_ledger_totals_get(r->ledger, &totals);
 		r->facts.height_seen = totals.height_first;
 	}
-	if (!r->resumed || !dp_casebook_facts_get(r->book, dp_casebook_run(r->book), &r->facts))
+	if (!r->resumed ||
+	    !dp_casebook_facts_get(r->book, dp_casebook_run(r->book, r->chain), &r->facts))
 		return;
 	r->before_gaps = r->facts.gaps;
 	bool elsewhere = b->height != r->facts.height_seen;
@@ -96,7 +97,7 @@ static dp_code note_facts(dp_run *r, dp_fault *fault)
 	if (!r->first_seen) return DP_OK;
 	dp_run_facts facts = r->facts;
 	facts.gaps = r->before_gaps | r->source->gaps;
-	return dp_casebook_facts(r->book, &facts, fault);
+	return dp_casebook_facts(r->book, r->chain, &facts, fault);
 }
 
 // Is this a digest of rows, which stand-in for a hash where a source has none (chain/digest.h)?
@@ -130,16 +131,16 @@ static void begin_compare(dp_run *r, const dp_block *b)
 	static const uint8_t none[32];
 	r->comparing = true;
 	r->height_begins = b->height;
-	memset(r->chain, 0, sizeof r->chain);
+	memset(r->chain_hash, 0, sizeof r->chain_hash);
 	r->chain_known = b->height == r->facts.height_first;
 	dp_casebook_block before;
 	if (r->chain_known || b->height == 0 ||
-	    !dp_casebook_block_at(r->book, b->height - 1, &before))
+	    !dp_casebook_block_at(r->book, r->chain, b->height - 1, &before))
 		return;
 	// Block files say what they follow; rows of a table are taken to go on where they begin.
 	bool follows = memcmp(b->prev, none, 32) == 0 || memcmp(b->prev, before.hash, 32) == 0;
 	if (!follows) return;
-	memcpy(r->chain, before.chain, 32);
+	memcpy(r->chain_hash, before.chain, 32);
 	r->chain_known = r->agrees = true;
 	r->agrees_height = before.height;
 }
@@ -172,7 +173,8 @@ static dp_code too_deep(const dp_run *r, const dp_block *b, dp_fault *fault)
 static dp_code undo_differing(dp_run *r, const dp_block *b, dp_fault *fault)
 {
 	dp_casebook_block oldest;
-	bool all = !r->agrees && dp_casebook_block_oldest(r->book, &oldest) && oldest.is_first;
+	bool all =
+	    !r->agrees && dp_casebook_block_oldest(r->book, r->chain, &oldest) && oldest.is_first;
 	if (!r->agrees && r->height_begins > r->facts.height_first) return parted(r, b, fault);
 	if (!r->agrees && !all) return too_deep(r, b, fault);
 	while (dp_engine_blocks(r->engine) > 0 &&
@@ -200,24 +202,24 @@ static dp_code known_block(dp_run *r, const dp_block *b, bool *ret_skip, dp_faul
 	if (b->height == r->facts.height_first) {
 		// A run out of a ledger began behind the table's first block: its chain begins
 		// here.
-		memset(r->chain, 0, sizeof r->chain);
+		memset(r->chain_hash, 0, sizeof r->chain_hash);
 		r->chain_known = true;
 	}
-	if (r->chain_known) dp_casebook_chain(r->chain, b->height, b->hash);
+	if (r->chain_known) dp_casebook_chain(r->chain_hash, b->height, b->hash);
 	dp_casebook_block known;
-	bool reached = dp_casebook_block_at(r->book, b->height, &known);
+	bool reached = dp_casebook_block_at(r->book, r->chain, b->height, &known);
 	if (reached) DP_TRY(check_kind(r, b, known.hash, fault));
 	// A hash stands for all blocks before it, whether the source has them or not; a digest does
 	// not.
 	bool same = reached && known.height == b->height;
 	if (same && r->chain_known && is_digest(b->hash))
-		same = memcmp(r->chain, known.chain, 32) == 0;
+		same = memcmp(r->chain_hash, known.chain, 32) == 0;
 	else if (same)
 		same = memcmp(b->hash, known.hash, 32) == 0;
 	*ret_skip = same || !reached; // older than the journal: its chain will tell
 	if (!*ret_skip) return undo_differing(r, b, fault);
 	if (same) {
-		memcpy(r->chain, known.chain, 32);
+		memcpy(r->chain_hash, known.chain, 32);
 		r->chain_known = r->agrees = true;
 		r->agrees_height = b->height;
 	}
@@ -264,8 +266,8 @@ static dp_code find_common_by_chain(dp_run *r, uint64_t *ret_height, dp_fault *f
 	uint8_t chain[32] = {0};
 	bool found = false;
 	dp_ledger_totals_get(r->ledger, &totals);
-	if (!dp_casebook_facts_get(r->book, dp_casebook_run(r->book), &facts) ||
-	    !dp_casebook_block_oldest(r->book, &oldest))
+	if (!dp_casebook_facts_get(r->book, dp_casebook_run(r->book, r->chain), &facts) ||
+	    !dp_casebook_block_oldest(r->book, r->chain, &oldest))
 		return dp_fail(fault, DP_BAD_BYTES, "the casebook does not say where it began");
 	DP_TRY(dp_ledger_block_at_height(r->ledger, &at, facts.height_first, fault));
 	for (; at < totals.blocks; at++) {
@@ -276,7 +278,7 @@ static dp_code find_common_by_chain(dp_run *r, uint64_t *ret_height, dp_fault *f
 		memcpy(b.hash, row.hash, sizeof b.hash);
 		dp_casebook_chain(chain, row.height, row.hash);
 		if (row.height < oldest.height ||
-		    !dp_casebook_block_at(r->book, row.height, &known) ||
+		    !dp_casebook_block_at(r->book, r->chain, row.height, &known) ||
 		    known.height != row.height)
 			continue;
 		DP_TRY(check_kind(r, &b, known.hash, fault));
@@ -315,7 +317,7 @@ static dp_code find_common(dp_run *r, uint64_t *ret_height, dp_fault *fault)
 		dp_casebook_block followed;
 		bool known;
 		uint8_t hash[32];
-		if (!dp_casebook_block_at(r->book, height, &followed)) break;
+		if (!dp_casebook_block_at(r->book, r->chain, height, &followed)) break;
 		bool by_chain = r->ledger != NULL && is_digest(followed.hash);
 		if (by_chain && !may_come(r, followed.height))
 			return find_common_by_chain(r, ret_height, fault);
@@ -386,38 +388,39 @@ static dp_code in_book(const dp_run *r, dp_code code, dp_fault *fault)
 	return code;
 }
 
-static dp_code commit_sometimes(dp_run *r, dp_fault *fault)
-{
-	int64_t now = dp_progress_now_ns();
-	if (dp_casebook_rows_waiting(r->book) < r->commit_rows && now - r->committed_ns < COMMIT_NS)
-		return DP_OK;
-	r->committed_ns = now;
-	DP_TRY(note_facts(r, fault));
-	return in_book(r, dp_casebook_commit(r->book, r->engine, fault), fault);
-}
-
-static dp_code follow_block(dp_run *r, const dp_block *source_block, dp_fault *fault)
+// A block of the source: is it one to apply, or one that was followed already? Takes back what no
+// longer stands below a new one. `io_block` has its hash behind this.
+static dp_code look_at(dp_run *r, dp_block *io_block, bool *ret_is_new, dp_fault *fault)
 {
 	static const uint8_t none[32];
-	dp_block b = *source_block;
-	if (memcmp(b.hash, none, 32) == 0) dp_block_digest(b.hash, source_block);
-	if (!r->first_seen) note_first(r, &b);
-	bool behind = dp_engine_blocks(r->engine) > 0 && b.height <= dp_engine_height(r->engine);
+	dp_block *b = io_block;
+	*ret_is_new = false;
+	if (memcmp(b->hash, none, 32) == 0) dp_block_digest(b->hash, b);
+	if (!r->first_seen) note_first(r, b);
+	bool behind = dp_engine_blocks(r->engine) > 0 && b->height <= dp_engine_height(r->engine);
 	bool steps_back = (r->source->kind->can & DP_CAN_REORGANISE) != 0;
+	if (behind && r->goes_over) return DP_OK;
 	if (behind && r->is_live && steps_back) {
-		DP_TRY(step_back(r, &b, fault));
+		DP_TRY(step_back(r, b, fault));
 	} else if (behind && r->resumed) {
 		bool skip;
-		DP_TRY(known_block(r, &b, &skip, fault));
+		DP_TRY(known_block(r, b, &skip, fault));
 		if (skip) return DP_OK;
 	}
-	DP_TRY(check_follows(r, &b, fault));
-	DP_TRY(dp_engine_apply(r->engine, &b, fault));
-	DP_TRY(in_book(r, dp_casebook_record(r->book, r->engine, &b, fault), fault));
+	r->goes_over = false;
+	*ret_is_new = true;
+	return DP_OK;
+}
+
+static dp_code apply(dp_run *r, const dp_block *b, dp_fault *fault)
+{
+	DP_TRY(check_follows(r, b, fault));
+	DP_TRY(dp_engine_apply(r->engine, b, fault));
+	DP_TRY(in_book(r, dp_casebook_record(r->book, r->engine, b, fault), fault));
 	r->is_live = true;
 	r->blocks++;
-	r->movements += b.mv_count;
-	return commit_sometimes(r, fault);
+	r->movements += b->mv_count;
+	return DP_OK;
 }
 
 // What a seed that was not found is known by, in words.
@@ -446,7 +449,7 @@ static dp_code seeds_found(dp_run *r, dp_fault *fault)
 	const dp_seed *seed = dp_engine_pending_seed(r->engine, &index, &count);
 	if (seed == NULL || interrupted) return DP_OK;
 	char name[DP_OUTPOINT_TEXT_MAX + DP_TXID_TEXT_MAX];
-	const char *what = seed_name(name, seed, r->cases[0]->chain);
+	const char *what = seed_name(name, seed, seed->chain);
 	const dp_case *c = dp_engine_case(r->engine, index);
 	const char *file = "";
 	for (uint32_t i = 0; i < r->case_count; i++)
@@ -472,32 +475,48 @@ static void note_left_out(const dp_run *r)
 		                      "complete yet\n");
 }
 
-// By bytes where the source knows how many there are, else by blocks.
-static void show_progress(dp_run *r, uint64_t height)
+// How far this run is: by bytes where the source knows how many there are, else by blocks.
+static void note_progress(dp_run *r, uint64_t height)
 {
 	const dp_source_stats *s = &r->source->stats;
-	uint64_t done = s->bytes_read, total = s->bytes_total;
+	r->done = s->bytes_read;
+	r->total = s->bytes_total;
 	uint64_t last = s->height_last < r->height_max ? s->height_last : r->height_max;
-	if (total == 0 && last > s->height_first && height >= s->height_first) {
-		done = height - s->height_first + 1;
-		total = last - s->height_first + 1;
+	if (r->total == 0 && last > s->height_first && height >= s->height_first) {
+		r->done = height - s->height_first + 1;
+		r->total = last - s->height_first + 1;
 	}
-	dp_progress_show(&r->progress, done, total, r->movements, height);
 }
 
-static dp_code follow_source(dp_run *r, dp_fault *fault)
+// Runs that go together.
+struct drive {
+	dp_run *run;
+	uint32_t count;
+	const dp_exchange *exchange;
+	dp_progress progress;
+	int64_t committed_ns;
+	uint64_t commit_rows; // a commit at the latest after so many
+};
+
+// One bar: of the only run, or with equal shares of all.
+static void show_progress(struct drive *d, const dp_run *r)
 {
-	while (!interrupted) {
-		const dp_block *b;
-		dp_code code = dp_source_next(r->source, &b, fault);
-		// A source that gave up waiting because we asked it to is no failure.
-		if (code == DP_END || (code == DP_BUSY && interrupted)) break;
-		DP_TRY(code);
-		if (b->height > r->height_max || b->time > r->time_max) break;
-		DP_TRY(follow_block(r, b, fault));
-		show_progress(r, b->height);
+	uint64_t done = r->done, total = r->total, movements = r->movements;
+	if (d->count > 1) {
+		done = total = movements = 0;
+		for (uint32_t i = 0; i < d->count; i++) {
+			const dp_run *one = &d->run[i];
+			uint64_t part = one->total / SHARE + 1; // so that nothing runs over
+			movements += one->movements;
+			total += SHARE;
+			if (one->ended)
+				done += SHARE;
+			else if (one->total > 0)
+				done += one->done / part * SHARE / (one->total / part);
+		}
 	}
-	return DP_OK;
+	uint64_t height = dp_engine_blocks(r->engine) > 0 ? dp_engine_height(r->engine) : 0;
+	dp_progress_show(&d->progress, done, total, movements, height);
 }
 
 //- a ledger --------------------------------------------------------------------------------------
@@ -534,66 +553,366 @@ static dp_code ledger_end(dp_run *r, uint64_t first, uint64_t *ret_end, dp_fault
 	return DP_OK;
 }
 
-static dp_code follow_ledger(dp_run *r, dp_fault *fault)
+// Begins to look through the ledger, at its block `first`.
+static dp_code open_seeker(dp_run *r, uint64_t first, dp_fault *fault)
 {
 	dp_seek_options options = {.plan = r->plan,
 	                           .threads = r->threads,
-	                           .block_first = dp_ledger_source_position(r->source),
+	                           .block_first = first,
 	                           .whole_last = DP_CASEBOOK_UNDO_BLOCKS + 2,
 	                           .passed = pass_block,
 	                           .context = r};
+	DP_CHECK(r->seeker == NULL && r->ledger != NULL);
 	DP_TRY(ledger_end(r, options.block_first, &options.block_end, fault));
-	dp_seek *seek;
-	DP_TRY(dp_seek_new(&seek, r->ledger, r->engine, &options, fault));
-	dp_code code = DP_OK;
-	while (code == DP_OK && !interrupted) {
-		const dp_block *b;
-		code = dp_seek_next(seek, &b, fault);
-		if (code != DP_OK) break;
-		if (!r->first_seen) note_first(r, b);
-		code = in_book(r, dp_casebook_record(r->book, r->engine, b, fault), fault);
-		r->blocks++;
-		r->movements += b->mv_total;
-		if (code == DP_OK) code = commit_sometimes(r, fault);
-		show_progress(r, b->height);
-	}
-	r->seek = dp_seek_stats_get(seek);
-	dp_seek_free(seek);
-	return code == DP_END ? DP_OK : code;
+	return dp_seek_new(&r->seeker, r->ledger, r->engine, &options, fault);
+}
+
+static void close_seeker(dp_run *r)
+{
+	if (r->seeker == NULL) return;
+	dp_seek_stats s = dp_seek_stats_get(r->seeker);
+	r->seek.segments_sought += s.segments_sought;
+	r->seek.segments_scanned += s.segments_scanned;
+	r->seek.segments_untouched += s.segments_untouched;
+	r->seek.blocks_applied += s.blocks_applied;
+	r->seek.blocks_passed += s.blocks_passed;
+	r->seek.txs += s.txs;
+	r->seek.candidates += s.candidates;
+	dp_seek_free(r->seeker);
+	r->seeker = NULL;
 }
 
 // How the ledger was read: what `auto` chose.
-static void say_plan(const dp_run *r)
+static void say_plan(const dp_run *r, bool is_one)
 {
 	const dp_seek_stats *s = &r->seek;
 	if (r->quiet || r->ledger == NULL) return;
 	(void)fprintf(stderr,
-	              "plan: %llu of the ledger's segments by index (seek), %llu by their columns "
-	              "(scan), %llu not touched; %llu transactions read\n",
+	              "plan%s%s: %llu of the ledger's segments by index (seek), %llu by their "
+	              "columns (scan), %llu not touched; %llu transactions read\n",
+	              is_one ? "" : " for ", is_one ? "" : r->chain->name,
 	              (unsigned long long)s->segments_sought,
 	              (unsigned long long)s->segments_scanned,
 	              (unsigned long long)s->segments_untouched, (unsigned long long)s->txs);
 }
 
-dp_code dp_run_follow(dp_run *r, dp_fault *fault)
+//- one step of a run -----------------------------------------------------------------------------
+
+static dp_code next_block(dp_run *r, const dp_block **ret_block, dp_fault *fault)
 {
-	DP_CHECK(r != NULL && r->source != NULL && r->engine != NULL && r->book != NULL);
-	dp_progress_start(&r->progress, r->quiet);
-	r->committed_ns = dp_progress_now_ns();
-	r->commit_rows = commit_rows();
+	if (r->held != NULL) {
+		*ret_block = r->held;
+		r->held = NULL;
+		return DP_OK;
+	}
+	return dp_source_next(r->source, ret_block, fault);
+}
+
+// The next block in which something may happen.
+static dp_code step_ledger(dp_run *r, dp_fault *fault)
+{
+	const dp_block *b;
+	dp_code code = dp_seek_next(r->seeker, &b, fault);
+	r->ended = code == DP_END;
+	if (r->ended) return DP_OK;
+	DP_TRY(code);
+	if (!r->first_seen) note_first(r, b);
+	DP_TRY(in_book(r, dp_casebook_record(r->book, r->engine, b, fault), fault));
+	r->blocks++;
+	r->movements += b->mv_total;
+	note_progress(r, b->height);
+	return DP_OK;
+}
+
+// The next block that the casebook does not have, with its hash; *ret_found false: there is none
+// yet, or none any more.
+static dp_code next_new(struct drive *d, dp_run *r, dp_block *ret_block, const dp_block **ret_given,
+                        bool *ret_found, dp_fault *fault)
+{
+	*ret_found = false;
+	while (!*ret_found && !r->ended && !interrupted) {
+		const dp_block *b;
+		dp_code code = next_block(r, &b, fault);
+		// A source that gave up waiting because we asked it to is no failure.
+		if (code == DP_BUSY && interrupted) return DP_OK;
+		r->ended = code == DP_END ||
+		           (code == DP_OK && (b->height > r->height_max || b->time > r->time_max));
+		if (r->ended) return DP_OK;
+		DP_TRY(code);
+		*ret_block = *b;
+		*ret_given = b;
+		DP_TRY(look_at(r, ret_block, ret_found, fault));
+		note_progress(r, b->height);
+		if (!*ret_found) show_progress(d, r);
+	}
+	return DP_OK;
+}
+
+static dp_code step(struct drive *d, dp_run *r, dp_fault *fault)
+{
+	dp_block b;
+	const dp_block *given;
+	bool found;
+	if (r->seeker != NULL) return step_ledger(r, fault);
+	dp_code code = next_new(d, r, &b, &given, &found, fault);
+	if (code == DP_OK && found) code = apply(r, &b, fault);
+	// What is wrong with a block is wrong with the source.
+	if (code == DP_BAD_BYTES && fault != NULL) dp_fault_file(fault, r->source_name);
+	return code;
+}
+
+// Brings a run to where it goes on.
+static dp_code start(dp_run *r, dp_fault *fault)
+{
 	bool can_ask = r->source->hash_at != NULL && r->source->seek != NULL;
-	if (r->resumed && can_ask && dp_engine_blocks(r->engine) > 0)
+	if (r->resumed && can_ask && dp_engine_blocks(r->engine) > 0) {
+		r->held = NULL;
 		DP_TRY(resume_by_asking(r, fault));
-	DP_TRY(r->ledger != NULL ? follow_ledger(r, fault) : follow_source(r, fault));
-	dp_progress_end(&r->progress, "followed", r->blocks, r->movements);
-	say_plan(r);
-	note_left_out(r);
-	// Of a chain that grows, what was followed is kept even if a seed was not found: it may be
-	// in a block to come. A file that does not hold it makes the case wrong, and nothing is
-	// kept.
-	bool grows = (r->source->kind->can & DP_CAN_REORGANISE) != 0;
-	if (!grows) DP_TRY(seeds_found(r, fault));
-	DP_TRY(note_facts(r, fault));
-	DP_TRY(in_book(r, dp_casebook_commit(r->book, r->engine, fault), fault));
-	return grows ? seeds_found(r, fault) : DP_OK;
+	}
+	if (r->ledger == NULL) return DP_OK;
+	return open_seeker(r, dp_ledger_source_position(r->source), fault);
+}
+
+//- going through a chain again -------------------------------------------------------------------
+
+dp_code dp_run_opening(void *run, bool *ret_known, dp_u256 *ret_amount, const dp_addr *addr,
+                       dp_asset asset, uint64_t height, dp_fault *fault)
+{
+	const dp_run *r = run;
+	DP_CHECK(r->source->opening != NULL);
+	return r->source->opening(r->source, ret_known, ret_amount, addr, asset, height, fault);
+}
+
+dp_code dp_run_seen(void *run, dp_u256 *ret_amount, const dp_addr *addr, dp_asset asset,
+                    uint64_t height, uint32_t tx_no, uint32_t mv_no, dp_fault *fault)
+{
+	const dp_run *r = run;
+	DP_CHECK(r->ledger != NULL);
+	return dp_seek_opening(r->ledger, ret_amount, addr, asset, height, tx_no, mv_no, fault);
+}
+
+// The source from its beginning.
+static dp_code open_again(dp_run *r, dp_fault *fault)
+{
+	DP_CHECK(r->reopen != NULL);
+	r->before_gaps |= r->source->gaps;
+	dp_source *fresh = NULL;
+	DP_TRY(r->reopen(r->reopen_context, &fresh, fault));
+	dp_source_close(r->source);
+	r->source = fresh;
+	r->ledger = dp_ledger_source_ledger(fresh);
+	return DP_OK;
+}
+
+// The engine was rolled back: the source is to give the blocks behind it again. A ledger and a node
+// can be asked for them. Everything else is read from its beginning, past what the engine has.
+static dp_code read_again(dp_run *r, dp_fault *fault)
+{
+	bool is_all = dp_engine_blocks(r->engine) == 0;
+	r->held = NULL;
+	r->ended = r->comparing = false;
+	if (is_all) {
+		// As if this run had just begun, with the same source.
+		r->resumed = r->is_live = r->first_seen = false;
+		r->before_gaps = 0;
+	}
+	if (!is_all && r->ledger != NULL) {
+		uint64_t first;
+		DP_TRY(dp_ledger_block_at_height(r->ledger, &first, dp_engine_height(r->engine) + 1,
+		                                 fault));
+		return open_seeker(r, first, fault);
+	}
+	if (!is_all && r->source->hash_at != NULL && r->source->seek != NULL)
+		return resume_by_asking(r, fault);
+	DP_TRY(open_again(r, fault));
+	if (r->ledger != NULL) return open_seeker(r, dp_ledger_source_position(r->source), fault);
+	r->goes_over = !is_all;
+	return DP_OK;
+}
+
+// A casebook's run whose source was not read yet, of a kind that is compared block by block: that
+// comes first, for it is also how the engine learns what wallets held.
+static dp_code catch_up(struct drive *d, dp_run *r, dp_fault *fault)
+{
+	dp_block b;
+	const dp_block *given;
+	bool found;
+	bool can_ask = r->source->hash_at != NULL && r->source->seek != NULL;
+	if (!r->resumed || r->is_live || r->ended || can_ask) return DP_OK;
+	DP_TRY(next_new(d, r, &b, &given, &found, fault));
+	if (found) r->held = given;
+	return DP_OK;
+}
+
+static dp_code begin_anew(dp_run *r, dp_fault *fault)
+{
+	DP_TRY(dp_engine_restart(&r->engine, fault));
+	dp_casebook_replace(r->book, r->engine);
+	return DP_OK;
+}
+
+// Takes back every block from `height` on and reads them again. What lies deeper than the engine
+// can take back is begun anew: with nothing, but with what the exchange has learnt.
+static dp_code rewind_to(struct drive *d, dp_run *r, uint64_t height, dp_fault *fault)
+{
+	DP_CHECK(dp_engine_blocks(r->engine) > 0 && dp_engine_height(r->engine) >= height);
+	DP_TRY(catch_up(d, r, fault));
+	if (dp_engine_blocks(r->engine) == 0 || dp_engine_height(r->engine) < height) return DP_OK;
+	r->again++;
+	r->again_blocks += dp_engine_height(r->engine) - height + 1;
+	close_seeker(r);
+	while (dp_engine_blocks(r->engine) > 0 && dp_engine_height(r->engine) >= height) {
+		dp_code code = dp_engine_rollback(r->engine, fault);
+		if (code == DP_NOT_FOUND) code = begin_anew(r, fault);
+		DP_TRY(code);
+	}
+	DP_TRY(in_book(r, dp_casebook_forget(r->book, r->engine, fault), fault));
+	return read_again(r, fault);
+}
+
+static void say_again(const dp_run *r)
+{
+	if (r->quiet || r->again == 0) return;
+	(void)fprintf(stderr,
+	              "%s: gone back %llu time%s, over %llu blocks, for what came from another "
+	              "chain\n",
+	              r->chain->name, (unsigned long long)r->again, r->again == 1 ? "" : "s",
+	              (unsigned long long)r->again_blocks);
+}
+
+//- all runs together -----------------------------------------------------------------------------
+
+// As the exchange wishes, until it has no wish left.
+static dp_code rewind_all(struct drive *d, dp_fault *fault)
+{
+	for (uint32_t i = 0; i < d->count;) {
+		dp_run *r = &d->run[i];
+		uint64_t height;
+		bool wished = dp_exchange_rewind(d->exchange, &height, r->chain) &&
+		              dp_engine_blocks(r->engine) > 0 &&
+		              dp_engine_height(r->engine) >= height;
+		if (wished) DP_TRY(rewind_to(d, r, height, fault));
+		// What one chain takes back, others may have had from it.
+		i = wished ? 0 : i + 1;
+	}
+	return DP_OK;
+}
+
+static dp_code commit(struct drive *d, dp_fault *fault)
+{
+	for (uint32_t i = 0; i < d->count; i++) DP_TRY(note_facts(&d->run[i], fault));
+	return in_book(d->run, dp_casebook_commit(d->run->book, fault), fault);
+}
+
+static dp_code commit_sometimes(struct drive *d, dp_fault *fault)
+{
+	int64_t now = dp_progress_now_ns();
+	if (dp_casebook_rows_waiting(d->run->book) < d->commit_rows &&
+	    now - d->committed_ns < COMMIT_NS)
+		return DP_OK;
+	d->committed_ns = now;
+	return commit(d, fault);
+}
+
+// Where several go together, each source is read one block ahead: what counts is when its next
+// block was made. A block of Bitcoin spans ten minutes of the other chain, and what it pays out was
+// paid in during these.
+static dp_code look_ahead(struct drive *d, dp_fault *fault)
+{
+	for (uint32_t i = 0; d->count > 1 && i < d->count; i++) {
+		dp_run *r = &d->run[i];
+		if (r->ended || r->seeker != NULL || r->held != NULL) continue;
+		const dp_block *b;
+		dp_code code = dp_source_next(r->source, &b, fault);
+		if (code == DP_BUSY && interrupted) return DP_OK;
+		if (code == DP_BAD_BYTES && fault != NULL) dp_fault_file(fault, r->source_name);
+		r->ended = code == DP_END;
+		if (r->ended) continue;
+		DP_TRY(code);
+		r->held = b;
+	}
+	return DP_OK;
+}
+
+// The run that is furthest behind; NULL when all have ended.
+static dp_run *furthest_behind(struct drive *d)
+{
+	dp_run *found = NULL;
+	int64_t earliest = INT64_MAX;
+	for (uint32_t i = 0; i < d->count; i++) {
+		dp_run *r = &d->run[i];
+		int64_t time =
+		    dp_engine_blocks(r->engine) > 0 ? dp_engine_time(r->engine) : INT64_MIN;
+		if (r->held != NULL) time = r->held->time;
+		if (r->ended || (found != NULL && time >= earliest)) continue;
+		found = r;
+		earliest = time;
+	}
+	return found;
+}
+
+static dp_code follow_all(struct drive *d, dp_fault *fault)
+{
+	DP_TRY(rewind_all(d, fault));
+	while (!interrupted) {
+		DP_TRY(look_ahead(d, fault));
+		dp_run *r = furthest_behind(d);
+		if (r == NULL) break;
+		DP_TRY(step(d, r, fault));
+		DP_TRY(rewind_all(d, fault));
+		DP_TRY(commit_sometimes(d, fault));
+		show_progress(d, r);
+	}
+	return DP_OK;
+}
+
+static bool grows(const dp_run *r)
+{
+	return (r->source->kind->can & DP_CAN_REORGANISE) != 0;
+}
+
+// Of a chain that grows, what was followed is kept even if a seed was not found: it may be in a
+// block to come. A file that does not hold it makes the case wrong, and nothing is kept.
+static dp_code end_all(struct drive *d, dp_fault *fault)
+{
+	uint64_t blocks = 0, movements = 0;
+	for (uint32_t i = 0; i < d->count; i++) {
+		close_seeker(&d->run[i]);
+		blocks += d->run[i].blocks;
+		movements += d->run[i].movements;
+	}
+	dp_progress_end(&d->progress, "followed", blocks, movements);
+	for (uint32_t i = 0; i < d->count; i++) {
+		say_plan(&d->run[i], d->count == 1);
+		say_again(&d->run[i]);
+		note_left_out(&d->run[i]);
+	}
+	for (uint32_t i = 0; i < d->count; i++)
+		if (!grows(&d->run[i])) DP_TRY(seeds_found(&d->run[i], fault));
+	DP_TRY(commit(d, fault));
+	for (uint32_t i = 0; i < d->count; i++)
+		if (grows(&d->run[i])) DP_TRY(seeds_found(&d->run[i], fault));
+	return DP_OK;
+}
+
+dp_code dp_runs_follow(dp_run *runs, uint32_t count, const dp_exchange *exchange, dp_fault *fault)
+{
+	DP_CHECK(runs != NULL && count > 0 && count <= DP_RUNS_MAX && exchange != NULL);
+	struct drive d = {.run = runs, .count = count, .exchange = exchange};
+	dp_progress_start(&d.progress, runs->quiet);
+	d.committed_ns = dp_progress_now_ns();
+	d.commit_rows = commit_rows();
+	for (uint32_t i = 0; i < count; i++) {
+		DP_CHECK(runs[i].source != NULL && runs[i].engine != NULL && runs[i].book != NULL);
+		DP_TRY(start(&runs[i], fault));
+	}
+	DP_TRY(follow_all(&d, fault));
+	return end_all(&d, fault);
+}
+
+void dp_run_done(dp_run *r)
+{
+	DP_CHECK(r != NULL);
+	dp_seek_free(r->seeker);
+	r->seeker = NULL;
 }

@@ -1,10 +1,16 @@
-// A run: blocks out of a source, through the engine, into a casebook, until the source ends. What
-// `trace` does after opening its parts and before printing.
+// Runs: blocks out of sources, through engines, into a casebook, until the sources end. What
+// `trace` does after opening its parts and before printing. There is one run for each chain.
 //
-// It knows three ways in which a block may be behind the casebook's last one: the source was read
-// before and is compared with what was followed (resumed); the source can be asked, and is begun
-// where it still agrees (resumed on a node); the source steps back because its chain reorganised
-// (a live one). In each, what no longer stands is undone first.
+// A run knows three ways in which a block may be behind the casebook's last one: the source was
+// read before and is compared with what was followed (resumed); the source can be asked, and is
+// begun where it still agrees (resumed on a node); the source steps back because its chain
+// reorganised (a live one). In each, what no longer stands is undone first.
+//
+// Several runs go forward together, always the one that is furthest behind in time, so that a
+// bridge's first side is mostly read before its second. Where it was not (clocks differ, and chains
+// are read block by block), the exchange says from which block on a chain is to be gone through
+// again (engine/exchange.h): that run is rolled back, forgets those blocks, and reads them again.
+// What comes out does not depend on the order (I-1); the order only spares work.
 #ifndef DP_CLI_RUN_H
 #define DP_CLI_RUN_H
 
@@ -14,11 +20,17 @@
 #include "casebook/casebook.h"
 #include "cli/progress.h"
 #include "engine/engine.h"
+#include "engine/exchange.h"
 #include "engine/seek.h"
 #include "source/source.h"
 
+// How many blocks an engine can take back by itself where several chains are followed: chains are
+// rarely further apart than that. Deeper, a run begins anew.
+enum { DP_RUN_UNDO_BLOCKS = 4096, DP_RUNS_MAX = DP_CASE_CHAINS_MAX };
+
 typedef struct dp_run {
 	// set by the caller
+	const dp_chain *chain;
 	dp_source *source;
 	dp_engine *engine;
 	dp_casebook *book;
@@ -34,18 +46,26 @@ typedef struct dp_run {
 	dp_ledger *ledger; // NULL: the source is none
 	dp_plan plan;
 	uint32_t threads;
+	// A block that the source has given already and that is still to be followed; or NULL.
+	const dp_block *held;
+	// Opens the source again, where the case begins, or where its data do. Only asked for where
+	// several runs go together.
+	dp_code (*reopen)(void *context, dp_source **ret_source, dp_fault *fault);
+	void *reopen_context;
 	// of the run
+	bool ended;         // the source has no more
+	bool goes_over;     // reopened: what the engine has followed comes once more
 	uint64_t blocks, movements;
-	dp_progress progress;
-	int64_t committed_ns;
-	uint64_t commit_rows; // a commit at the latest after so many
+	uint64_t again, again_blocks; // rewinds for other chains' sake, and blocks of them
+	uint64_t done, total;         // for progress
 	bool is_live;         // a block was applied: who steps back now has reorganised
 	bool first_seen;
 	bool comparing, chain_known, agrees;
-	uint8_t chain[32]; // over the source's blocks so far
+	uint8_t chain_hash[32]; // over the source's blocks so far
 	uint64_t agrees_height, height_begins;
 	dp_run_facts facts;
 	uint64_t before_gaps; // of sources that were read before
+	dp_seek *seeker;
 	dp_seek_stats seek;
 } dp_run;
 
@@ -55,7 +75,16 @@ bool dp_run_interrupted(void);
 // For sources that wait: prints notices unless quiet, gives up waiting when interrupted.
 dp_source_watch dp_run_watch(bool quiet);
 
+// For dp_engine_options.opening and .seen, with the run as context: it may change its source.
+DP_MUST dp_code dp_run_opening(void *run, bool *ret_known, dp_u256 *ret_amount, const dp_addr *addr,
+                               dp_asset asset, uint64_t height, dp_fault *fault);
+DP_MUST dp_code dp_run_seen(void *run, dp_u256 *ret_amount, const dp_addr *addr, dp_asset asset,
+                            uint64_t height, uint32_t tx_no, uint32_t mv_no, dp_fault *fault);
+
 // Follows all there is and commits. DP_OK also when interrupted: what was followed is saved.
-DP_MUST dp_code dp_run_follow(dp_run *r, dp_fault *fault);
+// `runs` are of different chains, of the same cases and casebook and with the same exchange.
+DP_MUST dp_code dp_runs_follow(dp_run *runs, uint32_t count, const dp_exchange *exchange,
+                               dp_fault *fault);
+void dp_run_done(dp_run *r); // what the run has made for itself; not the caller's parts
 
 #endif

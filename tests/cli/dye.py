@@ -161,9 +161,9 @@ class AccountHops(WithHops, model.AccountModel):
         self.hops.setdefault((link["to"], link["asset"]), 0)
 
 
-def slow(world):
+def slow(world, account=AccountHops):
     """(the model's result, the hops of its holders)."""
-    made = (UtxoHops if world["kind"] == "utxo" else AccountHops)(world)
+    made = (UtxoHops if world["kind"] == "utxo" else account)(world)
     return made.run(), made.hops
 
 
@@ -177,9 +177,10 @@ def summed(arrivals):
     return sums
 
 
-def summary_of_model(world, case):
-    """What the model says of one case, in the form of summary_of_json."""
-    result, hops = slow(world)
+def summary_of_model(world, case, account=AccountHops):
+    """What the model says of one case, in the form of summary_of_json. `account`: the model of an
+    account chain."""
+    result, hops = slow(world, account)
     colours = {i + 1: c["asset"] for i, c in enumerate(result["colours"]) if c["case"] == case}
     holders = {}
     for h in result["holders"]:

@@ -40,6 +40,7 @@ class Server:
         for call in calls:
             self.tell(call["method"], call["params"], call.get("result"), call.get("error"))
         self.login, self.batches, self.misbehave = login, batches, misbehave
+        self.empty_wallets = True
         self.asked = []      # (method, params) in the order they came
         self.requests = 0    # over HTTP
         self.lock = threading.Lock()
@@ -78,6 +79,9 @@ class Server:
         with self.lock:
             self.asked.append((method, params))
         found = self.answers.get(key_of(method, params))
+        if found is None and method == "eth_call" and self.empty_wallets:
+            # What wallets of the recording hold of a token before anything is sent to them.
+            found = {"result": "0x" + 64 * "0"}
         if found is None:
             found = {"error": {"code": -32601, "message": "Method not found"}}
         return {"jsonrpc": "2.0", "id": call.get("id"), **found}
