@@ -281,8 +281,9 @@ static dp_code account_tx(dp_gen *g, dp_block_builder *b, dp_fault *fault)
 	DP_TRY(transfer(g, b, from, asset_index, asset_index == 0 ? DP_MV_NATIVE : DP_MV_TOKEN,
 	                fault));
 	for (uint32_t i = 0; i < calls; i++) {
-		asset_index = some_asset(g);
-		DP_TRY(transfer(g, b, sender(g, asset_index), asset_index,
+		if (!g->options.no_swaps) asset_index = some_asset(g);
+		uint32_t payer = g->options.no_swaps ? from : sender(g, asset_index);
+		DP_TRY(transfer(g, b, payer, asset_index,
 		                asset_index == 0 ? DP_MV_INTERNAL : DP_MV_TOKEN, fault));
 	}
 	dp_u128 have = *balance_of(g, from, 0), fee = of_bits(g, 45, 52);

@@ -26,6 +26,7 @@ enum { DP_GEN_ASSETS = 4, DP_GEN_SPREAD = 10000 };
 typedef struct dp_gen_options {
 	bool utxo;
 	bool half_clean;
+	bool no_swaps; // accounts: all of a transaction is one sender's and of one asset
 	uint64_t seed;
 	uint32_t world;       // ledgers of different worlds have no address and no coin in common
 	uint32_t holders;     // pools per asset, or coins, to begin with

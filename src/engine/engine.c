@@ -145,6 +145,7 @@ static dp_code make(dp_engine *e, const dp_case *const *cases, uint32_t case_cou
 		return dp_fail(fault, DP_NO_MEMORY, "out of memory");
 	DP_TRY(dp_holders_init(&e->holders, e->utxo, fault));
 	e->opening_mv = DP_NO_INDEX;
+	e->watched_key = dp_legs_watched(e->options.chain);
 	e->exchange = e->options.exchange;
 	e->owns_exchange = e->exchange == NULL;
 	if (e->owns_exchange) DP_TRY(dp_exchange_new(&e->exchange, fault));

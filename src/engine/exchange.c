@@ -173,7 +173,16 @@ static dp_code belief_for(dp_exchange *x, belief **ret_belief, const uint8_t key
 	return DP_OK;
 }
 
-// Asks for a chain to be gone through again, unless this key has asked too often.
+// Asks for a chain to be gone through again: what it read is not true any more. Never refused, and
+// it needs no bound: undoing asks only for more undoing, lower and lower.
+static void must_rewind(dp_exchange *x, const dp_chain *chain, uint64_t height)
+{
+	side *s = side_of(x, chain);
+	if (!s->wants_rewind || height < s->rewind_height) s->rewind_height = height;
+	s->wants_rewind = true;
+}
+
+// The same because something new is known, unless this key has asked too often.
 static dp_code ask_rewind(dp_exchange *x, const uint8_t key[32], const dp_chain *chain,
                           uint64_t height, bool *ret_asked, dp_fault *fault)
 {
@@ -183,11 +192,15 @@ static dp_code ask_rewind(dp_exchange *x, const uint8_t key[32], const dp_chain 
 	if (b->rewinds >= DP_REWINDS_MAX) return DP_OK;
 	b->rewinds++;
 	x->beliefs_changed = true;
-	side *s = side_of(x, chain);
-	if (!s->wants_rewind || height < s->rewind_height) s->rewind_height = height;
-	s->wants_rewind = true;
+	must_rewind(x, chain, height);
 	*ret_asked = true;
 	return DP_OK;
+}
+
+bool dp_exchange_is_worn_out(const dp_exchange *x, const uint8_t key[32])
+{
+	const belief *b = find_belief(x, key);
+	return b != NULL && b->rewinds >= DP_REWINDS_MAX;
 }
 
 bool dp_exchange_rewind(const dp_exchange *x, uint64_t *ret_height, const dp_chain *chain)
@@ -343,9 +356,8 @@ dp_code dp_exchange_undo_make(dp_exchange *x, const uint8_t key[32], uint64_t se
 	uint32_t i = find_crossing(x, key);
 	if (i == NONE || x->crossing[i]->serial != serial) return DP_OK;
 	const dp_crossing *c = x->crossing[i];
-	bool asked;
-	if (c->is_out && c->out.chain != c->in.chain)
-		DP_TRY(ask_rewind(x, key, c->out.chain, c->out.height, &asked, fault));
+	(void)fault;
+	if (c->is_out && c->out.chain != c->in.chain) must_rewind(x, c->out.chain, c->out.height);
 	remove_crossing(x, i);
 	return DP_OK;
 }
@@ -354,13 +366,14 @@ dp_code dp_exchange_forget(dp_exchange *x, const dp_chain *chain, dp_fault *faul
 {
 	for (uint32_t i = x->crossing_count; i-- > 0;) {
 		const dp_crossing *c = x->crossing[i];
-		bool here = c->in.chain == chain, out = c->is_out && c->out.chain == chain, asked;
+		bool here = c->in.chain == chain, out = c->is_out && c->out.chain == chain;
 		if (!here && !out) continue;
 		const dp_place_at *other = here ? &c->out : &c->in;
 		if ((here ? c->is_out : true) && other->chain != chain)
-			DP_TRY(ask_rewind(x, c->key, other->chain, other->height, &asked, fault));
+			must_rewind(x, other->chain, other->height);
 		remove_crossing(x, i);
 	}
+	(void)fault;
 	dp_exchange_rolled_back(x, chain, false, 0);
 	return DP_OK;
 }
@@ -495,14 +508,11 @@ dp_code dp_exchange_reached(dp_exchange *x, const dp_chain *chain, uint64_t heig
 			continue;
 		b->is_believed = b->is_pending = false;
 		x->beliefs_changed = true;
-		uint8_t key[32];
-		memcpy(key, b->key, 32);
-		uint32_t at = find_crossing(x, key);
-		bool asked;
+		uint32_t at = find_crossing(x, b->key);
 		if (at != NONE && !x->crossing[at]->leg.is_proven)
-			DP_TRY(ask_rewind(x, key, x->crossing[at]->in.chain,
-			                  x->crossing[at]->in.height, &asked, fault));
+			must_rewind(x, x->crossing[at]->in.chain, x->crossing[at]->in.height);
 	}
+	(void)fault;
 	return DP_OK;
 }
 

@@ -27,6 +27,8 @@ DP_MUST dp_code dp_exchange_landed(dp_exchange *x, const uint8_t key[32], const 
 DP_MUST dp_code dp_exchange_claimed(dp_exchange *x, const uint8_t key[32], const dp_place_at *at,
                                     dp_fault *fault);
 bool dp_exchange_believes(const dp_exchange *x, const uint8_t key[32]);
+// The key has caused DP_REWINDS_MAX rewinds: nothing comes out under it any more.
+bool dp_exchange_is_worn_out(const dp_exchange *x, const uint8_t key[32]);
 
 // A chain was rolled back to `height`; `any` false: to before its first block.
 void dp_exchange_rolled_back(dp_exchange *x, const dp_chain *chain, bool any, uint64_t height);

@@ -374,6 +374,8 @@ static const char *why_not(const dp_engine *e, const dp_crossing *c, const dp_le
 {
 	dp_place_at here = dp_here(e, tx);
 	if (!c->is_open) return "its key was used before: all of it came out already";
+	if (dp_exchange_is_worn_out(e->exchange, c->key))
+		return "it led back to before it went in too often";
 	if (c->leg.stays_inside && !leg->is_refund)
 		return "what was bought never leaves the bridge";
 	const dp_chain *chain = leg->is_refund ? c->in.chain : c->leg.other;
@@ -804,7 +806,12 @@ bool dp_legs_may(const dp_engine *e, uint32_t tx)
 	if (e->person_count > 0) return true;
 	uint32_t first, count = 0;
 	if (e->block->note_count > 0) dp_block_notes(e->block, &first, &count, tx);
-	return count > 0 || dp_legs_without_notes(e->block, tx);
+	if (count > 0 || e->watched_key == 0) return count > 0;
+	const dp_tx *t = &e->block->tx[tx];
+	const uint64_t *to = e->block->dst_key + t->mv_first;
+	for (uint32_t i = 0; i < t->mv_count; i++)
+		if (to[i] == e->watched_key) return dp_legs_without_notes(e->block, tx);
+	return false;
 }
 
 static dp_code begin_leg(dp_engine *e, const dp_tx *tx, dp_leg *leg, dp_fault *fault)

@@ -168,7 +168,8 @@ struct dp_engine {
 	const dp_link_claim **person; // claims over two legs
 	uint32_t person_count;
 	dp_txset person_txs, landing_txs;
-	dp_leg *leg; // of the transaction being applied
+	uint64_t watched_key; // dp_legs_watched
+	dp_leg *leg;          // of the transaction being applied
 	uint32_t leg_count;
 	dp_exit *exit;
 	uint32_t exit_count;

@@ -212,12 +212,16 @@ static dp_code apply_rest(dp_engine *e, const dp_tx *tx, dp_fault *fault)
 dp_code dp_apply_net(dp_engine *e, const dp_tx *tx, bool *ret_done, dp_fault *fault)
 {
 	*ret_done = false;
-	if (tx->mv_count < 2 || !may_be_needed(e, tx)) return DP_OK;
+	// Most transactions are one movement and its fees, which stand at the end.
+	uint32_t rows = tx->mv_count;
+	const dp_movement *mv = &e->block->mv[tx->mv_first];
+	while (rows > 0 && mv[rows - 1].kind == DP_MV_FEE) rows--;
+	if (rows < 2) return DP_OK;
 	if (e->net == NULL) e->net = dp_net_new();
 	if (e->net == NULL) return dp_fail(fault, DP_NO_MEMORY, "out of memory");
 	bool needed, too_large;
 	DP_TRY(dp_net_is_needed(e->net, &needed, e->block, e->tx_index, fault));
-	if (!needed) return DP_OK;
+	if (!needed || !may_be_needed(e, tx)) return DP_OK;
 	const dp_net_share *share;
 	uint32_t count;
 	DP_TRY(dp_net_shares(e->net, &share, &count, &too_large, e->block, e->tx_index, fault));

@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "engine/private.h"
+#include "shape/postmix.h"
 
 static dp_utxo_shape shape_of(const dp_engine *e, const dp_tx *tx)
 {
@@ -425,6 +426,8 @@ static dp_code judge_mix(dp_engine *e, const dp_utxo_shape *sh, dp_fault *fault)
 	r->alternatives = verdict.participants;
 	r->asset_in = r->asset_out = e->native;
 	r->units_out = dp_u256_of(verdict.denomination);
+	// Of what went in, no more than this can lie at outputs that look alike.
+	DP_TRY(dp_coinjoin_equal_sum(&r->units_in, e->block, e->tx_index, fault));
 	const char *name = dp_coinjoin_name((dp_coinjoin_kind)verdict.kind);
 	size_t n = strlen(name);
 	DP_CHECK(n < sizeof r->text);

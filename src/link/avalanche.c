@@ -143,6 +143,12 @@ static uint32_t decode(dp_leg ret_leg[DP_LEGS_MAX], const dp_block *b, uint32_t 
 	                 : decode_mint(ret_leg, b, n, is_bitcoin);
 }
 
+static dp_addr watches(const dp_chain *chain)
+{
+	static const dp_addr nobody;
+	return strcmp(chain->name, "ethereum") == 0 ? dp_link_addr(wardens) : nobody;
+}
+
 // Deposits: token movements to the wardens. Those of tokens that the bridge does not know stay with
 // the wardens and get no mint; the leg then waits for ever, which is what happened.
 static uint32_t decode_tx(dp_leg ret_leg[DP_LEGS_MAX], const dp_block *b, uint32_t tx)
@@ -182,4 +188,5 @@ const dp_protocol dp_protocol_avalanche = {
     .is_deterministic = true,
     .decode = decode,
     .decode_tx = decode_tx,
+    .watches = watches,
 };

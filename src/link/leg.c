@@ -157,6 +157,20 @@ static void merge_all(gather *g)
 	}
 }
 
+uint64_t dp_legs_watched(const dp_chain *chain)
+{
+	uint64_t key = 0;
+	DP_CHECK(chain != NULL);
+	for (const dp_protocol *const *p = dp_protocols; *p != NULL; p++) {
+		if ((*p)->watches == NULL) continue;
+		dp_addr a = (*p)->watches(chain);
+		if (a.kind == DP_ADDR_NONE) continue;
+		DP_CHECK(key == 0); // one is all that is needed so far
+		key = dp_addr_key(&a);
+	}
+	return key;
+}
+
 bool dp_legs_without_notes(const dp_block *b, uint32_t tx)
 {
 	DP_CHECK(b != NULL && tx < b->tx_count);

@@ -95,6 +95,9 @@ struct dp_protocol {
 	// What is a leg without any note: a plain transfer to a bridge's address (Avalanche's).
 	// NULL for most. Called for every transaction that is asked about.
 	uint32_t (*decode_tx)(dp_leg ret_leg[DP_LEGS_MAX], const dp_block *b, uint32_t tx);
+	// With decode_tx: the one address on this chain whose payments it reads; kind NONE: no such
+	// address there.
+	dp_addr (*watches)(const dp_chain *chain);
 };
 
 extern const dp_protocol dp_protocol_thorchain, dp_protocol_maya, dp_protocol_chainflip,
@@ -111,8 +114,10 @@ const dp_protocol *dp_protocol_find(const char *name); // NULL when unknown
 // At most `max`; *ret_cut when there were more.
 uint32_t dp_legs_of_tx(dp_leg *ret_leg, uint32_t max, bool *ret_cut, const dp_block *b,
                        uint32_t tx);
-// Has a transaction without notes legs all the same (decode_tx)? Cheap: a byte of each movement.
+// Has a transaction without notes legs all the same (decode_tx)?
 bool dp_legs_without_notes(const dp_block *b, uint32_t tx);
+// Only one that pays the address with this key (dst_key) can have, on this chain; 0: none can.
+uint64_t dp_legs_watched(const dp_chain *chain);
 
 // Keccak-256 of the protocol's name, a colon and the bytes: what two sides must have in common.
 // THORChain and Maya share the name "thorchain": a Bitcoin memo does not tell whose it is, and a

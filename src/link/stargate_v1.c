@@ -20,9 +20,9 @@
 //
 // Read in: copies of Stargate's Pool.sol and of UltraLightNodeV2.sol (what is emitted, and in what
 // order); DefiLlama/bridges-server, adapters/stargate @05f6857 (pools, vaults, events);
-// l2beat/lz-monitoring, discovery configs (libraries, bridges), and lists of others that agree. From
-// memory, unverified: the order of the payload's arguments (Bridge.sol), and BSC's bridge, whose
-// checksum is right but which no list at hand has.
+// l2beat/lz-monitoring, discovery configs (libraries, bridges), and lists of others that agree.
+// From memory, unverified: the order of the payload's arguments (Bridge.sol), and BSC's bridge,
+// whose checksum is right but which no list at hand has.
 #include "link/log.h"
 
 #include <inttypes.h>

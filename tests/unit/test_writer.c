@@ -661,7 +661,8 @@ static void ledgers_of_the_version_before_notes_are_read_and_go_on(void **state)
 		assert_reads(a, &g, old);
 		assert_int_equal(gaps_of(a, &notes), DP_GAP_REWARDS | DP_GAP_NOTES);
 		assert_int_equal(notes, 0);
-		// A damaged segment is built again as it was, without the notes that its source has.
+		// A damaged segment is built again as it was, without the notes that its source
+		// has.
 		t_folder_copy(in_folder(b), in_folder(a));
 		uint32_t n = units_of(a, &g, units);
 		assert_true(n > 1);
@@ -672,7 +673,8 @@ static void ledgers_of_the_version_before_notes_are_read_and_go_on(void **state)
 		t_growth_make(&again, utxo != 0, 14, BLOCKS, BLOCKS, 0);
 		repair(b, &again, units[0], &again, DP_OK);
 		t_growth_done(&again);
-		// What comes behind has notes, what is merged or moved keeps saying that it has not.
+		// What comes behind has notes, what is merged or moved keeps saying that it has
+		// not.
 		dp_writer *w = open_writer(b, g.chain, &plain);
 		append_all(w, &g, old, BLOCKS);
 		commit(w, true);
