@@ -464,8 +464,12 @@ dp_code dp_settle_row(dp_engine *e, dp_party src, const dp_movement *mv, uint32_
                       uint32_t link, const dp_target *t, dp_fault *fault)
 {
 	if (!dp_has_taint(&e->out)) return DP_OK;
-	if (t->party == 0 && dp_mark_is_frozen(&e->marks, mv->asset, &mv->to))
-		return dp_freeze_arrival(e, src, mv, mv_index, fault);
+	if (t->party == 0 && dp_mark_is_frozen(&e->marks, mv->asset, &mv->to)) {
+		// All of it lies in the freeze now, and the pool has none of it until it is let go.
+		DP_TRY(dp_freeze_arrival(e, src, mv, mv_index, fault));
+		dp_parcels_clear(&e->out);
+		return DP_OK;
+	}
 	if (t->party == 0) return book_dust(e, src, mv, mv_index, fault);
 	DP_TRY(
 	    dp_flow_linked(e, mv_index, t->stop, link, src, t->party, mv->asset, &e->out, fault));

@@ -133,8 +133,25 @@ static dp_entry *entry_for(dp_engine *e, const dp_net_share *share, uint32_t cou
 	return n;
 }
 
-static dp_code arrive(dp_engine *e, const dp_tx *tx, const dp_net_share *s, dp_party party,
-                      uint32_t hop, uint32_t link, dp_fault *fault)
+// What came clean to a wallet that was not followed, by shares before this one: a pool opens with
+// what it held before the transaction, and these came since.
+static dp_code put_earlier(dp_engine *e, const dp_net_share *share, const dp_net_share *s,
+                           uint32_t hop, uint32_t row, uint32_t *ret_pool, dp_fault *fault)
+{
+	dp_u256 units = DP_U256_ZERO;
+	for (const dp_net_share *x = share; x < s; x++)
+		if (x->into.v == s->into.v && dp_addr_eq(&x->gainer, &s->gainer))
+			units = dp_u256_add(units, x->gained);
+	if (dp_u256_is_zero(units)) return DP_OK;
+	DP_TRY(dp_pool(e, ret_pool, &s->gainer, s->into, hop, row, fault));
+	dp_parcels_clear(&e->in);
+	DP_TRY(dp_policy_put_clean(e->policy, &e->in, units, fault));
+	return dp_pool_put(e, *ret_pool, &e->in, fault);
+}
+
+static dp_code arrive(dp_engine *e, const dp_tx *tx, const dp_net_share *share,
+                      const dp_net_share *s, dp_party party, uint32_t hop, uint32_t link,
+                      dp_fault *fault)
 {
 	uint32_t row = row_to(e, tx, s->mv, &s->gainer, s->into);
 	dp_movement in = {.amount = s->gained, .asset = s->into, .kind = DP_MV_TOKEN};
@@ -147,6 +164,8 @@ static dp_code arrive(dp_engine *e, const dp_tx *tx, const dp_net_share *s, dp_p
 	dp_exit *exit = dp_exit_of(e, &s->loser, &s->gainer, s->into);
 	if (exit != NULL) DP_TRY(dp_exit_take(e, exit, &e->out, s->into, party, row, fault));
 	DP_TRY(dp_settle_row(e, party, &in, row, link, &t, fault));
+	if (t.pool == DP_HOLDER_NONE && !burnt && dp_has_taint(&e->out))
+		DP_TRY(put_earlier(e, share, s, hop, row, &t.pool, fault));
 	return dp_put_in(e, party, hop, &in, row, link, t.pool, fault);
 }
 
@@ -182,7 +201,7 @@ static dp_code apply_share(dp_engine *e, const dp_tx *tx, const dp_net_share *sh
 	if (s->is_swap) DP_TRY(swap_over(e, s, &party, &link, fault));
 	// What comes back, swapped or over a bridge, is no farther from the theft than what went.
 	bool nearer = entry != NULL || dp_addr_eq(&s->loser, &s->gainer);
-	return arrive(e, tx, s, party, e->tx_hop + (nearer ? 0 : 1), link, fault);
+	return arrive(e, tx, share, s, party, e->tx_hop + (nearer ? 0 : 1), link, fault);
 }
 
 // Fees are movements as ever; what is worth nothing is told of as ever.
