@@ -240,13 +240,15 @@ dp_code dp_apply_net(dp_engine *e, const dp_tx *tx, bool *ret_done, dp_fault *fa
 	if (e->net == NULL) return dp_fail(fault, DP_NO_MEMORY, "out of memory");
 	bool needed, too_large;
 	DP_TRY(dp_net_is_needed(e->net, &needed, e->block, e->tx_index, fault));
-	if (!needed || !may_be_needed(e, tx)) return DP_OK;
+	// Legs speak of where money is in the end: what a router passes on is not the router's.
+	bool legs = e->exit_count + e->entry_count > 0;
+	if (!(needed || legs) || !may_be_needed(e, tx)) return DP_OK;
 	const dp_net_share *share;
 	uint32_t count;
 	DP_TRY(dp_net_shares(e->net, &share, &count, &too_large, e->block, e->tx_index, fault));
 	bool swaps = false;
 	for (uint32_t i = 0; i < count; i++) swaps |= share[i].is_swap;
-	if (too_large || !(swaps || has_loan(e, tx))) return DP_OK;
+	if (too_large || !(swaps || legs || has_loan(e, tx))) return DP_OK;
 	e->opening_mv = tx->mv_first;
 	for (uint32_t i = 0; i < count; i++)
 		DP_TRY(apply_share(e, tx, share, count, &share[i], fault));

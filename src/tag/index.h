@@ -28,8 +28,8 @@ typedef struct dp_tag_record {
 	uint16_t network;
 	uint16_t concept;         // of the category; 0: none, or not in the taxonomy
 	uint8_t confidence, type; // dp_tag_type
-	// The worst of category, abuse and concepts; a tag that names a contract (defi_*,
-	// contract_mixer) stops nothing, whatever else it says.
+	// The worst of category, abuse and concepts; a tag that names a contract (defi_*) stops
+	// nothing, whatever else it says, unless it mixes.
 	uint8_t stop, risk;
 	uint8_t flags;
 	uint8_t zero; // so that records are compared and hashed as bytes

@@ -221,8 +221,9 @@ static const meaning *meaning_of(tag_builder *b, const dp_tag_record *r)
 		add_concept(m, dp_concept_find(p, n), false);
 		p += n + (p[n] == ' ' ? 1 : 0);
 	}
-	// A contract that is an exchange is one without custody.
-	if ((m->flags & DP_TAGF_CONTRACT) != 0) m->stop = DP_FOLLOW;
+	// A contract that is an exchange is one without custody; one that mixes ends following.
+	bool mixes = m->stop == DP_STOP_MIXER;
+	if ((m->flags & DP_TAGF_CONTRACT) != 0 && !mixes) m->stop = DP_FOLLOW;
 	return m;
 }
 

@@ -15,20 +15,22 @@
 //              (accounts with balances), ico_wallet, shop, hosting, vpn, filesharing (paid: the
 //              money is the merchant's), faucet (given on to hundreds of strangers), and `service`
 //              itself: who tags one says that many use it
-//   a mixer    mixing_service: it has custody and pays out other people's money
+//   a mixer    mixing_service: it has custody and pays out other people's money; contract_mixer:
+//              nobody has, but what comes out cannot be told apart
 //   goes on    persons and what is said of persons (user, miner, victim, perpetrator, donation,
 //              organization, every abuse: a thief's address is where following begins); services
 //              that are read rather than paid (index, search_engine, nameservice, messaging);
-//              contracts (defi_*, contract_mixer), for nobody can be asked, and what goes in comes
-//              out again by rules; coinjoin: each keeps the keys to what is theirs
+//              contracts (defi_*), for nobody can be asked, and what goes in comes out again by
+//              rules that links are read by; coinjoin: each keeps the keys to what is theirs
 //   silent     hot_wallet, warm_wallet, cold_wallet, behaviour and sources say how, not whose
 //
 // A tag that goes on because there is no custody (is_contract, and coinjoin) contradicts one that
 // stops; a tag that is silent does not. That is what `decides` tells.
 //
 // `contract_mixer` is ours: TagPacks name both Blender, which kept its customers' coins, and
-// Tornado Cash, a contract that nobody can make pay somebody else, a mixing_service. The built-in
-// set uses it for the pools it knows.
+// Tornado Cash, a contract that nobody can make pay somebody else, a mixing_service. Nobody can be
+// asked there, and leads on the way out are all there is. The built-in set uses it for the pools it
+// knows.
 #include "tag/taxonomy.h"
 
 #include <string.h>
@@ -136,7 +138,12 @@ static dp_concept concepts[] = {
     SILENT("gray_usage", "behaviour", NONE),
     SILENT("mixing", "gray_usage", MIXER),
     KEEPS("coinjoin", "mixing", MIXER),
-    CONTRACT("contract_mixer", "mixing", MIXER),
+    {.name = "contract_mixer",
+     .parent = "mixing",
+     .stop = DP_STOP_MIXER,
+     .risk = MIXER,
+     .decides = true,
+     .is_contract = true},
     SILENT("white_usage", "behaviour", NONE),
     SILENT("hot_wallet", "white_usage", NONE),
     SILENT("warm_wallet", "white_usage", NONE),

@@ -115,7 +115,7 @@ static void every_tag_has_a_source_and_a_known_category(void **state)
 	dp_tags_free(t);
 }
 
-static void contracts_that_mix_do_not_stop_and_mixers_with_custody_do(void **state)
+static void mixers_stop_be_they_contracts_or_not_and_bridges_do_not(void **state)
 {
 	(void)state;
 	dp_tags *t = load(NULL);
@@ -126,8 +126,8 @@ static void contracts_that_mix_do_not_stop_and_mixers_with_custody_do(void **sta
 	dp_place blender = place("3NDzzVxiLBUs1WPvVGRfCYDTAD2Ua2PvW4", "BTC");
 	dp_place chips = place("1LAScEFHGkfpyjtFzA4g9283JmL2cYR9Tx", "BTC");
 	dp_place wasabi = place("bc1qs604c7jv6amk4cxqlnvuxv26hv3e48cds4m0ew", "BTC");
-	assert_int_equal(stop_at(t, &pool), DP_FOLLOW);
-	assert_int_equal(stop_at(t, &railgun), DP_FOLLOW);
+	assert_int_equal(stop_at(t, &pool), DP_STOP_MIXER);
+	assert_int_equal(stop_at(t, &railgun), DP_STOP_MIXER);
 	assert_int_equal(stop_at(t, &bridge), DP_FOLLOW);
 	assert_int_equal(stop_at(t, &wasabi), DP_FOLLOW);
 	assert_int_equal(stop_at(t, &sinbad), DP_STOP_MIXER);
@@ -143,7 +143,7 @@ static void contracts_that_mix_do_not_stop_and_mixers_with_custody_do(void **sta
 }
 
 // GraphSense's own pack calls all of Tornado Cash a mixing service with an authority's confidence.
-static void the_built_in_word_on_tornado_holds_against_a_pack(void **state)
+static void the_built_in_word_on_tornado_agrees_with_a_pack(void **state)
 {
 	(void)state;
 	char path[512], line[512];
@@ -167,7 +167,7 @@ static void the_built_in_word_on_tornado_holds_against_a_pack(void **state)
 		for (uint32_t i = 0; i < tags; i++)
 			is_stop_elsewhere |= tag[i].stop == DP_STOP_MIXER;
 		assert_true(is_stop_elsewhere);
-		assert_int_equal(stop_at(t, &p), DP_FOLLOW);
+		assert_int_equal(stop_at(t, &p), DP_STOP_MIXER);
 		count++;
 	}
 	fclose(f);
@@ -244,8 +244,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(every_address_carries_its_checksum),
 	    cmocka_unit_test(every_tag_has_a_source_and_a_known_category),
-	    cmocka_unit_test(contracts_that_mix_do_not_stop_and_mixers_with_custody_do),
-	    cmocka_unit_test(the_built_in_word_on_tornado_holds_against_a_pack),
+	    cmocka_unit_test(mixers_stop_be_they_contracts_or_not_and_bridges_do_not),
+	    cmocka_unit_test(the_built_in_word_on_tornado_agrees_with_a_pack),
 	    cmocka_unit_test(all_addresses_that_the_fbi_named_are_thieves),
 	    cmocka_unit_test(wannacry_is_known_from_the_ransomware_pack),
 	    cmocka_unit_test(no_memory_is_told_and_leaks_nothing),

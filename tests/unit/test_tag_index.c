@@ -425,7 +425,10 @@ static void what_is_built_in_decides_over_others(void **state)
 	(void)state;
 	assert_int_equal(STOP({"contract_mixer", .confidence = 50, .flags = DP_TAGF_BUILTIN},
 	                      {"mixing_service", .confidence = 100}),
-	                 DP_FOLLOW);
+	                 DP_STOP_MIXER);
+	assert_int_equal(STOP({"contract_mixer", .confidence = 50, .flags = DP_TAGF_BUILTIN},
+	                      {"exchange", .confidence = 100}),
+	                 DP_STOP_MIXER);
 	assert_int_equal(STOP({"mixing_service", .confidence = 50, .flags = DP_TAGF_BUILTIN},
 	                      {"defi", .confidence = 100}),
 	                 DP_STOP_MIXER);

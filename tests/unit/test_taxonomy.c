@@ -30,8 +30,9 @@ static void every_concept_has_its_parent(void **state)
 			continue;
 		}
 		assert_true(concept(c->parent)->id < id);
-		// What stops says who has custody; contracts have none that could be asked.
-		if (c->stop != DP_FOLLOW) assert_true(c->decides && !c->is_contract);
+		// What stops says who has custody, or that nobody can tell what comes out.
+		if (c->stop != DP_FOLLOW) assert_true(c->decides);
+		if (c->stop == DP_STOP_SERVICE) assert_false(c->is_contract);
 		if (c->is_contract) assert_true(c->decides);
 		if (c->is_abuse) assert_int_equal(c->stop, DP_FOLLOW);
 		bool is_child = strcmp(c->name, "abuse") != 0 && concept(c->parent)->is_abuse;
@@ -85,15 +86,15 @@ static void custody_decides_what_stops(void **state)
 	static const char *const services[] = {
 	    "exchange", "payment_processor", "wallet_service", "gambling", "market", "atm",
 	    "service"};
-	static const char *const follows[] = {"user",           "perpetrator", "victim",
-	                                      "defi_bridge",    "defi_dex",    "coinjoin",
-	                                      "contract_mixer", "hot_wallet",  "cold_wallet",
-	                                      "sanction",       "ransomware",  "donation"};
+	static const char *const follows[] = {
+	    "user",       "perpetrator", "victim",   "defi_bridge", "defi_dex", "coinjoin",
+	    "hot_wallet", "cold_wallet", "sanction", "ransomware",  "donation"};
 	for (size_t i = 0; i < sizeof services / sizeof services[0]; i++)
 		assert_int_equal(concept(services[i])->stop, DP_STOP_SERVICE);
 	for (size_t i = 0; i < sizeof follows / sizeof follows[0]; i++)
 		assert_int_equal(concept(follows[i])->stop, DP_FOLLOW);
 	assert_int_equal(concept("mixing_service")->stop, DP_STOP_MIXER);
+	assert_int_equal(concept("contract_mixer")->stop, DP_STOP_MIXER);
 	// Silent about custody: the tag of the exchange beside them decides.
 	assert_false(concept("hot_wallet")->decides);
 	assert_false(concept("sanction")->decides);
