@@ -67,6 +67,7 @@ static dp_code prepare_all(dp_casebook *cb, dp_fault *fault)
 	     "since_time,since_tx,tag_stop) values(?,?,?,?,?,?,?,?,?,?,?,?)"},
 	    {&cb->add_service, DP_SERVICE_ADD},
 	    {&cb->add_link, DP_LINK_ADD},
+	    {&cb->add_mixer, DP_MIXER_ADD},
 	    {&cb->add_flow,
 	     "insert into flow(run,height,time,tx,tx_index,mv_index,src,dst,src_address,address,"
 	     "colour,asset,units,origin,stop,link) values(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"},
@@ -201,7 +202,7 @@ void dp_casebook_close(dp_casebook *cb)
 	sqlite3_stmt *all[] = {cb->add_holder,   cb->add_flow,   cb->add_note,   cb->add_hash,
 	                       cb->trim_hash,    cb->set_undo,   cb->set_holder, cb->gone_holder,
 	                       cb->drop_parcels, cb->add_parcel, cb->drop_undo,  cb->add_service,
-	                       cb->add_link};
+	                       cb->add_link,     cb->add_mixer};
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++) (void)sqlite3_finalize(all[i]);
 	// Closing rolls back what was not committed.
 	(void)sqlite3_close(cb->db);
@@ -543,7 +544,10 @@ dp_code dp_casebook_begin(dp_casebook *cb, dp_engine *e, const dp_engine_options
 	if (!cb->in_transaction) DP_TRY(dp_sql_run(cb->db, "begin immediate", fault));
 	cb->in_transaction = true;
 	cb->now = &cb->track[cb->track_count];
-	*cb->now = (dp_track){.engine = e, .of = options->chain, .undo_keep = options->undo_blocks};
+	*cb->now = (dp_track){.engine = e,
+	                      .of = options->chain,
+	                      .no_links = options->no_links,
+	                      .undo_keep = options->undo_blocks};
 	if (cb->now->undo_keep < DP_CASEBOOK_UNDO_BLOCKS)
 		cb->now->undo_keep = DP_CASEBOOK_UNDO_BLOCKS;
 	bool found = false;
@@ -802,6 +806,7 @@ dp_code dp_casebook_record(dp_casebook *cb, const dp_engine *e, const dp_block *
 	cb->txid_of = DP_NO_INDEX;
 	DP_CHECK(memcmp(dp_engine_hash(e), block->hash, 32) == 0);
 	DP_TRY(count_block(cb, block, fault));
+	if (block->note_count > 0) DP_TRY(dp_links_mixers(cb, block, fault));
 	for (uint32_t i = 0; i < count; i++) {
 		if (ev[i].kind == DP_EV_HOLDER)
 			DP_TRY(record_holder(cb, e, block, &ev[i], fault));
@@ -1126,7 +1131,7 @@ dp_code dp_casebook_reset(dp_casebook *cb, const char *incident, dp_fault *fault
 {
 	static const char *const by_run[] = {"holder",  "parcel", "flow",    "note",
 	                                     "service", "tagset", "journal", "link",
-	                                     "mark",    "colour", "cases"};
+	                                     "mark",    "colour", "cases",   "mixer_event"};
 	static const char *const by_company[] = {"crossing", "crossing_parcel", "seen"};
 	sqlite3_stmt *s;
 	DP_CHECK(cb->track_count == 0 && !cb->in_transaction);

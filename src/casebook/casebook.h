@@ -12,7 +12,9 @@
 //   tagset   which tags were followed with, from which height on
 //   note     openings, uncovered outflows, noise, hubs, links, assumed values
 //   crossing what went into bridges, mixers, freezes: key, both sides, what is still in
-//   landing  what came out of bridges under keys that nothing went in under
+//   link     what no movement shows: swaps, legs of bridges, mixers, freezes, refusals
+//   seen     what came out of bridges under keys that nothing went in under
+//   mixer_event  what contract mixers logged in blocks that were read whole
 //   journal  undo records of the last blocks, and what one needs to see that a source has changed
 //
 // All that one commit writes is one transaction: after kill -9 the file is at the last commit, and

@@ -2,9 +2,9 @@
 // out under keys of nobody's, and the addresses that protocols named. See casebook.h for the tables
 // and engine/exchange.h for what they mean.
 //
-// Links belong to a run; crossings and what was seen belong to a company: all runs of the same cases,
-// one a chain. A crossing stands there twice over: in columns for people, and as the bytes that it is
-// loaded from.
+// Links belong to a run; crossings and what was seen belong to a company: all runs of the same
+// cases, one a chain. A crossing stands there twice over: in columns for people, and as the bytes
+// that it is loaded from.
 #include <stdio.h>
 #include <string.h>
 
@@ -13,6 +13,7 @@
 #include "casebook/private.h"
 #include "codec/hex.h"
 #include "engine/exchange.h"
+#include "link/mixer.h"
 
 //- texts -----------------------------------------------------------------------------------------
 
@@ -98,6 +99,62 @@ dp_code dp_links_record(dp_casebook *cb, const dp_engine *e, const dp_block *blo
 	bind_link(cb, cb->add_link, &r[ev->link - 1], block);
 	DP_TRY(dp_sql_done(cb->db, cb->add_link, fault));
 	cb->link_seq[ev->link - 1] = sqlite3_last_insert_rowid(cb->db);
+	return DP_OK;
+}
+
+//- mixers ----------------------------------------------------------------------------------------
+
+static void bind_evm(sqlite3_stmt *s, int at, const uint8_t bytes[20], const dp_chain *chain)
+{
+	static const uint8_t none[20];
+	char text[DP_ADDR_TEXT_MAX];
+	dp_addr a = {.kind = DP_ADDR_EVM, .len = 20};
+	memcpy(a.bytes, bytes, 20);
+	dp_sql_text(s, at, memcmp(bytes, none, 20) == 0 ? NULL : addr_text(text, &a, chain));
+}
+
+static dp_code add_mixer_event(dp_casebook *cb, const dp_mixer_event *m, uint32_t part,
+                               dp_fault *fault)
+{
+	char text[DP_U256_DEC_MAX], tx[DP_TXID_TEXT_MAX], asset[DP_ASSET_TEXT_MAX];
+	sqlite3_stmt *s = cb->add_mixer;
+	dp_sql_i64(s, 1, cb->now->run);
+	dp_sql_u64(s, 2, m->height);
+	dp_sql_u64(s, 3, m->tx_no);
+	dp_sql_u64(s, 4, m->log);
+	dp_sql_u64(s, 5, part);
+	dp_sql_i64(s, 6, m->time);
+	dp_txid_format(tx, m->txid, m->chain);
+	dp_sql_text(s, 7, tx);
+	dp_sql_text(s, 8, m->kind == DP_MIXER_DEPOSIT ? "deposit" : "withdrawal");
+	bind_evm(s, 9, m->pool, m->chain);
+	bind_evm(s, 10, m->address, m->chain);
+	bind_evm(s, 11, m->sender, m->chain);
+	bind_evm(s, 12, m->relayer, m->chain);
+	dp_sql_text(s, 13, dp_casebook_asset(asset, m->asset));
+	dp_sql_amount(s, 14, m->amount);
+	dp_sql_i64(s, 15, m->is_fixed);
+	dp_sql_i64(s, 16, m->is_relayed);
+	dp_u256_format(text, dp_u256_of(m->gas_price), 0);
+	dp_sql_text(s, 17, m->has_gas ? text : NULL);
+	if (m->has_leaf)
+		dp_sql_u64(s, 18, m->leaf);
+	else
+		dp_sql_text(s, 18, NULL);
+	return dp_sql_done(cb->db, s, fault);
+}
+
+// How unusual something is can only be told from what strangers do: so every event. Where a ledger
+// is sought through, transactions with notes are all among those that it gives.
+dp_code dp_links_mixers(dp_casebook *cb, const dp_block *block, dp_fault *fault)
+{
+	if (cb->now->no_links || block->chain->kind != DP_CHAIN_ACCOUNT) return DP_OK;
+	for (uint32_t n = 0; n < block->note_count; n++) {
+		dp_mixer_event m[DP_MIXER_EVENTS_MAX];
+		uint32_t count = dp_mixer_events_of_note(m, block, n);
+		DP_CHECK(count <= DP_MIXER_EVENTS_MAX);
+		for (uint32_t i = 0; i < count; i++) DP_TRY(add_mixer_event(cb, &m[i], i, fault));
+	}
 	return DP_OK;
 }
 
@@ -364,6 +421,7 @@ dp_code dp_links_forget(dp_casebook *cb, int64_t height, dp_fault *fault)
 	} all[] = {
 	    {"delete from link where run=?1 and height>?2", false},
 	    {"delete from mark where run=?1 and height>?2", false},
+	    {"delete from mixer_event where run=?1 and height>?2", false},
 	    {"delete from seen where company=?1 and height>?2 and chain=?3 and kind<3", true},
 	};
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {

@@ -13,7 +13,7 @@ typedef struct dp_track {
 	const dp_tags *tags; // NULL: none
 	const dp_network *network;
 	uint8_t chain[32]; // of the last block recorded; zeros before the first
-	bool has_last;
+	bool has_last, no_links;
 	uint64_t height_last;      // of that block
 	uint64_t movements, noise; // of the source's blocks up to that one
 	uint32_t undo_keep;        // blocks whose hashes the journal keeps
@@ -30,7 +30,8 @@ struct dp_casebook {
 	uint64_t rows_waiting;
 	sqlite3_stmt *add_holder, *add_flow, *add_note, *add_hash, *trim_hash, *set_undo,
 	    *drop_undo;
-	sqlite3_stmt *set_holder, *gone_holder, *drop_parcels, *add_parcel, *add_service, *add_link;
+	sqlite3_stmt *set_holder, *gone_holder, *drop_parcels, *add_parcel, *add_service, *add_link,
+	    *add_mixer;
 	char txid[DP_TXID_TEXT_MAX];
 	uint32_t txid_of; // index in the block that `txid` stands for; DP_NO_INDEX = none
 	int64_t *link_seq; // of the block's links: their rows
@@ -70,7 +71,13 @@ const char *dp_casebook_asset(char out[DP_ASSET_TEXT_MAX], dp_asset asset);
 	"create index seen_at on seen(company, chain, height);" \
 	"create table mark(run integer not null, seq integer not null, kind integer not null," \
 	" protocol text, asset_id integer not null, ident blob not null, height integer not null," \
-	" primary key(run, seq)) without rowid;"
+	" primary key(run, seq)) without rowid;"                                                   \
+	"create table mixer_event(run integer not null, height integer not null,"                  \
+	" tx_index integer not null, log integer not null, part integer not null,"                 \
+	" time integer not null, tx text not null, kind text not null, pool text not null,"        \
+	" address text, sender text, relayer text, asset text, amount text not null,"              \
+	" fixed integer not null, relayed integer not null, gas_price text, leaf integer,"         \
+	" primary key(run, height, tx_index, log, part)) without rowid;"
 #define DP_LINK_ADD                                                                                \
 	"insert into link(run,height,time,tx,tx_index,mv_index,kind,protocol,key,ref,text," \
 	"refused," \
@@ -78,9 +85,16 @@ const char *dp_casebook_asset(char out[DP_ASSET_TEXT_MAX], dp_asset asset);
 	"asset_out,units_out,confidence,alternatives,equal_part)" \
 	" values(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 
+#define DP_MIXER_ADD                                                                               \
+	"insert or replace into mixer_event(run,height,tx_index,log,part,time,tx,kind,pool,"       \
+	"address,sender,relayer,asset,amount,fixed,relayed,gas_price,leaf)"                        \
+	" values(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+
 // A DP_EV_LINKED event.
 DP_MUST dp_code dp_links_record(dp_casebook *cb, const dp_engine *e, const dp_block *block,
                                 const dp_event *ev, dp_fault *fault);
+// What contract mixers logged in a block, whoever's it is (link/mixer.h).
+DP_MUST dp_code dp_links_mixers(dp_casebook *cb, const dp_block *block, dp_fault *fault);
 // The row of an event's link; 0 for none.
 int64_t dp_links_row(const dp_casebook *cb, const dp_event *ev);
 // What is in the exchange, and the marks of a run's engine.

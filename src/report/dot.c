@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "link/leg.h"
 #include "report/private.h"
 
 enum { EQUAL_MIN = 3, LEAVES_SHOWN = 3, DRAWN_MAX = 400 };
@@ -30,6 +31,17 @@ struct drawing {
 	bool *drawn;   // by holder number: stands for itself
 	uint32_t boxes;
 };
+
+// Links of one protocol are one node: what went in on one chain comes out of it on the other.
+enum { LINKS0 = -1000 };
+
+static int64_t link_party(const dp_result *r, const dp_result_edge *e)
+{
+	const char *name = e->passage == 0 ? "" : r->passage[e->passage - 1].protocol_name;
+	for (uint32_t i = 0; dp_protocols[i] != NULL; i++)
+		if (strcmp(dp_protocols[i]->name, name) == 0) return LINKS0 - 1 - (int64_t)i;
+	return LINKS0; // a person's word
+}
 
 static int by_parties(const void *a, const void *b)
 {
@@ -63,6 +75,8 @@ static dp_code collect(struct drawing *d, dp_fault *fault)
 		const dp_result_edge *e = &r->edge[i];
 		struct arrow *a = &d->arrow[i];
 		*a = (struct arrow){e->src, e->dst, e->asset, e->units, 1};
+		if (e->src == DP_PARTY_CROSSING) a->src = link_party(r, e);
+		if (e->dst == DP_PARTY_CROSSING) a->dst = link_party(r, e);
 		if (e->src != DP_PARTY_TX && e->dst != DP_PARTY_TX) continue;
 		if (strcmp(e->tx, last) != 0) tx++;
 		last = e->tx;
@@ -100,6 +114,8 @@ static void name_of(char out[48], const struct drawing *d, int64_t party)
 		(void)snprintf(out, 48, "t%" PRId64, party);
 	else if (party == DP_PARTY_THEFT)
 		(void)snprintf(out, 48, "theft");
+	else if (party <= LINKS0)
+		(void)snprintf(out, 48, "link%" PRId64, LINKS0 - party);
 	else
 		(void)snprintf(out, 48, "%s",
 		               dp_bucket_name((dp_bucket)(DP_PARTY_BUCKET0 - party)));
@@ -223,13 +239,28 @@ static void draw_holder(struct drawing *d, uint32_t no)
 	dp_out_text(&d->o, "\"];\n");
 }
 
+enum { LINKS_MAX = 64 }; // protocols, and one more
+
+static void draw_link(struct drawing *d, int64_t party, bool io_link[LINKS_MAX])
+{
+	char name[48];
+	int64_t i = LINKS0 - party;
+	DP_CHECK(i >= 0 && i < LINKS_MAX);
+	io_link[i] = true;
+	name_of(name, d, party);
+	dp_out_printf(&d->o, "  %s [shape=diamond, fillcolor=\"#e3d7f5\", label=\"%s\"];\n", name,
+	              i == 0 ? "accepted link\\n(a person's word)" : dp_protocols[i - 1]->title);
+}
+
 static void draw_fixed(struct drawing *d)
 {
-	bool used[DP_BUCKET_COUNT] = {false};
+	bool used[DP_BUCKET_COUNT] = {false}, link[LINKS_MAX] = {false};
 	for (uint32_t i = 0; i < d->arrow_count; i++) {
 		const int64_t ends[2] = {d->arrow[i].src, d->arrow[i].dst};
 		for (int k = 0; k < 2; k++) {
 			int64_t b = DP_PARTY_BUCKET0 - ends[k];
+			if (ends[k] <= LINKS0 && !link[LINKS0 - ends[k]])
+				draw_link(d, ends[k], link);
 			if (ends[k] < 0 && b > 0 && b < DP_BUCKET_COUNT) used[b] = true;
 			if (ends[k] >= d->r->node_count)
 				dp_out_printf(&d->o, "  t%" PRId64 " [shape=point, label=\"\"];\n",
@@ -241,10 +272,10 @@ static void draw_fixed(struct drawing *d)
 	for (int b = 1; b < DP_BUCKET_COUNT; b++) {
 		if (!used[b]) continue;
 		const char *name = dp_bucket_name((dp_bucket)b);
-		bool link = b == DP_BUCKET_UNRESOLVED && d->r->link_count > 0;
+		bool claim = b == DP_BUCKET_UNRESOLVED && d->r->link_count > 0;
 		dp_out_printf(&d->o, "  %s [shape=%s, fillcolor=\"#d5e8f7\", label=\"%s\"];\n",
-		              name, link ? "diamond" : "folder",
-		              link ? "accepted link\\n(a person's word)" : name);
+		              name, claim ? "diamond" : "folder",
+		              claim ? "accepted link\\n(a person's word)" : name);
 	}
 }
 
@@ -270,8 +301,10 @@ static dp_code draw(struct drawing *d, dp_fault *fault)
 	for (uint32_t no = 1; no < d->r->node_count; no++)
 		if (d->drawn[no]) draw_holder(d, no);
 	dp_free(leaf);
-	dp_out_printf(&d->o, "  label=\"%s: %s, policy %s", d->r->c.incident, d->r->c.chain->name,
-	              d->r->policy->name);
+	dp_out_printf(&d->o, "  label=\"%s: %s", d->r->c.incident, d->r->chain[0].chain->name);
+	for (uint32_t i = 1; i < d->r->chain_count; i++)
+		dp_out_printf(&d->o, " and %s", d->r->chain[i].chain->name);
+	dp_out_printf(&d->o, ", policy %s", d->r->policy->name);
 	if (drawn > DRAWN_MAX)
 		dp_out_printf(&d->o, "; %u of %u senders drawn, the whole graph is in the GraphML",
 		              DRAWN_MAX, drawn);

@@ -1,6 +1,7 @@
 // The whole graph as GraphML, for programs: a node for each holder, transaction (UTXO) and bucket,
 // an edge for each flow. Amounts are strings, because wei overflow GraphML's long.
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "codec/time.h"
@@ -28,9 +29,13 @@ static void data(dp_out *o, const char *key, const char *value)
 	dp_out_text(o, "</data>");
 }
 
-static void party(dp_out *o, int64_t p, const char *tx)
+// What went into a link and came out of it meet at a node of their own, named by the link's key.
+static void party(dp_out *o, const dp_result *r, int64_t p, const dp_result_edge *e)
 {
-	if (p > 0)
+	const char *tx = e->tx;
+	if (p == DP_PARTY_CROSSING)
+		dp_out_printf(o, "x%s", e->passage == 0 ? "" : r->passage[e->passage - 1].key);
+	else if (p > 0)
 		dp_out_printf(o, "h%" PRId64, p);
 	else if (p == DP_PARTY_TX)
 		dp_out_printf(o, "t%s", tx);
@@ -49,7 +54,8 @@ static void head(dp_out *o)
 	    {"received", "node", "string"}, {"sent", "node", "string"},
 	    {"easset", "edge", "string"},   {"amount", "edge", "string"},
 	    {"tx", "edge", "string"},       {"height", "edge", "string"},
-	    {"time", "edge", "string"},
+	    {"time", "edge", "string"},     {"chain", "node", "string"},
+	    {"protocol", "node", "string"}, {"link", "edge", "string"},
 	};
 	dp_out_text(o, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
 	               "<graphml xmlns=\"http://graphml.graphdrawing.org/xmlns\">\n");
@@ -57,6 +63,39 @@ static void head(dp_out *o)
 		dp_out_printf(o, "<key id=\"%s\" for=\"%s\" attr.name=\"%s\" attr.type=\"%s\"/>\n",
 		              keys[i][0], keys[i][1],
 		              strcmp(keys[i][0], "easset") == 0 ? "asset" : keys[i][0], keys[i][2]);
+}
+
+static int by_key(const void *a, const void *b)
+{
+	const dp_result_passage *x = *(const dp_result_passage *const *)a;
+	const dp_result_passage *y = *(const dp_result_passage *const *)b;
+	return strcmp(x->key, y->key);
+}
+
+// One node for each link that an edge goes into or comes out of.
+static void links(dp_out *o, const dp_result *r)
+{
+	const dp_result_passage **p = dp_alloc(((size_t)r->edge_count + 1) * sizeof *p);
+	if (p == NULL) {
+		if (o->code == DP_OK) o->code = dp_fail(o->fault, DP_NO_MEMORY, "out of memory");
+		return;
+	}
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < r->edge_count; i++) {
+		const dp_result_edge *e = &r->edge[i];
+		if (e->passage != 0 && (e->src == DP_PARTY_CROSSING || e->dst == DP_PARTY_CROSSING))
+			p[n++] = &r->passage[e->passage - 1];
+	}
+	qsort(p, n, sizeof *p, by_key);
+	for (uint32_t i = 0; i < n; i++) {
+		if (i > 0 && strcmp(p[i]->key, p[i - 1]->key) == 0) continue;
+		dp_out_text(o, "<node id=\"x");
+		escaped(o, p[i]->key);
+		dp_out_text(o, "\"><data key=\"kind\">link</data>");
+		if (p[i]->protocol_name[0] != 0) data(o, "protocol", p[i]->protocol_name);
+		dp_out_text(o, "</node>\n");
+	}
+	dp_free(p);
 }
 
 static void nodes(dp_out *o, const dp_result *r)
@@ -75,6 +114,7 @@ static void nodes(dp_out *o, const dp_result *r)
 		data(o, "address", n->address);
 		if (n->outpoint[0] != 0) data(o, "outpoint", n->outpoint);
 		data(o, "asset", dp_asset_caip(text, n->asset));
+		if (r->chain_count > 1) data(o, "chain", n->chain->caip2);
 		dp_out_printf(o, "<data key=\"hop\">%u</data>", n->hop);
 		char when[DP_TIME_TEXT_MAX];
 		dp_time_format(when, n->since_time);
@@ -94,6 +134,7 @@ static void nodes(dp_out *o, const dp_result *r)
 		dp_out_printf(o, "<node id=\"t%s\"><data key=\"kind\">transaction</data></node>\n",
 		              e->tx);
 	}
+	links(o, r);
 }
 
 dp_code dp_report_graphml(const dp_result *r, const dp_sink *w, dp_fault *fault)
@@ -108,9 +149,9 @@ dp_code dp_report_graphml(const dp_result *r, const dp_sink *w, dp_fault *fault)
 		const dp_result_edge *e = &r->edge[i];
 		char text[DP_ASSET_TEXT_MAX], when[DP_TIME_TEXT_MAX];
 		dp_out_printf(&o, "<edge id=\"e%u\" source=\"", i);
-		party(&o, e->src, e->tx);
+		party(&o, r, e->src, e);
 		dp_out_text(&o, "\" target=\"");
-		party(&o, e->dst, e->tx);
+		party(&o, r, e->dst, e);
 		dp_out_text(&o, "\">");
 		data(&o, "easset", dp_asset_caip(text, e->asset));
 		dp_u256_format(text, e->units, 0);
@@ -119,6 +160,9 @@ dp_code dp_report_graphml(const dp_result *r, const dp_sink *w, dp_fault *fault)
 		dp_out_printf(&o, "<data key=\"height\">%" PRIu64 "</data>", e->height);
 		dp_time_format(when, e->time);
 		data(&o, "time", when);
+		if (e->passage != 0)
+			data(&o, "link",
+			     dp_link_kind_name((dp_link_kind)r->passage[e->passage - 1].kind));
 		dp_out_text(&o, "</edge>\n");
 	}
 	dp_out_text(&o, "</graph>\n</graphml>\n");

@@ -88,6 +88,12 @@ static void holders(dp_json_out *o, const dp_result *r)
 		text(o, "origin_asset", dp_asset_caip(caip, r->stolen[h->stolen].asset));
 		dp_json_key(o, "hop");
 		dp_json_uint(o, h->hop);
+		if (h->mixes > 0) {
+			dp_json_key(o, "through_coinjoin");
+			dp_json_boolean(o, true);
+			dp_json_key(o, "coinjoins");
+			dp_json_uint(o, h->mixes);
+		}
 		when(o, "since", h->since_time);
 		dp_json_key(o, "height");
 		dp_json_uint(o, h->since_height);
@@ -162,9 +168,11 @@ static void links(dp_json_out *o, const dp_result *r)
 		char name[DP_ADDR_TEXT_MAX];
 		dp_json_object(o);
 		text(o, "kind", "accepted");
-		dp_addr_format(name, &k->claim->from, r->c.chain);
+		bool is_coins = k->claim->from.kind == DP_ADDR_NONE;
+		dp_addr_format(name, is_coins ? &k->claim->through : &k->claim->from,
+		               k->claim->chain);
 		text(o, "from", name);
-		dp_addr_format(name, &k->claim->to, r->c.chain);
+		dp_addr_format(name, &k->claim->to, k->claim->to_chain);
 		text(o, "to", name);
 		asset(o, "asset", "symbol", k->claim->asset);
 		amount(o, "amount", k->units_out);
@@ -183,6 +191,7 @@ static void links(dp_json_out *o, const dp_result *r)
 		text(o, "by", k->claim->by);
 		dp_json_object_end(o);
 	}
+	dp_json_passages(o, r);
 	dp_json_array_end(o);
 }
 
@@ -282,15 +291,17 @@ static void one_case(dp_json_out *o, const dp_result *r)
 	text(o, "chain", r->c.chain->caip2);
 	text(o, "policy", r->policy->name);
 	dp_json_key(o, "height");
-	if (r->started)
+	if (r->chain[0].started)
 		dp_json_uint(o, r->height);
 	else
 		dp_json_null(o);
-	if (r->started) when(o, "time", r->time);
+	if (r->chain[0].started) when(o, "time", r->time);
+	dp_json_chains(o, r);
 	stolen(o, r);
 	holders(o, r);
 	arrivals(o, r);
 	links(o, r);
+	dp_json_beyond(o, r);
 	uncovered(o, r);
 	splits(o, r);
 	poisoning(o, r);

@@ -1,14 +1,10 @@
-// The second half of a result: what the casebook's notes say (uncovered outflows, noise), equal
-// splits, and the assumptions that a reader must know before trusting a figure.
-#include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
+// The second half of a result: what the casebook's notes say (uncovered outflows, noise), and equal
+// splits.
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
 #include "casebook/sql.h"
-#include "chain/gap.h"
 #include "chain/lookalike.h"
 #include "report/private.h"
 #include "shape/poisoning.h"
@@ -23,7 +19,7 @@ static dp_code add_uncovered(struct dp_loader *l, sqlite3_stmt *s, dp_fault *fau
 	const char *address = dp_sql_get_text(s, 1);
 	dp_asset asset;
 	const char *caip = dp_sql_get_text(s, 3);
-	DP_TRY(dp_asset_parse(&asset, r->c.chain, caip, strlen(caip), fault));
+	DP_TRY(dp_result_asset(l, &asset, caip, fault));
 	dp_u256 units;
 	DP_TRY(dp_sql_get_amount(s, 4, &units, fault));
 	dp_result_uncovered *u = NULL;
@@ -55,7 +51,7 @@ static dp_code add_noise(struct dp_loader *l, sqlite3_stmt *s, dp_fault *fault)
 	               DP_RESULT_ROWS_MAX, fault));
 	l->noise = items;
 	struct dp_noise_row *n = &l->noise[l->noise_count++];
-	*n = (struct dp_noise_row){0};
+	*n = (struct dp_noise_row){.chain = l->run->chain};
 	DP_TRY(dp_result_text(l->r, &n->from, dp_sql_get_text(s, 1), fault));
 	DP_TRY(dp_result_text(l->r, &n->to, dp_sql_get_text(s, 2), fault));
 	DP_TRY(dp_result_text(l->r, &n->tx, dp_sql_get_text(s, 6), fault));
@@ -68,8 +64,8 @@ static dp_code add_noise(struct dp_loader *l, sqlite3_stmt *s, dp_fault *fault)
 	if (space != NULL) {
 		dp_addr contract;
 		size_t size = (size_t)(space - text);
-		if (dp_addr_parse(&contract, text, size, l->r->c.chain, NULL) == DP_OK)
-			genuine = dp_asset_by_contract(l->r->c.chain, contract.bytes);
+		if (dp_addr_parse(&contract, text, size, n->chain, NULL) == DP_OK)
+			genuine = dp_asset_by_contract(n->chain, contract.bytes);
 	}
 	n->counterfeit = genuine.v == 0;
 	return DP_OK;
@@ -99,7 +95,7 @@ static dp_code find_originals(const dp_result *r, dp_originals **ret_originals, 
 		dp_addr a;
 		const char *text = r->node[i].address;
 		if (r->node[i].no == 0 || dp_u256_is_zero(r->node[i].received)) continue;
-		if (dp_addr_parse(&a, text, strlen(text), r->c.chain, NULL) == DP_OK)
+		if (dp_addr_parse(&a, text, strlen(text), r->node[i].chain, NULL) == DP_OK)
 			code = dp_originals_add(o, &a, i, fault);
 	}
 	if (code == DP_OK) code = dp_originals_finish(o, fault);
@@ -118,7 +114,7 @@ static dp_code add_lookalike(struct dp_loader *l, const struct dp_noise_row *n,
 	dp_result *r = l->r;
 	dp_addr a;
 	dp_lookalike_hit hit;
-	if (dp_addr_parse(&a, n->to, strlen(n->to), r->c.chain, NULL) != DP_OK ||
+	if (dp_addr_parse(&a, n->to, strlen(n->to), n->chain, NULL) != DP_OK ||
 	    !dp_originals_find(originals, &hit, &a))
 		return DP_OK;
 	void *items = r->lookalike;
@@ -162,9 +158,20 @@ static dp_code find_lookalikes(struct dp_loader *l, dp_fault *fault)
 	return code;
 }
 
-static dp_code sum_noise(struct dp_loader *l, dp_fault *fault)
+static int uncovered_by_units(const void *a, const void *b)
+{
+	const dp_result_uncovered *x = a, *y = b;
+	int c = (x->asset.v > y->asset.v) - (x->asset.v < y->asset.v);
+	if (c == 0) c = dp_u256_cmp(y->units, x->units);
+	return c != 0 ? c : strcmp(x->address, y->address);
+}
+
+dp_code dp_result_noise_sum(struct dp_loader *l, dp_fault *fault)
 {
 	dp_result_noise *sum = &l->r->noise;
+	if (l->r->uncovered_count > 0)
+		qsort(l->r->uncovered, l->r->uncovered_count, sizeof *l->r->uncovered,
+		      uncovered_by_units);
 	if (l->noise_count == 0) return DP_OK;
 	for (uint32_t i = 0; i < l->noise_count; i++) {
 		const struct dp_noise_row *n = &l->noise[i];
@@ -194,14 +201,6 @@ static dp_code add_link_out(struct dp_loader *l, sqlite3_stmt *s, dp_fault *faul
 	return DP_OK;
 }
 
-static int uncovered_by_units(const void *a, const void *b)
-{
-	const dp_result_uncovered *x = a, *y = b;
-	int c = (x->asset.v > y->asset.v) - (x->asset.v < y->asset.v);
-	if (c == 0) c = dp_u256_cmp(y->units, x->units);
-	return c != 0 ? c : strcmp(x->address, y->address);
-}
-
 dp_code dp_result_notes(struct dp_loader *l, dp_fault *fault)
 {
 	sqlite3_stmt *s;
@@ -210,7 +209,7 @@ dp_code dp_result_notes(struct dp_loader *l, dp_fault *fault)
 	                   "select kind, address, counterparty, asset, units, text, tx from note "
 	                   "where run=? and kind in ('uncovered','noise','link') order by seq",
 	                   fault));
-	dp_sql_i64(s, 1, l->run);
+	dp_sql_i64(s, 1, l->run->id);
 	dp_code code;
 	while ((code = dp_sql_row(l->db, s, fault)) == DP_OK) {
 		const char *kind = dp_sql_get_text(s, 0);
@@ -223,11 +222,7 @@ dp_code dp_result_notes(struct dp_loader *l, dp_fault *fault)
 		if (code != DP_OK) break;
 	}
 	(void)sqlite3_finalize(s);
-	if (code != DP_END) return code;
-	if (l->r->uncovered_count > 0)
-		qsort(l->r->uncovered, l->r->uncovered_count, sizeof *l->r->uncovered,
-		      uncovered_by_units);
-	return sum_noise(l, fault);
+	return code == DP_END ? DP_OK : code;
 }
 
 //- equal splits ----------------------------------------------------------------------------------
@@ -320,168 +315,4 @@ dp_code dp_result_splits(struct dp_loader *l, dp_fault *fault)
 	dp_free(e);
 	if (r->split_count > 0) qsort(r->split, r->split_count, sizeof *r->split, by_count);
 	return code;
-}
-
-//- assumptions -----------------------------------------------------------------------------------
-
-static dp_code assume(dp_result *r, uint64_t *cap, dp_fault *fault, const char *format, ...)
-    DP_PRINTF(4, 5);
-
-static dp_code assume(dp_result *r, uint64_t *cap, dp_fault *fault, const char *format, ...)
-{
-	char text[400];
-	va_list args;
-	va_start(args, format);
-	(void)vsnprintf(text, sizeof text, format, args);
-	va_end(args);
-	void *items = r->assumption;
-	DP_TRY(dp_grow(&items, cap, sizeof *r->assumption, (uint64_t)r->assumption_count + 1, 1000,
-	               fault));
-	r->assumption = items;
-	return dp_result_text(r, &r->assumption[r->assumption_count++], text, fault);
-}
-
-static dp_code count_notes(struct dp_loader *l, const char *kind, uint64_t *ret_count,
-                           dp_fault *fault)
-{
-	sqlite3_stmt *s;
-	DP_TRY(
-	    dp_sql_prepare(l->db, &s, "select count(*) from note where run=? and kind=?", fault));
-	dp_sql_i64(s, 1, l->run);
-	dp_sql_text(s, 2, kind);
-	dp_code code = dp_sql_row(l->db, s, fault);
-	*ret_count = code == DP_OK ? (uint64_t)sqlite3_column_int64(s, 0) : 0;
-	(void)sqlite3_finalize(s);
-	return code;
-}
-
-// Seeds that were put at a time because the source does not show their transaction.
-static dp_code assume_seeds(dp_result *r, uint64_t *cap, dp_fault *fault)
-{
-	uint32_t placed = 0;
-	for (uint32_t i = 0; i < r->edge_count; i++)
-		placed += r->edge[i].src == DP_PARTY_THEFT && r->edge[i].mv == DP_NO_INDEX;
-	if (placed == 0) return DP_OK;
-	return assume(r, cap, fault,
-	              "%u stolen amount%s placed by the case file, not by a movement of the source",
-	              placed, placed == 1 ? " was" : "s were");
-}
-
-// Blocks that the source left out between those it had.
-static dp_code assume_gaps(struct dp_loader *l, uint64_t *cap, dp_fault *fault)
-{
-	sqlite3_stmt *s;
-	DP_TRY(dp_sql_prepare(l->db, &s,
-	                      "select count(*), coalesce(sum(cast(units as integer)), 0) from note "
-	                      "where run=? and kind='gap'",
-	                      fault));
-	dp_sql_i64(s, 1, l->run);
-	dp_code code = dp_sql_row(l->db, s, fault);
-	uint64_t gaps = code == DP_OK ? (uint64_t)sqlite3_column_int64(s, 0) : 0;
-	uint64_t blocks = code == DP_OK ? (uint64_t)sqlite3_column_int64(s, 1) : 0;
-	(void)sqlite3_finalize(s);
-	if (code != DP_OK || gaps == 0) return code;
-	return assume(l->r, cap, fault,
-	              "the source leaves out %" PRIu64 " block%s in %" PRIu64
-	              " place%s: what moved in them is not known",
-	              blocks, blocks == 1 ? "" : "s", gaps, gaps == 1 ? "" : "s");
-}
-
-// What the sources could not give, each with what follows from it for the figures.
-static dp_code assume_lacking(dp_result *r, uint64_t *cap, uint64_t gaps, dp_fault *fault)
-{
-	for (uint32_t bit = 0; bit < 64; bit++) {
-		const char *text = dp_gap_text((uint64_t)1 << bit);
-		if ((gaps >> bit & 1) != 0 && text != NULL)
-			DP_TRY(assume(r, cap, fault, "%s", text));
-	}
-	return DP_OK;
-}
-
-// Which tags said where following ends, so that somebody else can follow with the same.
-static dp_code assume_tags(struct dp_loader *l, uint64_t *cap, dp_fault *fault)
-{
-	sqlite3_stmt *s;
-	DP_TRY(dp_sql_prepare(l->db, &s,
-	                      "select height, tags, lower(hex(digest)) from tagset where run=? "
-	                      "order by height",
-	                      fault));
-	dp_sql_i64(s, 1, l->run);
-	dp_code code;
-	while ((code = dp_sql_row(l->db, s, fault)) == DP_OK) {
-		uint64_t height = (uint64_t)sqlite3_column_int64(s, 0);
-		char from[40] = "";
-		if (height > 0) (void)snprintf(from, sizeof from, " behind block %" PRIu64, height);
-		code = assume(l->r, cap, fault,
-		              "services are where tags say so%s: %lld tags, XXH3 digest %s", from,
-		              (long long)sqlite3_column_int64(s, 1), dp_sql_get_text(s, 2));
-		if (code != DP_OK) break;
-	}
-	(void)sqlite3_finalize(s);
-	return code == DP_END ? DP_OK : code;
-}
-
-dp_code dp_result_assumptions(struct dp_loader *l, dp_fault *fault)
-{
-	dp_result *r = l->r;
-	uint64_t cap = 0, n;
-	if (!r->policy->conserving)
-		DP_TRY(
-		    assume(r, &cap, fault,
-		           "policy %s reports reach, not amounts: figures are upper bounds and do "
-		           "not add up",
-		           r->policy->name));
-	DP_TRY(assume_gaps(l, &cap, fault));
-	if (!r->policy->conserving && r->link_count > 0)
-		DP_TRY(assume(r, &cap, fault,
-		              "behind an accepted link the reach is counted in units of the asset "
-		              "that came out, even where it stands under the stolen one"));
-	DP_TRY(assume_seeds(r, &cap, fault));
-	DP_TRY(count_notes(l, "opening-assumed", &n, fault));
-	if (n > 0)
-		DP_TRY(assume(r, &cap, fault,
-		              "opening balance assumed 0 for %" PRIu64
-		              " holder%s: the source shows "
-		              "nothing they had before",
-		              n, n == 1 ? "" : "s"));
-	DP_TRY(count_notes(l, "opening-seen", &n, fault));
-	if (n > 0)
-		DP_TRY(assume(r, &cap, fault,
-		              "opening balance of %" PRIu64
-		              " holder%s known from earlier rows of the "
-		              "source only, from block %" PRIu64 " on",
-		              n, n == 1 ? "" : "s", r->height_seen));
-	DP_TRY(count_notes(l, "opening-asked", &n, fault));
-	if (n > 0)
-		DP_TRY(assume(r, &cap, fault,
-		              "opening balance of %" PRIu64
-		              " holder%s as the node gave it for the block before taint arrived",
-		              n, n == 1 ? "" : "s"));
-	DP_TRY(count_notes(l, "assumed-value", &n, fault));
-	if (n > 0)
-		DP_TRY(assume(r, &cap, fault,
-		              "value of %" PRIu64 " spent output%s unknown: assumed clean, and as "
-		              "much as the outputs needed",
-		              n, n == 1 ? "" : "s"));
-	DP_TRY(count_notes(l, "hub", &n, fault));
-	if (n > 0)
-		DP_TRY(assume(r, &cap, fault,
-		              "%" PRIu64
-		              " unlabelled hub%s with more movements than hub_limit: taint "
-		              "stopped there, booked as unresolved",
-		              n, n == 1 ? "" : "s"));
-	DP_TRY(assume_tags(l, &cap, fault));
-	for (uint32_t i = 0; i < r->link_count; i++)
-		DP_TRY(assume(r, &cap, fault, "accepted link %u of the case file, by: %.300s",
-		              i + 1, r->link[i].claim->by));
-	dp_run_facts facts = {0};
-	(void)dp_casebook_facts_get(l->cb, l->run, &facts);
-	r->noise.source_noise = facts.noise;
-	r->noise.source_movements = facts.movements;
-	DP_TRY(assume_lacking(r, &cap, facts.gaps, fault));
-	if (facts.continued_without)
-		DP_TRY(assume(r, &cap, fault,
-		              "continued on a source that does not begin where the first one did: "
-		              "what wallets had in between is not known"));
-	return DP_OK;
 }

@@ -29,7 +29,9 @@ enum {
 	DP_PATH_PARTS_MAX = 1 << 23, // runs of units that are followed
 	DP_PATH_STEPS_MAX = 1 << 20,
 	DP_PATH_HOLDERS_MAX = 1 << 20, // pools and coins of one address
-	DP_PATH_ASSETS_MAX = 1 << 12
+	DP_PATH_ASSETS_MAX = 1 << 12,
+	DP_PATH_LINKS_MAX = 1 << 24,
+	DP_PATH_RUNS_MAX = 64
 };
 
 typedef enum dp_path_end_kind {
@@ -37,6 +39,7 @@ typedef enum dp_path_end_kind {
 	DP_PATH_HOLDER, // a pool or a coin
 	DP_PATH_TX,     // the transaction of the step: inputs flow into it, outputs out of it
 	DP_PATH_LINK,   // an accepted link
+	DP_PATH_CROSSING, // between two legs: in a bridge, a position
 	DP_PATH_BUCKET  // a place where following stops: a service, a mixer, ...
 } dp_path_end_kind;
 
@@ -60,6 +63,13 @@ typedef struct dp_path_step {
 	int64_t stop;                    // number of the link or service, or -1
 	const char *link_by;             // whose word the link rests on; "" when there is none
 	const char *link_from, *link_to; // the addresses it is claimed for
+	const dp_chain *chain;
+	// What no movement shows, where the step goes through something: "swap", ... or ""
+	const char *via, *protocol, *title, *key, *ref, *text;
+	const dp_chain *other;    // its other side, as far as it is known here
+	const char *other_tx;     // ""
+	uint64_t other_height;
+	int64_t other_time;
 } dp_path_step;
 
 // What the holder got and has, in one asset.
@@ -85,7 +95,8 @@ typedef struct dp_path_stolen {
 typedef struct dp_path {
 	const char *incident, *title;
 	const char *holder; // as the chain writes it
-	const dp_chain *chain;
+	const dp_chain *chain; // the holder's
+	uint32_t chain_count;  // that the case was followed on
 	const dp_policy *policy;
 	uint64_t height; // the casebook's position
 	int64_t time;

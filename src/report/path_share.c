@@ -19,7 +19,7 @@
 
 enum { NONE = UINT32_MAX };
 
-enum party_kind { PARTY_THEFT, PARTY_HOLDER, PARTY_TX, PARTY_LINK, PARTY_SINK };
+enum party_kind { PARTY_THEFT, PARTY_HOLDER, PARTY_TX, PARTY_LINK, PARTY_SINK, PARTY_KEY };
 
 // Whoever units come from or go to. Its name is its kind and a number, so that parties sort.
 struct party {
@@ -27,9 +27,9 @@ struct party {
 	bool here;            // is (part of) the holder asked for
 	bool reached;         // something that leaves it can end at the holder
 	uint32_t first, last; // its queue of inflows (lifo: `first` is the newest)
-	uint32_t hop;
-	dp_u256 balance; // origin units in it
-	dp_u256 wanted;  // of those, what ends at the holder (bags)
+	uint32_t hop, near;   // near: of a transaction, that of who paid into it
+	dp_u256 balance;      // origin units in it
+	dp_u256 wanted;       // of those, what ends at the holder (bags)
 };
 
 // A slice of an earlier movement: `size` units of it from unit `start` on.
@@ -108,6 +108,12 @@ static enum party_kind kind_of(const struct party *p)
 	return (enum party_kind)(p->name >> 56);
 }
 
+// What is between two legs, or frozen, is known by the link's key.
+static bool is_between(int64_t party)
+{
+	return party == DP_PARTY_CROSSING || party == dp_party_of_bucket(DP_BUCKET_FROZEN);
+}
+
 static dp_code source_name(uint64_t *ret_name, const dp_path_row *r, dp_fault *fault)
 {
 	*ret_name = name_of(PARTY_THEFT, 0);
@@ -116,6 +122,8 @@ static dp_code source_name(uint64_t *ret_name, const dp_path_row *r, dp_fault *f
 	if (r->src == DP_PARTY_TX) return DP_OK;
 	*ret_name = name_of(PARTY_HOLDER, (uint64_t)r->src);
 	if (r->src > 0 && r->src <= UINT32_MAX) return DP_OK;
+	*ret_name = name_of(PARTY_KEY, r->key);
+	if (is_between(r->src) && r->key != 0) return DP_OK;
 	if (r->src != dp_party_of_bucket(DP_BUCKET_UNRESOLVED))
 		return damaged(fault, r->seq, "comes from nowhere");
 	*ret_name = r->stop >= 0 ? name_of(PARTY_LINK, (uint64_t)r->stop)
@@ -131,6 +139,8 @@ static dp_code target_name(uint64_t *ret_name, const dp_path_row *r, dp_fault *f
 	if (r->dst == DP_PARTY_TX) return DP_OK;
 	*ret_name = name_of(PARTY_HOLDER, (uint64_t)r->dst);
 	if (r->dst > 0 && r->dst <= UINT32_MAX) return DP_OK;
+	*ret_name = name_of(PARTY_KEY, r->key);
+	if (is_between(r->dst) && r->key != 0) return DP_OK;
 	if (r->dst >= dp_party_of_bucket(DP_BUCKET_HELD) ||
 	    r->dst <= dp_party_of_bucket(DP_BUCKET_COUNT))
 		return damaged(fault, r->seq, "goes nowhere");
@@ -195,7 +205,7 @@ static dp_code make_parties(struct share *s, uint64_t *name, const uint32_t *her
 		p->name = name[i];
 		p->here = is_here(name[i], here, here_count);
 		p->first = p->last = NONE;
-		p->hop = DP_NO_INDEX;
+		p->hop = p->near = DP_NO_INDEX;
 	}
 	for (uint32_t i = 0; i < s->count; i++) {
 		uint64_t from, to;
@@ -203,8 +213,10 @@ static dp_code make_parties(struct share *s, uint64_t *name, const uint32_t *her
 		DP_TRY(target_name(&to, &s->row[i], fault));
 		s->row[i].from = find_party(s, from);
 		s->row[i].to = find_party(s, to);
-		s->row[i].arrives |= s->party[s->row[i].to].here;
+		// What was frozen at the holder, and is let go again, had been there.
+		if (s->row[i].arrives && to >> 56 == PARTY_KEY) s->party[s->row[i].to].here = true;
 	}
+	for (uint32_t i = 0; i < s->count; i++) s->row[i].arrives |= s->party[s->row[i].to].here;
 	return DP_OK;
 }
 
@@ -212,7 +224,7 @@ static dp_code make_parties(struct share *s, uint64_t *name, const uint32_t *her
 static bool hands_on(const struct party *p)
 {
 	enum party_kind kind = kind_of(p);
-	return kind == PARTY_HOLDER || kind == PARTY_TX || kind == PARTY_LINK;
+	return kind == PARTY_HOLDER || kind == PARTY_TX || kind == PARTY_LINK || kind == PARTY_KEY;
 }
 
 // What a link leaves as dust (a colour whose share of the proceeds was less than one unit) is
@@ -496,7 +508,18 @@ static void share_bag(struct share *s)
 
 //- all together ----------------------------------------------------------------------------------
 
-// Hops as the engine counts them: transactions since the theft, links not counted.
+// Hops as the engine counts them: transactions since the theft, links not counted, nor swaps whose
+// proceeds go to whom the money was taken from.
+static uint32_t hop_of(const dp_path_row *r, const struct party *from, const struct party *to)
+{
+	if (kind_of(from) == PARTY_THEFT) return 0;
+	if (from->hop == DP_NO_INDEX) return DP_NO_INDEX;
+	if (kind_of(from) == PARTY_TX && kind_of(to) == PARTY_KEY) return from->near;
+	bool moves = kind_of(from) == PARTY_HOLDER && kind_of(to) != PARTY_LINK &&
+	             kind_of(to) != PARTY_KEY && !r->is_same;
+	return from->hop + (moves ? 1 : 0);
+}
+
 static void count_hops(struct share *s)
 {
 	for (uint32_t i = 0; i < s->count; i++) {
@@ -506,12 +529,10 @@ static void count_hops(struct share *s)
 		r->shown =
 		    s->policy->conserving ? r->arrives || !dp_u256_is_zero(r->part) : r->reach;
 		if (!r->shown) continue;
-		bool moves = kind_of(from) == PARTY_HOLDER && kind_of(to) != PARTY_LINK;
-		if (kind_of(from) == PARTY_THEFT)
-			r->hop = 0;
-		else if (from->hop != DP_NO_INDEX)
-			r->hop = from->hop + (moves ? 1 : 0);
+		r->hop = hop_of(r, from, to);
 		if (r->hop < to->hop) to->hop = r->hop;
+		uint32_t near = kind_of(from) == PARTY_THEFT ? 0 : from->hop;
+		if (near < to->near) to->near = near;
 	}
 }
 
@@ -521,7 +542,7 @@ static dp_code share_rows(struct share *s, dp_fault *fault)
 	if (s->policy->conserving) {
 		DP_TRY(check_balances(s, fault));
 		for (uint32_t i = 0; i < s->party_count; i++)
-			if (s->party[i].here)
+			if (s->party[i].here && kind_of(&s->party[i]) == PARTY_HOLDER)
 				DP_TRY(add_to(&s->totals.held, s->party[i].balance, 0, fault));
 		for (uint32_t i = 0; i < s->count; i++) {
 			if (!s->row[i].arrives) continue;

@@ -82,6 +82,9 @@ static void text_end(dp_out *o, const char *label, const dp_path_end *e)
 	case DP_PATH_THEFT: dp_out_text(o, "the theft\n"); return;
 	case DP_PATH_TX: dp_out_text(o, "this transaction\n"); return;
 	case DP_PATH_LINK: dp_out_text(o, "a link\n"); return;
+	case DP_PATH_CROSSING:
+		dp_out_printf(o, "%s\n", e->name[0] != 0 ? e->name : "an accepted link");
+		return;
 	case DP_PATH_BUCKET: folded(o, e->name, 16); break;
 	case DP_PATH_HOLDER: break;
 	}
@@ -112,6 +115,25 @@ static void text_amounts(dp_out *o, const dp_path *p, const dp_path_stolen *st,
 	dp_out_text(o, "\n");
 }
 
+// What the step goes through, with the transaction of its other side.
+static void text_via(dp_out *o, const dp_path_step *s)
+{
+	char when[DP_TIME_TEXT_MAX];
+	if (s->via[0] == 0) return;
+	dp_out_printf(o, "          by %s", s->via);
+	if (s->title[0] != 0) dp_out_printf(o, ", %s", s->title);
+	if (s->text[0] != 0) dp_out_printf(o, ", %s", s->text);
+	dp_out_text(o, "\n");
+	if (s->from.kind != DP_PATH_CROSSING && s->to.kind != DP_PATH_CROSSING) return;
+	if (s->key[0] != 0) dp_out_printf(o, "          key   %s\n", s->key);
+	if (s->other_tx[0] == 0) return;
+	dp_time_format(when, s->other_time);
+	dp_out_printf(o, "          %s %s block %llu, %s\n                %s\n",
+	              s->from.kind == DP_PATH_CROSSING ? "went in on" : "came out on",
+	              s->other != NULL ? s->other->name : "another chain",
+	              (unsigned long long)s->other_height, when, s->other_tx);
+}
+
 static void text_step(dp_out *o, const dp_path *p, const dp_path_stolen *st, uint32_t i)
 {
 	const dp_path_step *s = &st->step[i];
@@ -119,7 +141,8 @@ static void text_step(dp_out *o, const dp_path *p, const dp_path_stolen *st, uin
 	char when[DP_TIME_TEXT_MAX], hop[16] = "-";
 	if (!same) {
 		dp_time_format(when, s->time);
-		dp_out_printf(o, "\nblock %llu  %s\n", (unsigned long long)s->height, when);
+		dp_out_printf(o, "\n%s%sblock %llu  %s\n", p->chain_count > 1 ? s->chain->name : "",
+		              p->chain_count > 1 ? " " : "", (unsigned long long)s->height, when);
 		if (s->tx[0] != 0)
 			dp_out_printf(o, "tx    %s\n", s->tx);
 		else
@@ -131,6 +154,7 @@ static void text_step(dp_out *o, const dp_path *p, const dp_path_stolen *st, uin
 	text_amounts(o, p, st, s);
 	text_end(o, "from", &s->from);
 	text_end(o, "to", &s->to);
+	text_via(o, s);
 	if (s->link_by[0] == 0) return;
 	dp_out_printf(o,
 	              "          via link: claimed, not on the ledger\n"
@@ -237,7 +261,8 @@ static void json_amount(dp_json_out *o, const char *key, dp_u256 v, dp_asset ass
 
 static const char *kind_text(dp_path_end_kind kind)
 {
-	static const char *const names[] = {"theft", "holder", "transaction", "link", "bucket"};
+	static const char *const names[] = {"theft", "holder",   "transaction",
+	                                    "link",  "crossing", "bucket"};
 	DP_CHECK(kind <= DP_PATH_BUCKET);
 	return names[kind];
 }
@@ -250,6 +275,27 @@ static void json_end(dp_json_out *o, const char *key, const dp_path_end *e)
 	if (e->name[0] != 0) json_text(o, "name", e->name);
 	if (e->address[0] != 0) json_text(o, "address", e->address);
 	if (e->outpoint[0] != 0) json_text(o, "outpoint", e->outpoint);
+	dp_json_object_end(o);
+}
+
+static void json_via(dp_json_out *o, const dp_path_step *s)
+{
+	dp_json_key(o, "via");
+	dp_json_object(o);
+	json_text(o, "kind", s->via);
+	json_text(o, "protocol", s->protocol);
+	json_text(o, "key", s->key);
+	json_text(o, "ref", s->ref);
+	json_text(o, "text", s->text);
+	json_text(o, "other_chain", s->other != NULL ? s->other->caip2 : "");
+	json_text(o, "other_tx", s->other_tx);
+	if (s->other_tx[0] != 0) {
+		char when[DP_TIME_TEXT_MAX];
+		dp_time_format(when, s->other_time);
+		dp_json_key(o, "other_height");
+		dp_json_uint(o, s->other_height);
+		json_text(o, "other_time", when);
+	}
 	dp_json_object_end(o);
 }
 
@@ -275,6 +321,8 @@ static void json_step(dp_json_out *o, const dp_path *p, const dp_path_stolen *st
 	json_amount(o, "amount", s->units, s->asset, amounts);
 	json_amount(o, "movement", s->units_all, s->asset, amounts);
 	json_amount(o, "origin", s->origin, st->asset, amounts);
+	json_text(o, "chain", s->chain->caip2);
+	if (s->via[0] != 0) json_via(o, s);
 	if (s->link_by[0] != 0) {
 		dp_json_key(o, "link");
 		dp_json_object(o);
@@ -402,6 +450,11 @@ static void csv_step(dp_out *o, const dp_path *p, const dp_path_stolen *st, uint
 	csv_amount(o, s->origin, st->asset, amounts);
 	csv_next(o, method_of(p->policy));
 	csv_next(o, s->link_by);
+	csv_next(o, s->chain->caip2);
+	csv_next(o, s->via);
+	csv_next(o, s->protocol);
+	csv_next(o, s->key);
+	csv_next(o, s->other_tx);
 	dp_out_text(o, "\n");
 }
 
@@ -411,7 +464,8 @@ dp_code dp_path_csv(const dp_path *p, const dp_sink *w, dp_fault *fault)
 	dp_out o = {.w = w, .fault = fault};
 	dp_out_text(&o, "case,stolen_asset,step,hop,height,time,tx,from,from_address,from_outpoint,"
 	                "to,to_address,to_outpoint,arrives,asset,symbol,amount,amount_base,"
-	                "movement,movement_base,origin,origin_base,parts,link_by\n");
+	                "movement,movement_base,origin,origin_base,parts,link_by,"
+	                "chain,via,protocol,key,other_tx\n");
 	for (uint32_t i = 0; i < p->stolen_count; i++)
 		for (uint32_t k = 0; k < p->stolen[i].step_count; k++)
 			csv_step(&o, p, &p->stolen[i], k);

@@ -20,26 +20,23 @@ dp_code dp_result_text(dp_result *r, const char **ret_text, const char *text, dp
 	return *ret_text == NULL ? dp_fail(fault, DP_NO_MEMORY, "out of memory") : DP_OK;
 }
 
-static dp_code asset_from(const struct dp_loader *l, const char *caip19, dp_asset *ret_asset,
-                          dp_fault *fault)
+dp_code dp_result_asset(struct dp_loader *l, dp_asset *ret_asset, const char *text, dp_fault *fault)
 {
-	if (caip19[0] == 0) {
-		*ret_asset = DP_ASSET_NONE;
-		return DP_OK;
+	*ret_asset = DP_ASSET_NONE;
+	if (text[0] == 0) return DP_OK;
+	// One asset follows itself for long.
+	if (strcmp(text, l->asset_text) != 0) {
+		// A CAIP-19 name says its chain, and the rows of one chain name assets of others.
+		const char *slash = strchr(text, '/');
+		const dp_chain *chain =
+		    slash == NULL ? NULL : dp_chain_find(text, (size_t)(slash - text));
+		if (chain == NULL) chain = l->r->c.chain;
+		DP_TRY(dp_asset_parse(&l->asset_last, chain, text, strlen(text), fault));
+		(void)snprintf(l->asset_text, sizeof l->asset_text, "%s", text);
 	}
-	return dp_asset_parse(ret_asset, l->r->c.chain, caip19, strlen(caip19), fault);
+	*ret_asset = l->asset_last;
+	return DP_OK;
 }
-
-// Grows r->list for one more and zeroes it.
-#define NEXT(r, list, count, cap, fault)                                                           \
-	({                                                                                         \
-		void *items_ = (r)->list;                                                          \
-		dp_code code_ = dp_grow(&items_, &(cap), sizeof *(r)->list, (uint64_t)(count) + 1, \
-		                        DP_RESULT_ROWS_MAX, fault);                                \
-		(r)->list = items_;                                                                \
-		if (code_ == DP_OK) memset(&(r)->list[count], 0, sizeof *(r)->list);               \
-		code_;                                                                             \
-	})
 
 //- run and case ----------------------------------------------------------------------------------
 
@@ -56,30 +53,89 @@ static dp_code unknown_case(sqlite3 *db, const char *incident, dp_fault *fault)
 	return code;
 }
 
+// The chain of the case first, then by name: so that it does not matter when each was begun.
+static int by_chain(const void *a, const void *b, void *context)
+{
+	const struct dp_run *x = a, *y = b;
+	const dp_chain *first = context;
+	if (x->chain == y->chain) return 0;
+	if (x->chain == first || y->chain == first) return x->chain == first ? -1 : 1;
+	return strcmp(x->chain->caip2, y->chain->caip2);
+}
+
+static dp_code add_run(struct dp_loader *l, sqlite3_stmt *s, dp_fault *fault)
+{
+	void *items = l->list;
+	DP_TRY(dp_grow(&items, &l->run_cap, sizeof *l->list, (uint64_t)l->run_count + 1,
+	               DP_RESULT_ROWS_MAX, fault));
+	l->list = items;
+	struct dp_run *run = &l->list[l->run_count++];
+	const char *chain = dp_sql_get_text(s, 3);
+	*run = (struct dp_run){.id = sqlite3_column_int64(s, 0)};
+	run->chain = dp_chain_find(chain, strlen(chain));
+	l->company = sqlite3_column_int64(s, 4);
+	l->r->policy = dp_policy_find(dp_sql_get_text(s, 2));
+	if (l->r->policy == NULL || run->chain == NULL)
+		return dp_fail(fault, DP_BAD_BYTES,
+		               "the casebook names a policy or a chain nobody knows");
+	return DP_OK;
+}
+
 static dp_code load_run(struct dp_loader *l, const char *incident, dp_fault *fault)
 {
 	sqlite3_stmt *s;
 	DP_TRY(dp_sql_prepare(l->db, &s,
-	                      "select c.run, c.yaml, r.policy, r.height, r.time, r.height_seen "
-	                      "from cases c join run r on r.id = c.run where c.incident = ?",
+	                      "select c.run, c.yaml, r.policy, r.chain, r.company "
+	                      "from cases c join run r on r.id = c.run where c.incident = ? "
+	                      "order by r.id",
 	                      fault));
 	dp_sql_text(s, 1, incident);
-	dp_code code = dp_sql_row(l->db, s, fault);
-	if (code == DP_OK) {
-		l->run = sqlite3_column_int64(s, 0);
-		l->r->policy = dp_policy_find(dp_sql_get_text(s, 2));
-		l->r->started = sqlite3_column_type(s, 3) != SQLITE_NULL;
-		l->r->height = (uint64_t)sqlite3_column_int64(s, 3);
-		l->r->time = sqlite3_column_int64(s, 4);
-		l->r->height_seen = (uint64_t)sqlite3_column_int64(s, 5);
-		code = dp_case_parse(&l->r->c, sqlite3_column_blob(s, 1),
-		                     (size_t)sqlite3_column_bytes(s, 1), fault);
+	dp_code code;
+	while ((code = dp_sql_row(l->db, s, fault)) == DP_OK) {
+		if (l->run_count == 0)
+			code = dp_case_parse(&l->r->c, sqlite3_column_blob(s, 1),
+			                     (size_t)sqlite3_column_bytes(s, 1), fault);
+		if (code == DP_OK) code = add_run(l, s, fault);
+		if (code != DP_OK) break;
 	}
 	(void)sqlite3_finalize(s);
-	if (code == DP_END) return unknown_case(l->db, incident, fault);
-	if (code == DP_OK && l->r->policy == NULL)
-		return dp_fail(fault, DP_BAD_BYTES, "the casebook names a policy nobody knows");
-	return code;
+	if (code != DP_END) return code;
+	if (l->run_count == 0) return unknown_case(l->db, incident, fault);
+	void *first = (void *)(uintptr_t)l->r->c.chain;
+	qsort_r(l->list, l->run_count, sizeof *l->list, by_chain, first);
+	l->run = l->list;
+	return DP_OK;
+}
+
+// How far each chain was followed.
+static dp_code load_chains(struct dp_loader *l, dp_fault *fault)
+{
+	dp_result *r = l->r;
+	r->chain = dp_alloc(l->run_count * sizeof *r->chain);
+	if (r->chain == NULL) return dp_fail(fault, DP_NO_MEMORY, "out of memory");
+	sqlite3_stmt *s;
+	DP_TRY(dp_sql_prepare(l->db, &s, "select height, time, height_seen from run where id=?",
+	                      fault));
+	dp_code code = DP_OK;
+	for (uint32_t i = 0; i < l->run_count && code == DP_OK; i++) {
+		dp_result_chain *c = &r->chain[r->chain_count++];
+		c->chain = l->list[i].chain;
+		(void)sqlite3_reset(s);
+		dp_sql_i64(s, 1, l->list[i].id);
+		code = dp_sql_row(l->db, s, fault);
+		if (code != DP_OK) break;
+		c->started = sqlite3_column_type(s, 0) != SQLITE_NULL;
+		c->height = (uint64_t)sqlite3_column_int64(s, 0);
+		c->time = sqlite3_column_int64(s, 1);
+		c->height_seen = (uint64_t)sqlite3_column_int64(s, 2);
+		l->list[i].height_seen = c->height_seen;
+		r->started |= c->started;
+	}
+	(void)sqlite3_finalize(s);
+	r->height = r->chain[0].height;
+	r->time = r->chain[0].time;
+	return code == DP_END ? dp_fail(fault, DP_BAD_BYTES, "the casebook is damaged: a run")
+	                      : code;
 }
 
 static dp_code load_stolen(struct dp_loader *l, dp_fault *fault)
@@ -90,15 +146,15 @@ static dp_code load_stolen(struct dp_loader *l, dp_fault *fault)
 	                      "select colour, asset from colour where run=? and incident=? "
 	                      "order by colour",
 	                      fault));
-	dp_sql_i64(s, 1, l->run);
+	dp_sql_i64(s, 1, l->run->id);
 	dp_sql_text(s, 2, l->r->c.incident);
 	dp_code code;
 	while ((code = dp_sql_row(l->db, s, fault)) == DP_OK) {
-		code = NEXT(l->r, stolen, l->r->stolen_count, cap, fault);
+		code = DP_RESULT_NEXT(l->r, stolen, l->r->stolen_count, cap, fault);
 		if (code != DP_OK) break;
 		dp_result_stolen *t = &l->r->stolen[l->r->stolen_count++];
 		t->colour = (uint32_t)sqlite3_column_int(s, 0);
-		code = asset_from(l, dp_sql_get_text(s, 1), &t->asset, fault);
+		code = dp_result_asset(l, &t->asset, dp_sql_get_text(s, 1), fault);
 		if (code != DP_OK) break;
 		if (t->colour > l->colour_max) l->colour_max = t->colour;
 	}
@@ -111,45 +167,51 @@ static dp_code load_stolen(struct dp_loader *l, dp_fault *fault)
 	return DP_OK;
 }
 
-// Index of the stolen asset of a colour; UINT32_MAX when the colour is another case's.
-static uint32_t stolen_of(const struct dp_loader *l, int colour)
+uint32_t dp_result_stolen_of(const struct dp_loader *l, int64_t colour)
 {
-	if (colour <= 0 || (uint32_t)colour > l->colour_max) return UINT32_MAX;
+	if (colour <= 0 || colour > l->colour_max) return UINT32_MAX;
 	return l->stolen_of[colour] - 1;
 }
 
 //- holders ---------------------------------------------------------------------------------------
 
-static dp_code load_nodes(struct dp_loader *l, dp_fault *fault)
+static dp_code load_node(struct dp_loader *l, sqlite3_stmt *s, dp_fault *fault)
+{
+	dp_result *r = l->r;
+	int64_t no = sqlite3_column_int64(s, 0);
+	if (no <= 0 || no >= DP_RESULT_ROWS_MAX - l->run->base)
+		return dp_fail(fault, DP_BAD_BYTES, "the casebook is damaged: holder number");
+	no += l->run->base;
+	while (r->node_count <= no) {
+		DP_TRY(DP_RESULT_NEXT(r, node, r->node_count, l->node_cap, fault));
+		r->node_count++;
+	}
+	dp_result_node *n = &r->node[no];
+	n->no = (uint32_t)no;
+	n->chain = l->run->chain;
+	n->hop = (uint32_t)sqlite3_column_int(s, 4);
+	n->since_height = (uint64_t)sqlite3_column_int64(s, 5);
+	n->since_time = sqlite3_column_int64(s, 6);
+	n->hub = sqlite3_column_int(s, 8) != 0;
+	n->mixes = (uint32_t)sqlite3_column_int(s, 9);
+	DP_TRY(dp_result_text(r, &n->address, dp_sql_get_text(s, 1), fault));
+	DP_TRY(dp_result_text(r, &n->outpoint, dp_sql_get_text(s, 2), fault));
+	DP_TRY(dp_result_text(r, &n->since_tx, dp_sql_get_text(s, 7), fault));
+	return dp_result_asset(l, &n->asset, dp_sql_get_text(s, 3), fault);
+}
+
+static dp_code load_nodes(struct dp_loader *l, struct dp_run *run, dp_fault *fault)
 {
 	sqlite3_stmt *s;
+	if (l->r->node_count > 0) run->base = l->r->node_count - 1;
 	DP_TRY(dp_sql_prepare(l->db, &s,
 	                      "select no, address, outpoint, asset, hop, since_height, since_time, "
-	                      "since_tx, hub from holder where run=? order by no",
+	                      "since_tx, hub, mixes from holder where run=? order by no",
 	                      fault));
-	dp_sql_i64(s, 1, l->run);
+	dp_sql_i64(s, 1, run->id);
 	dp_code code;
 	while ((code = dp_sql_row(l->db, s, fault)) == DP_OK) {
-		int64_t no = sqlite3_column_int64(s, 0);
-		if (no <= 0 || no >= DP_RESULT_ROWS_MAX) {
-			code =
-			    dp_fail(fault, DP_BAD_BYTES, "the casebook is damaged: holder number");
-			break;
-		}
-		while (code == DP_OK && l->r->node_count <= no) {
-			code = NEXT(l->r, node, l->r->node_count, l->node_cap, fault);
-			if (code == DP_OK) l->r->node_count++;
-		}
-		if (code != DP_OK) break;
-		dp_result_node *n = &l->r->node[no];
-		n->no = (uint32_t)no;
-		n->hop = (uint32_t)sqlite3_column_int(s, 4);
-		n->since_time = sqlite3_column_int64(s, 6);
-		n->hub = sqlite3_column_int(s, 8) != 0;
-		code = dp_result_text(l->r, &n->address, dp_sql_get_text(s, 1), fault);
-		if (code == DP_OK)
-			code = dp_result_text(l->r, &n->outpoint, dp_sql_get_text(s, 2), fault);
-		if (code == DP_OK) code = asset_from(l, dp_sql_get_text(s, 3), &n->asset, fault);
+		code = load_node(l, s, fault);
 		if (code != DP_OK) break;
 	}
 	(void)sqlite3_finalize(s);
@@ -159,9 +221,10 @@ static dp_code load_nodes(struct dp_loader *l, dp_fault *fault)
 // A parcel of the case: added to the row of (holder, stolen asset).
 static dp_code add_parcel(struct dp_loader *l, sqlite3_stmt *s, dp_fault *fault)
 {
-	uint32_t stolen = stolen_of(l, sqlite3_column_int(s, 1));
+	uint32_t stolen = dp_result_stolen_of(l, sqlite3_column_int64(s, 1));
 	int64_t no = sqlite3_column_int64(s, 0);
 	if (stolen == UINT32_MAX) return DP_OK;
+	no += no > 0 ? l->run->base : 0;
 	if (no <= 0 || no >= l->r->node_count || l->r->node[no].no == 0)
 		return dp_fail(fault, DP_BAD_BYTES, "the casebook is damaged: a parcel of nobody");
 	dp_u256 units, origin;
@@ -173,7 +236,7 @@ static dp_code add_parcel(struct dp_loader *l, sqlite3_stmt *s, dp_fault *fault)
 	for (uint32_t i = l->r->holder_count; i > 0 && l->r->holder[i - 1].no == no; i--)
 		if (l->r->holder[i - 1].stolen == stolen) h = &l->r->holder[i - 1];
 	if (h == NULL) {
-		DP_TRY(NEXT(l->r, holder, l->r->holder_count, l->holder_cap, fault));
+		DP_TRY(DP_RESULT_NEXT(l->r, holder, l->r->holder_count, l->holder_cap, fault));
 		h = &l->r->holder[l->r->holder_count++];
 		const dp_result_node *n = &l->r->node[no];
 		*h = (dp_result_holder){.no = n->no, .stolen = stolen, .address = n->address};
@@ -181,9 +244,10 @@ static dp_code add_parcel(struct dp_loader *l, sqlite3_stmt *s, dp_fault *fault)
 		h->asset = n->asset;
 		h->hop = n->hop;
 		h->hub = n->hub;
+		h->mixes = n->mixes;
 		h->since_time = n->since_time;
-		h->since_height = (uint64_t)sqlite3_column_int64(s, 4);
-		DP_TRY(dp_result_text(l->r, &h->since_tx, dp_sql_get_text(s, 5), fault));
+		h->since_height = n->since_height;
+		h->since_tx = n->since_tx;
 	}
 	h->units = dp_u256_add(h->units, units);
 	h->origin = dp_u256_add(h->origin, origin);
@@ -197,11 +261,10 @@ static dp_code load_holders(struct dp_loader *l, dp_fault *fault)
 	sqlite3_stmt *s;
 	DP_TRY(
 	    dp_sql_prepare(l->db, &s,
-	                   "select p.no, p.colour, p.units, p.origin, h.since_height, h.since_tx "
-	                   "from parcel p join holder h on h.run=p.run and h.no=p.no "
-	                   "where p.run=? and p.colour>0 order by p.no, p.pos",
+	                   "select no, colour, units, origin from parcel where run=? and colour>0 "
+	                   "order by no, pos",
 	                   fault));
-	dp_sql_i64(s, 1, l->run);
+	dp_sql_i64(s, 1, l->run->id);
 	dp_code code;
 	while ((code = dp_sql_row(l->db, s, fault)) == DP_OK) {
 		code = add_parcel(l, s, fault);
@@ -214,13 +277,14 @@ static dp_code load_holders(struct dp_loader *l, dp_fault *fault)
 //- flows -----------------------------------------------------------------------------------------
 
 struct flow {
-	int64_t src, dst, tx_index, mv_index, time, stop;
+	int64_t src, dst, tx_index, mv_index, time, stop, link;
 	uint64_t height;
 	uint32_t stolen;
 	const char *service; // set where it arrives at one
 	dp_asset asset;
 	dp_u256 units, origin;
 	const char *tx, *address;
+	const dp_result_passage *passage; // that it belongs to; NULL: none
 };
 
 static int bucket_of(int64_t party)
@@ -242,7 +306,9 @@ static const dp_stop *stop_of(const struct dp_loader *l, int64_t index)
 	if (index < 0 || index >= l->stop_count) return NULL;
 	const dp_case *c = &l->r->c;
 	for (uint32_t i = 0; i < c->stop_count; i++)
-		if (dp_addr_eq(&c->stop[i].addr, &l->stop[index].addr)) return &c->stop[i];
+		if (c->stop[i].chain == l->stop[index].chain &&
+		    dp_addr_eq(&c->stop[i].addr, &l->stop[index].addr))
+			return &c->stop[i];
 	return &l->stop[index];
 }
 
@@ -259,7 +325,22 @@ static void name_service(const struct dp_loader *l, dp_result_arrival *a, const 
 		a->service = a->tag->label;
 		a->by = a->tag->source;
 		a->word = a->tag->inferred ? DP_WORD_INFERRED : DP_WORD_TAGGED;
+	} else if (f->passage != NULL) {
+		bool frozen = f->passage->kind == DP_LINK_FREEZE && f->asset.v != 0;
+		a->service =
+		    frozen ? dp_asset_info_of(f->asset)->issuer : dp_passage_title(f->passage);
+		a->by = "its contract's own log";
+		a->word = DP_WORD_LOGGED;
 	}
+}
+
+// Of a place that no movement names: whose it is says the passage, or the holder that lost it.
+static const char *place_of(const struct dp_loader *l, const struct flow *f)
+{
+	const dp_result_node *src = node_of(l, f->src);
+	if (f->passage == NULL) return f->address;
+	if (f->passage->via[0] != 0) return f->passage->via;
+	return f->address[0] == 0 && src != NULL ? src->address : f->address;
 }
 
 static dp_code add_arrival(struct dp_loader *l, struct flow *f, int bucket, dp_fault *fault)
@@ -268,16 +349,15 @@ static dp_code add_arrival(struct dp_loader *l, struct flow *f, int bucket, dp_f
 	if (bucket != DP_BUCKET_SERVICE && bucket != DP_BUCKET_MIXER &&
 	    bucket != DP_BUCKET_FROZEN && bucket != DP_BUCKET_RETURNED)
 		return DP_OK;
-	DP_TRY(NEXT(r, arrival, r->arrival_count, l->arrival_cap, fault));
+	DP_TRY(DP_RESULT_NEXT(r, arrival, r->arrival_count, l->arrival_cap, fault));
 	dp_result_arrival *a = &r->arrival[r->arrival_count++];
 	name_service(l, a, f);
 	// Only a service gives its customers addresses, and only one that is known to be one: what
 	// pays an inferred deposit address is not inferred to be another.
 	if (bucket == DP_BUCKET_SERVICE && a->word != DP_WORD_INFERRED) f->service = a->service;
 	a->deposit = "";
-	a->since_theft = l->theft_time == INT64_MAX ? 0 : f->time - l->theft_time;
 	a->bucket = (uint8_t)bucket;
-	DP_TRY(dp_result_text(r, &a->address, f->address, fault));
+	DP_TRY(dp_result_text(r, &a->address, place_of(l, f), fault));
 	DP_TRY(dp_result_text(r, &a->tx, f->tx, fault));
 	a->stolen = f->stolen;
 	a->asset = f->asset;
@@ -295,10 +375,11 @@ static dp_code add_arrival(struct dp_loader *l, struct flow *f, int bucket, dp_f
 static dp_code add_edge(struct dp_loader *l, const struct flow *f, dp_fault *fault)
 {
 	dp_result *r = l->r;
+	uint32_t passage = f->passage == NULL ? 0 : 1 + (uint32_t)(f->passage - r->passage);
 	if (r->edge_count > 0) {
 		dp_result_edge *e = &r->edge[r->edge_count - 1];
 		bool same = e->src == f->src && e->dst == f->dst && e->asset.v == f->asset.v &&
-		            e->height == f->height &&
+		            e->passage == passage && e->height == f->height &&
 		            e->mv == (f->mv_index < 0 ? DP_NO_INDEX : (uint32_t)f->mv_index) &&
 		            strcmp(e->tx, f->tx) == 0;
 		if (same) {
@@ -306,7 +387,7 @@ static dp_code add_edge(struct dp_loader *l, const struct flow *f, dp_fault *fau
 			return DP_OK;
 		}
 	}
-	DP_TRY(NEXT(r, edge, r->edge_count, l->edge_cap, fault));
+	DP_TRY(DP_RESULT_NEXT(r, edge, r->edge_count, l->edge_cap, fault));
 	dp_result_edge *e = &r->edge[r->edge_count++];
 	e->src = f->src;
 	e->dst = f->dst;
@@ -315,6 +396,7 @@ static dp_code add_edge(struct dp_loader *l, const struct flow *f, dp_fault *fau
 	e->time = f->time;
 	e->height = f->height;
 	e->mv = f->mv_index < 0 ? DP_NO_INDEX : (uint32_t)f->mv_index;
+	e->passage = passage;
 	if (r->edge_count > 1 && strcmp(r->edge[r->edge_count - 2].tx, f->tx) == 0) {
 		e->tx = r->edge[r->edge_count - 2].tx;
 		return DP_OK;
@@ -352,6 +434,11 @@ static dp_code book_flow(struct dp_loader *l, struct flow *f, dp_fault *fault)
 {
 	dp_result_stolen *t = &l->r->stolen[f->stolen];
 	int in = bucket_of(f->dst), out = bucket_of(f->src);
+	dp_passage_flow p = {f->src,    f->dst,    f->tx_index, f->link,
+	                     f->height, f->stolen, f->units,    f->origin};
+	f->passage = dp_result_passage_flow(l, &p);
+	if (f->dst == DP_PARTY_CROSSING) t->sent = dp_u256_add(t->sent, f->origin);
+	if (f->src == DP_PARTY_CROSSING) t->received = dp_u256_add(t->received, f->origin);
 	if (f->src == DP_PARTY_THEFT) {
 		t->units = dp_u256_add(t->units, f->origin);
 		if (f->time < l->theft_time) l->theft_time = f->time;
@@ -384,18 +471,21 @@ static dp_code book_flow(struct dp_loader *l, struct flow *f, dp_fault *fault)
 static dp_code load_flows(struct dp_loader *l, dp_fault *fault)
 {
 	sqlite3_stmt *s;
-	DP_TRY(
-	    dp_sql_prepare(l->db, &s,
-	                   "select src, dst, tx_index, mv_index, time, stop, height, colour, "
-	                   "asset, units, origin, tx, address from flow where run=? order by seq",
-	                   fault));
-	dp_sql_i64(s, 1, l->run);
+	DP_TRY(dp_sql_prepare(l->db, &s,
+	                      "select src, dst, tx_index, mv_index, time, stop, height, colour, "
+	                      "asset, units, origin, tx, address, coalesce(link,0) from flow "
+	                      "where run=? order by seq",
+	                      fault));
+	dp_sql_i64(s, 1, l->run->id);
 	dp_code code;
 	while ((code = dp_sql_row(l->db, s, fault)) == DP_OK) {
-		struct flow f = {.stolen = stolen_of(l, sqlite3_column_int(s, 7))};
+		struct flow f = {.stolen = dp_result_stolen_of(l, sqlite3_column_int64(s, 7))};
 		if (f.stolen == UINT32_MAX) continue;
 		f.src = sqlite3_column_int64(s, 0);
 		f.dst = sqlite3_column_int64(s, 1);
+		f.src += f.src > 0 ? l->run->base : 0;
+		f.dst += f.dst > 0 ? l->run->base : 0;
+		f.link = sqlite3_column_int64(s, 13);
 		f.tx_index = sqlite3_column_int64(s, 2);
 		f.mv_index = sqlite3_column_int64(s, 3);
 		f.time = sqlite3_column_int64(s, 4);
@@ -403,7 +493,7 @@ static dp_code load_flows(struct dp_loader *l, dp_fault *fault)
 		f.height = (uint64_t)sqlite3_column_int64(s, 6);
 		f.tx = dp_sql_get_text(s, 11);
 		f.address = dp_sql_get_text(s, 12);
-		code = asset_from(l, dp_sql_get_text(s, 8), &f.asset, fault);
+		code = dp_result_asset(l, &f.asset, dp_sql_get_text(s, 8), fault);
 		if (code == DP_OK) code = dp_sql_get_amount(s, 9, &f.units, fault);
 		if (code == DP_OK) code = dp_sql_get_amount(s, 10, &f.origin, fault);
 		if (code == DP_OK) code = book_flow(l, &f, fault);
@@ -413,12 +503,14 @@ static dp_code load_flows(struct dp_loader *l, dp_fault *fault)
 	return code == DP_END ? DP_OK : code;
 }
 
-static void name_deposits(struct dp_loader *l)
+// What is known of arrivals only when all flows were read.
+static void complete_arrivals(struct dp_loader *l)
 {
 	for (uint32_t i = 0; i < l->r->arrival_count; i++) {
 		dp_result_arrival *a = &l->r->arrival[i];
 		a->deposit_pairs = a->from != 0 ? dp_result_deposit_pairs(l, a->from) : 0;
 		if (a->deposit_pairs > 0) a->deposit = l->r->node[a->from].address;
+		a->since_theft = l->theft_time == INT64_MAX ? 0 : a->time - l->theft_time;
 	}
 }
 
@@ -430,7 +522,13 @@ static void add_up(dp_result *r)
 	for (uint32_t i = 0; i < r->stolen_count; i++) {
 		dp_result_stolen *t = &r->stolen[i];
 		dp_u256 sum = DP_U256_ZERO;
-		bool over = false;
+		// What went into links and did not come out anywhere is nowhere else. A policy that
+		// does not divide has no such difference: what waits is counted instead.
+		bool over =
+		    r->policy->conserving && dp_u256_sub_over(&t->in_transit, t->sent, t->received);
+		if (!r->policy->conserving) t->in_transit = t->waiting;
+		dp_u256 *unresolved = &t->bucket[DP_BUCKET_UNRESOLVED];
+		over |= dp_u256_add_over(unresolved, *unresolved, t->in_transit);
 		for (int b = 0; b < DP_BUCKET_COUNT; b++)
 			over |= dp_u256_add_over(&sum, sum, t->bucket[b]);
 		t->adds_up = !over && dp_u256_eq(sum, t->units);
@@ -488,11 +586,13 @@ static dp_code find_bases(struct dp_loader *l, dp_fault *fault)
 	sqlite3_stmt *s;
 	DP_TRY(dp_sql_prepare(
 	    l->db, &s, "select incident, yaml from cases where run=? order by position", fault));
-	dp_sql_i64(s, 1, l->run);
+	dp_sql_i64(s, 1, l->run->id);
 	bool before = true;
+	l->case_count = 0;
 	dp_code code;
 	while ((code = dp_sql_row(l->db, s, fault)) == DP_OK) {
 		if (strcmp(dp_sql_get_text(s, 0), l->r->c.incident) == 0) before = false;
+		l->case_count++;
 		dp_case one;
 		code = dp_case_parse(&one, sqlite3_column_blob(s, 1),
 		                     (size_t)sqlite3_column_bytes(s, 1), fault);
@@ -513,26 +613,46 @@ static dp_code find_bases(struct dp_loader *l, dp_fault *fault)
 	return DP_OK;
 }
 
+static dp_code load_rows(struct dp_loader *l, dp_fault *fault)
+{
+	for (uint32_t i = 0; i < l->run_count; i++) {
+		l->run = &l->list[i];
+		DP_TRY(load_nodes(l, &l->list[i], fault));
+		DP_TRY(load_holders(l, fault));
+		DP_TRY(dp_result_services(l, fault));
+	}
+	dp_result_services_sort(l);
+	DP_TRY(dp_result_deposits_init(l, fault));
+	DP_TRY(dp_result_passages(l, fault));
+	for (uint32_t i = 0; i < l->run_count; i++) {
+		l->run = &l->list[i];
+		DP_TRY(load_flows(l, fault));
+		DP_TRY(dp_result_notes(l, fault));
+	}
+	l->run = l->list;
+	return DP_OK;
+}
+
 static dp_code load(struct dp_loader *l, const char *incident, dp_fault *fault)
 {
 	DP_TRY(load_run(l, incident, fault));
+	DP_TRY(load_chains(l, fault));
 	DP_TRY(load_stolen(l, fault));
 	DP_TRY(find_bases(l, fault));
-	DP_TRY(load_nodes(l, fault));
-	DP_TRY(load_holders(l, fault));
-	DP_TRY(dp_result_services(l, fault));
-	DP_TRY(dp_result_deposits_init(l, fault));
-	DP_TRY(load_flows(l, fault));
-	name_deposits(l);
+	DP_TRY(load_rows(l, fault));
+	complete_arrivals(l);
+	DP_TRY(dp_result_passages_end(l, fault));
 	add_up(l->r);
-	DP_TRY(dp_result_notes(l, fault));
+	DP_TRY(dp_result_noise_sum(l, fault));
 	DP_TRY(dp_result_splits(l, fault));
-	DP_TRY(dp_result_assumptions(l, fault));
 	if (l->r->holder_count > 0)
 		qsort(l->r->holder, l->r->holder_count, sizeof *l->r->holder, by_origin);
 	if (l->r->arrival_count > 0)
 		qsort(l->r->arrival, l->r->arrival_count, sizeof *l->r->arrival, arrival_by_origin);
-	return DP_OK;
+	DP_TRY(dp_result_places(l, fault));
+	DP_TRY(dp_result_findings(l, fault));
+	DP_TRY(dp_result_leads(l, fault));
+	return dp_result_assumptions(l, fault);
 }
 
 dp_code dp_result_load(dp_result **ret_result, dp_casebook *cb, const char *incident,
@@ -549,6 +669,7 @@ dp_code dp_result_load(dp_result **ret_result, dp_casebook *cb, const char *inci
 	dp_free(l.inside);
 	dp_free(l.stop);
 	dp_free(l.deposit);
+	dp_free(l.list);
 	if (code != DP_OK) {
 		dp_result_free(l.r);
 		return code;
@@ -572,6 +693,15 @@ void dp_result_free(dp_result *r)
 	dp_free(r->split);
 	dp_free(r->link);
 	dp_free(r->assumption);
+	dp_free(r->chain);
+	dp_free(r->passage);
+	dp_free(r->waiting);
+	dp_free(r->mixer);
+	dp_free(r->place);
+	dp_free(r->finding);
+	dp_free(r->decision);
+	dp_leads_done(&r->leads);
+	dp_free(r->event);
 	dp_arena_done(&r->arena);
 	dp_free(r);
 }

@@ -11,13 +11,26 @@
 #include "base/mem.h"
 #include "casebook/casebook.h"
 #include "engine/case.h"
+#include "link/leads.h"
+
+// A chain that the case was followed on.
+typedef struct dp_result_chain {
+	const dp_chain *chain;
+	bool started;         // at least one block was applied
+	uint64_t height_seen; // of the first block whose rows tell of balances
+	uint64_t height;      // of the last block
+	int64_t time;
+} dp_result_chain;
 
 // A stolen asset: one colour of the case.
 typedef struct dp_result_stolen {
 	uint32_t colour;
 	dp_asset asset;
 	dp_u256 units;
-	dp_u256 bucket[DP_BUCKET_COUNT]; // origin units
+	dp_u256 bucket[DP_BUCKET_COUNT]; // origin units; of UNRESOLVED `in_transit` is a part
+	dp_u256 sent, received;          // into links, and out of them, over all chains
+	dp_u256 in_transit;              // sent - received
+	dp_u256 waiting;                 // what waits in the exchange, by its own rows
 	bool adds_up;
 } dp_result_stolen;
 
@@ -29,6 +42,7 @@ typedef struct dp_result_holder {
 	dp_asset asset;
 	dp_u256 units, origin;
 	uint32_t hop;
+	uint32_t mixes; // CoinJoins that its first taint went through; 15: that or more
 	uint64_t since_height;
 	int64_t since_time;
 	const char *since_tx; // "" when placed by a seed or link
@@ -40,11 +54,14 @@ typedef struct dp_result_holder {
 typedef enum dp_result_word {
 	DP_WORD_STATED = 0, // the case file's
 	DP_WORD_TAGGED,     // somebody's tag
-	DP_WORD_INFERRED    // a tag that was itself inferred
+	DP_WORD_INFERRED,   // a tag that was itself inferred
+	DP_WORD_LOGGED      // the place's own contract: mixers and issuers log what they do
 } dp_result_word;
-const char *dp_result_word_name(dp_result_word word); // "stated", "tagged", "inferred"
+// "stated", "tagged", "inferred", "logged"
+const char *dp_result_word_name(dp_result_word word);
 
 typedef struct dp_result_service {
+	const dp_chain *chain;
 	const char *address, *label, *category, *actor, *source, *list;
 	uint8_t confidence; // of the tag, 0 to 100
 	bool inferred;
@@ -90,11 +107,17 @@ typedef struct dp_result_edge {
 	uint64_t height;
 	const char *tx;
 	uint32_t mv;
+	uint32_t passage; // 1 + index; 0: an ordinary movement
 } dp_result_edge;
 
-// Holders that were reached: one for each number, whether they still hold anything or not.
+// Holders that were reached: one for each number, whether they still hold anything or not. Numbers
+// are the casebook's on the first chain; those of other chains follow behind.
 typedef struct dp_result_node {
 	uint32_t no; // 0: not of this case
+	const dp_chain *chain;
+	uint32_t mixes;
+	uint64_t since_height;
+	const char *since_tx;
 	const char *address, *outpoint;
 	dp_asset asset;
 	uint32_t hop;
@@ -141,11 +164,82 @@ typedef struct dp_result_link {
 	bool done;
 } dp_result_link;
 
+// What no movement shows: a swap, one side of a bridge, a mixer's deposit, a freeze, a CoinJoin; or
+// what looked like one and was refused. Texts are "" and chains NULL where there is none.
+typedef struct dp_result_passage {
+	int64_t seq; // its row
+	uint8_t kind; // dp_link_kind
+	const dp_protocol *protocol; // NULL: none, or not known any more
+	const char *protocol_name, *key, *ref, *text, *refused;
+	const char *from, *via, *to;
+	const dp_chain *chain, *other;
+	const char *tx, *there_tx; // here, and on the other side
+	uint64_t height, there_height;
+	int64_t time, there_time;
+	int64_t tx_index, mv_index; // -1: none
+	dp_asset asset_in, asset_out;
+	dp_u256 units_in, units_out; // as the ledger says, clean units included
+	dp_u256 *origin;             // by stolen asset: what went through of it
+	dp_u256 *from_side, *to_side; // sums of its flows; origin is the larger one
+	dp_u256 tainted;             // units of this case that went in: not of swaps
+	uint32_t confidence, alternatives;
+	bool is_equal_part; // shared out without knowing what the assets are worth
+	bool is_mine;       // of this case, not only of one traced with it
+} dp_result_passage;
+
+// What went into a link and has not come out: in transit, in a position, or frozen.
+typedef struct dp_result_waiting {
+	const char *store, *key, *ref, *text, *address, *tx, *to_address;
+	const dp_protocol *protocol;
+	const char *protocol_name;
+	const dp_chain *chain, *to_chain;
+	uint64_t height;
+	int64_t time;
+	dp_asset asset;
+	dp_u256 units, *origin; // of this case; by stolen asset
+	bool is_proven, is_frozen;
+} dp_result_waiting;
+
+// What a contract mixer got, by pool.
+typedef struct dp_result_mixer {
+	const char *address, *text;
+	const dp_protocol *protocol;
+	const dp_chain *chain;
+	dp_asset asset;
+	dp_u256 amount; // of each deposit; 0 where they differ
+	dp_u256 units, *origin;
+	uint32_t deposits;
+} dp_result_mixer;
+
+// Where the money is now: what one chain holds in one asset.
+typedef struct dp_result_place {
+	const dp_chain *chain;
+	dp_asset asset;
+	dp_u256 units, *origin; // by stolen asset
+	uint32_t holders;
+} dp_result_place;
+
+// Coins that one CoinJoin made and one later transaction spent together: they were one holder's.
+typedef struct dp_result_finding {
+	const dp_chain *chain;
+	const char *round, *tx;
+	uint64_t round_height, height;
+	int64_t time;
+	uint32_t outputs, confidence;
+} dp_result_finding;
+
+// What somebody decided about a link that nothing proves.
+typedef struct dp_result_decision {
+	const char *id, *words;
+	int64_t time;
+	bool is_accepted;
+} dp_result_decision;
+
 typedef struct dp_result {
 	dp_case c; // as it was traced
 	const dp_policy *policy;
 	bool started; // at least one block was applied
-	uint64_t height, height_seen;
+	uint64_t height; // of the first chain
 	int64_t time;
 	dp_result_stolen *stolen;
 	dp_result_holder *holder;   // origin descending, then address, outpoint, asset
@@ -158,6 +252,17 @@ typedef struct dp_result {
 	dp_result_link *link;
 	dp_result_noise noise;
 	dp_result_lookalike *lookalike; // in order of address
+	dp_result_chain *chain;         // the case's own first
+	dp_result_passage *passage;     // by chain, in order of the ledger
+	dp_result_waiting *waiting;     // by time
+	dp_result_mixer *mixer;
+	dp_result_place *place; // by chain; most origin first
+	dp_result_finding *finding;
+	dp_result_decision *decision; // oldest first
+	dp_leads leads;               // never taint
+	dp_mixer_event *event;        // which the leads speak of
+	uint32_t chain_count, passage_count, waiting_count, mixer_count, place_count, finding_count,
+	    decision_count, event_count;
 	uint32_t service_count, lookalike_count;
 	uint32_t stolen_count, holder_count, arrival_count, uncovered_count, edge_count, node_count,
 	    split_count, link_count;

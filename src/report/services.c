@@ -17,7 +17,7 @@
 
 const char *dp_result_word_name(dp_result_word word)
 {
-	static const char *const names[] = {"stated", "tagged", "inferred"};
+	static const char *const names[] = {"stated", "tagged", "inferred", "logged"};
 	DP_CHECK((size_t)word < sizeof names / sizeof *names);
 	return names[word];
 }
@@ -67,6 +67,7 @@ static dp_code read_service(struct dp_loader *l, sqlite3_stmt *s, dp_fault *faul
 	l->r->service = items;
 	dp_result_service *v = &l->r->service[l->r->service_count];
 	DP_TRY(dp_result_text(l->r, &v->address, dp_sql_get_text(s, 0), fault));
+	v->chain = l->run->chain;
 	v->inferred = sqlite3_column_int(s, 7) != 0;
 	DP_TRY(read_text(l, &v->label, s, 1, v->inferred, fault));
 	DP_TRY(read_text(l, &v->category, s, 2, false, fault));
@@ -84,12 +85,11 @@ static dp_code read_service(struct dp_loader *l, sqlite3_stmt *s, dp_fault *faul
 dp_code dp_result_services(struct dp_loader *l, dp_fault *fault)
 {
 	sqlite3_stmt *s;
-	DP_CHECK(l->r->service_count == 0);
 	DP_TRY(dp_sql_prepare(l->db, &s,
 	                      "select address, label, category, actor, source, list, confidence, "
 	                      "inferred from service where run=? order by address",
 	                      fault));
-	dp_sql_i64(s, 1, l->run);
+	dp_sql_i64(s, 1, l->run->id);
 	dp_code code;
 	while ((code = dp_sql_row(l->db, s, fault)) == DP_OK) {
 		code = read_service(l, s, fault);
@@ -99,17 +99,25 @@ dp_code dp_result_services(struct dp_loader *l, dp_fault *fault)
 	return code == DP_END ? DP_OK : code;
 }
 
-static int by_address(const void *key, const void *item)
+static int by_place(const void *a, const void *b)
 {
-	const dp_result_service *v = item;
-	return strcmp(key, v->address);
+	const dp_result_service *x = a, *y = b;
+	int c = strcmp(x->address, y->address);
+	return c != 0 ? c : (x->chain->id > y->chain->id) - (x->chain->id < y->chain->id);
+}
+
+void dp_result_services_sort(struct dp_loader *l)
+{
+	DP_CHECK(l->r->arrival_count == 0); // which point to them
+	if (l->r->service_count > 0)
+		qsort(l->r->service, l->r->service_count, sizeof *l->r->service, by_place);
 }
 
 const dp_result_service *dp_result_service_at(const struct dp_loader *l, const char *address)
 {
+	const dp_result_service key = {.address = address, .chain = l->run->chain};
 	if (l->r->service_count == 0) return NULL;
-	return bsearch(address, l->r->service, l->r->service_count, sizeof *l->r->service,
-	               by_address);
+	return bsearch(&key, l->r->service, l->r->service_count, sizeof key, by_place);
 }
 
 //- deposit addresses -----------------------------------------------------------------------------
@@ -168,7 +176,7 @@ static bool is_node(const struct dp_loader *l, int64_t party)
 void dp_result_deposit_note(struct dp_loader *l, const dp_deposit_flow *f)
 {
 	DP_CHECK(f != NULL);
-	if (l->r->c.chain->kind != DP_CHAIN_ACCOUNT || f->asset.v == 0) return;
+	if (l->run->chain->kind != DP_CHAIN_ACCOUNT || f->asset.v == 0) return;
 	if (is_node(l, f->src)) pays(&l->deposit[f->src], f);
 	if (!is_node(l, f->dst)) return;
 	struct dp_deposit_state *d = &l->deposit[f->dst];

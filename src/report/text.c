@@ -27,12 +27,26 @@ static void title(dp_out *o, const dp_result *r)
 	dp_out_printf(o, "%s%s%s%s\n", r->c.title[0] != 0 ? r->c.title : r->c.incident,
 	              r->c.title[0] != 0 ? " (" : "", r->c.title[0] != 0 ? r->c.incident : "",
 	              r->c.title[0] != 0 ? ")" : "");
-	if (!r->started)
+	if (!r->started) {
 		dp_out_printf(o, "%s, policy %s, no block followed yet\n", r->c.chain->name,
 		              r->policy->name);
-	else
+		return;
+	}
+	if (r->chain_count == 1) {
 		dp_out_printf(o, "%s, policy %s, followed to block %llu, %s\n", r->c.chain->name,
 		              r->policy->name, (unsigned long long)r->height, when);
+		return;
+	}
+	dp_out_printf(o, "policy %s, followed on %u chains\n", r->policy->name, r->chain_count);
+	for (uint32_t i = 0; i < r->chain_count; i++) {
+		const dp_result_chain *c = &r->chain[i];
+		dp_time_format(when, c->time);
+		if (c->started)
+			dp_out_printf(o, "  %-10s to block %llu, %s\n", c->chain->name,
+			              (unsigned long long)c->height, when);
+		else
+			dp_out_printf(o, "  %-10s no block yet\n", c->chain->name);
+	}
 }
 
 // The places of one stolen asset, in lines of at most 98 columns.
@@ -187,6 +201,10 @@ static void largest(dp_out *o, const dp_result *r)
 		// An outpoint fills the line; its address and the rest go below it.
 		if (coin) dp_out_printf(o, "\n  %29s %s", "", h->address);
 		dp_out_printf(o, "  hop %u  %.16s%s\n", h->hop, when, h->hub ? "  hub" : "");
+		if (h->mixes > 0)
+			dp_out_printf(o, "  %29s through %u%s CoinJoin%s: perhaps not this money\n",
+			              "", h->mixes, h->mixes == 15 ? " or more" : "",
+			              plural(h->mixes));
 	}
 	if (r->holder_count > LARGEST_MAX)
 		dp_out_printf(o, "  ... %u in all: see --format csv or json\n", r->holder_count);
@@ -326,7 +344,7 @@ static void links(dp_out *o, const dp_result *r)
 			dp_out_printf(o, "%s%s %s", gap, a, dp_asset_symbol(r->stolen[s].asset));
 			gap = " + ";
 		}
-		dp_addr_format(to, &k->claim->to, r->c.chain);
+		dp_addr_format(to, &k->claim->to, k->claim->to_chain);
 		dp_amount_short(a, k->units_out, k->claim->asset, 8);
 		dp_out_printf(o, "%s became %s %s at %s%s\n", gap[0] == 0 ? "nothing yet" : "", a,
 		              dp_asset_symbol(k->claim->asset), dp_address_short(shorter, to),
@@ -410,6 +428,7 @@ dp_code dp_report_text(const dp_result *r, const dp_sink *w, dp_fault *fault)
 	title(&o, r);
 	stolen(&o, r);
 	hops(&o, r);
+	dp_text_passages(&o, r);
 	arrivals(&o, r);
 	splits(&o, r);
 	largest(&o, r);
