@@ -104,6 +104,12 @@ static const row rows[] = {
      "CreatedOrder((uint64,bytes,uint256,bytes,uint256,uint256,bytes,uint256,bytes,"
      "bytes,bytes,bytes,bytes,bytes),bytes32,bytes,uint256,uint256,uint32,bytes)",
      "debridge"},
+    {"47ef43a379911343a1cc752617be7096d678feac64600f0f94e63062722735af",
+     "CreatedOrder((uint64,bytes,uint256,bytes,uint256,uint256,bytes,uint256,bytes,"
+     "bytes,bytes,bytes,bytes,bytes),bytes32,bytes,uint256,uint256,uint32)",
+     "debridge"},
+    {"7d7d1c5b3eadbe275ceb358e65cd57410b35997187258dbaaae42ab6e1405fd8",
+     "ClaimedOrderCancel(bytes32,address,uint256,address)", "debridge"},
     {"d281ee92bab1446041582480d2c0a9dc91f855386bb27ea295faac1e992f7fe4",
      "FulfilledOrder((uint64,bytes,uint256,bytes,uint256,uint256,bytes,uint256,"
      "bytes,bytes,bytes,bytes,bytes,bytes),bytes32,address,address)",

@@ -32,10 +32,10 @@ typedef enum dp_note_kind {
 
 enum {
 	DP_NOTE_DATA_MAX = 4096,
-	DP_NOTES_MAX = 1 << 22,            // in a block
-	DP_NOTE_BYTES_MAX = 1 << 28,       // in a block
-	DP_MEMO_MAX = 250,                 // THORChain's limit
-	DP_MEMO_UTXO_MAX = 80 + 10 * 20    // with what is hidden in fake outputs
+	DP_NOTES_MAX = 1 << 22,         // in a block
+	DP_NOTE_BYTES_MAX = 1 << 28,    // in a block
+	DP_MEMO_MAX = 250,              // THORChain's limit
+	DP_MEMO_UTXO_MAX = 80 + 10 * 20 // with what is hidden in fake outputs
 };
 
 typedef struct dp_note {
@@ -54,7 +54,7 @@ typedef struct dp_note {
 bool dp_note_topic_wanted(const uint8_t topic[32]);
 typedef struct dp_note_topic {
 	uint8_t topic[32];
-	const char *event; // "Deposit(address,address,uint256,string)": topic is its Keccak-256
+	const char *event;  // "Deposit(address,address,uint256,string)": topic is its Keccak-256
 	const char *reader; // "thorchain"
 } dp_note_topic;
 const dp_note_topic *dp_note_topics(uint32_t *ret_count); // sorted by topic
@@ -63,7 +63,6 @@ const dp_note_topic *dp_note_topics(uint32_t *ret_count); // sorted by topic
 // every OP_RETURN: printable, a known function word, a colon (or a word that needs none). A "yes"
 // means nothing more than that the memo reader should look.
 bool dp_memo_maybe(const uint8_t *bytes, size_t n);
-
 
 // What an output's script pushes when it is an OP_RETURN (0x6a), one push after the other, in any
 // of the ways in which Bitcoin's scripts push (1 to 75 bytes by their number, OP_PUSHDATA1, 2, 4;

@@ -15,8 +15,14 @@
 
 dp_abi dp_abi_of(const uint8_t *bytes, size_t size, size_t words)
 {
+	return dp_abi_cut(bytes, size, size, words);
+}
+
+dp_abi dp_abi_cut(const uint8_t *bytes, size_t size, size_t whole, size_t words)
+{
 	DP_CHECK(bytes != NULL || size == 0);
-	dp_abi a = {.p = bytes, .size = size};
+	DP_CHECK(size <= whole);
+	dp_abi a = {.p = bytes, .size = size, .whole = whole};
 	// A head that is not there whole is no head: nothing of it may be believed.
 	if (words > size / DP_ABI_WORD) {
 		a.failed = true;
@@ -102,7 +108,7 @@ static bool follow(dp_abi *a, size_t *ret_at, size_t need)
 {
 	uint64_t offset = dp_abi_u64(a);
 	if (a->failed) return false;
-	DP_CHECK(a->tail >= a->head && a->tail <= a->size);
+	DP_CHECK(a->tail >= a->head && a->tail <= a->whole);
 	if (offset % DP_ABI_WORD != 0 || offset < a->tail || offset > a->size ||
 	    a->size - offset < need) {
 		a->failed = true;
@@ -139,6 +145,32 @@ const uint8_t *dp_abi_bytes(dp_abi *a, size_t *ret_size)
 	return a->p + at + DP_ABI_WORD;
 }
 
+const uint8_t *dp_abi_bytes_cut(dp_abi *a, size_t *ret_size, size_t *ret_seen)
+{
+	DP_CHECK(a != NULL && ret_size != NULL && ret_seen != NULL);
+	*ret_size = *ret_seen = 0;
+	uint64_t offset = dp_abi_u64(a);
+	if (a->failed) return NULL;
+	if (offset % DP_ABI_WORD != 0 || offset < a->tail || offset > a->whole ||
+	    a->whole - offset < DP_ABI_WORD) {
+		a->failed = true;
+		return NULL;
+	}
+	size_t at = (size_t)offset, n;
+	if (at > a->size || a->size - at < DP_ABI_WORD) {
+		a->tail = at + DP_ABI_WORD;
+		*ret_size = SIZE_MAX;
+		return a->p + a->size;
+	}
+	size_t room = a->whole - at - DP_ABI_WORD, seen = a->size - at - DP_ABI_WORD;
+	if (!length_at(a, &n, at, room)) return NULL;
+	size_t filled = (n + DP_ABI_WORD - 1) / DP_ABI_WORD * DP_ABI_WORD;
+	a->tail = at + DP_ABI_WORD + (filled < room ? filled : room);
+	*ret_size = n;
+	*ret_seen = n < seen ? n : seen;
+	return a->p + at + DP_ABI_WORD;
+}
+
 dp_abi dp_abi_tuple(dp_abi *a, size_t words)
 {
 	DP_CHECK(a != NULL);
@@ -146,7 +178,7 @@ dp_abi dp_abi_tuple(dp_abi *a, size_t words)
 	// The head alone is asked for; a count of words beyond all data cannot overflow.
 	size_t need = words > a->size / DP_ABI_WORD ? SIZE_MAX : words * DP_ABI_WORD;
 	if (!follow(a, &at, need)) return (dp_abi){.failed = true};
-	return dp_abi_of(a->p + at, a->size - at, words);
+	return dp_abi_cut(a->p + at, a->size - at, a->whole - at, words);
 }
 
 dp_abi dp_abi_array(dp_abi *a, size_t *ret_count, size_t words, size_t max)
@@ -160,7 +192,7 @@ dp_abi dp_abi_array(dp_abi *a, size_t *ret_count, size_t words, size_t max)
 	*ret_count = n;
 	// Offsets of elements count from behind the count, as the specification has it.
 	size_t from = at + DP_ABI_WORD;
-	return dp_abi_of(a->p + from, a->size - from, n * words);
+	return dp_abi_cut(a->p + from, a->size - from, a->whole - from, n * words);
 }
 
 void dp_abi_end(dp_abi *a, const dp_abi *inner)
@@ -170,8 +202,9 @@ void dp_abi_end(dp_abi *a, const dp_abi *inner)
 		a->failed = true;
 		return;
 	}
-	DP_CHECK(inner->p >= a->p && inner->p + inner->tail <= a->p + a->size);
+	DP_CHECK(inner->p >= a->p && inner->p <= a->p + a->size);
 	size_t end = (size_t)(inner->p - a->p) + inner->tail;
+	DP_CHECK(end <= a->whole);
 	if (end > a->tail) a->tail = end;
 }
 

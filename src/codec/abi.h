@@ -22,7 +22,8 @@ enum { DP_ABI_WORD = 32 };
 
 typedef struct dp_abi {
 	const uint8_t *p; // the tuple's first word: its offsets count from here
-	size_t size;      // bytes from there to the end of all data
+	size_t size;      // bytes from there to the end of all data that is there
+	size_t whole;     // the same of all there was; more than size when the end was cut off
 	size_t at;        // next word of the head
 	size_t head;      // end of the head
 	size_t tail;      // what an offset must not be below
@@ -32,6 +33,8 @@ typedef struct dp_abi {
 // A tuple whose head has `words` words, or the whole data of a log. A static tuple or array inside
 // counts with all its words: it stands in the head.
 dp_abi dp_abi_of(const uint8_t *bytes, size_t size, size_t words);
+// The same of data of `whole` bytes, of which the first `size` are there.
+dp_abi dp_abi_cut(const uint8_t *bytes, size_t size, size_t whole, size_t words);
 
 // The next value of the head. After a failure: zeros, NULL, and failed stays set.
 const uint8_t *dp_abi_word(dp_abi *a); // 32 bytes, or NULL
@@ -45,6 +48,10 @@ const uint8_t *dp_abi_address(dp_abi *a);
 void dp_abi_skip(dp_abi *a, size_t words);
 // Dynamic bytes or a string. NULL after a failure; never NULL else, though *ret_size may be 0.
 const uint8_t *dp_abi_bytes(dp_abi *a, size_t *ret_size);
+// The same, and no failure when some of them were cut off: the first *ret_seen of *ret_size are
+// there (0 of SIZE_MAX when not even the length is). What is long and of no use must not hide the
+// rest.
+const uint8_t *dp_abi_bytes_cut(dp_abi *a, size_t *ret_size, size_t *ret_seen);
 // A dynamic tuple whose own head has `words` words; end it before the next dynamic value is read.
 dp_abi dp_abi_tuple(dp_abi *a, size_t words);
 // A dynamic array: its elements are the head of what is returned, `words` words each (1 for a

@@ -5,10 +5,22 @@
 //   user --> SpokePool (chain 1)   FundsDeposited(.., destination 8453, deposit 17, ..)
 //   relayer --> receiver (8453)    FilledRelay(.., origin 1, deposit 17, ..)
 //
-// The key is (origin chain, destination chain, deposit), which one SpokePool gives once. Two forms
-// of both events exist: with addresses and 32-bit deposit numbers (v3, 2024), and with bytes32 for
-// ledgers whose addresses are longer (since 2025). A depositor may offer the receiver less, or name
-// another one, after the deposit ("speed up"); the fill says what really was paid, and to whom.
+// Anybody may fill a deposit that was never made, or one that was made otherwise, and the event is
+// logged all the same: he is only not paid back. A thief could pay himself a little under his own
+// deposit's number before the relayer does, and what the relayer pays would look like clean money.
+// So the key is more than the number (origin chain, destination chain, deposit): it is all that
+// decides whether a fill is that deposit's, as the SpokePools hash it: depositor, receiver, token
+// and both amounts, deadlines, who goes first, message. Only the token that is paid is left out,
+// for deposits may leave it to the relayer (zero). A fill that differs has another key.
+//
+// Two forms of both events exist: with addresses and 32-bit deposit numbers (v3, 2024), and with
+// bytes32 for ledgers whose addresses are longer (since 2025); the later fill has the message's
+// hash (zero: no message) where the earlier has the message. A depositor may offer the receiver
+// less, or name another one, after the deposit ("speed up", which he signs); the fill says beside
+// the deposit's words what really was paid, and to whom.
+//
+// A message that is too long to be seen whole leaves a deposit without a key: it has gone in, and
+// what comes out is not found.
 //
 // Read in: the events as l2beat, DefiLlama and wallets have them from V3SpokePoolInterface.sol
 // (across-protocol/contracts); deployments/deployments.json there @001bcaa (SpokePools; BSC's came
@@ -20,6 +32,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "codec/hash.h"
 
 // FundsDeposited(bytes32,bytes32,uint256,uint256,uint256,uint256,uint32,uint32,uint32,bytes32,
 //     bytes32,bytes32,bytes)
@@ -56,6 +69,9 @@ enum { POOL_COUNT = sizeof pools / sizeof *pools };
 static const char not_ours[] = "not one of Across's contracts";
 static const char bad_data[] = "its data are not the event's";
 
+// Depositor, receiver, first relayer, token and amount here, amount there, both deadlines.
+enum { BOUND_WORDS = 8 };
+
 // What both events have, whatever their form.
 typedef struct order {
 	const uint8_t *token;           // on this side
@@ -64,6 +80,10 @@ typedef struct order {
 	dp_u256 least;                  // deposits
 	const uint8_t *to;              // a word
 	const uint8_t *chain, *deposit; // topics: the other chain's number, the deposit's
+	// What makes a fill the deposit's, words of both events in one order.
+	const uint8_t *bound[BOUND_WORDS];
+	uint8_t message[32]; // its hash; zero: none
+	bool is_cut;         // too long to be seen whole: no hash, and so no key
 } order;
 
 // v3 has addresses where later there are bytes32; what stands above them must be zero.
@@ -73,24 +93,36 @@ static bool word_is(const uint8_t *word, bool is_address)
 	return word != NULL && (!is_address || dp_abi_word_address(address, word));
 }
 
+static void hash_message(order *io_order, const uint8_t *message, size_t size)
+{
+	if (message != NULL && size > 0) dp_keccak256(io_order->message, message, size);
+}
+
 static bool read_deposit(order *ret_order, const dp_block *b, uint32_t n, bool is_v3)
 {
-	dp_abi a = dp_log_data(b, n, 4, 10);
-	size_t message;
+	dp_abi a = dp_log_data_cut(b, n, 4, 10);
+	size_t size, seen;
 	order o = {0};
-	o.token = dp_abi_word(&a);
+	o.bound[3] = o.token = dp_abi_word(&a);
 	o.other_token = dp_abi_word(&a);
-	o.amount = dp_abi_u256(&a);
-	o.least = dp_abi_u256(&a);
-	for (int i = 0; i < 3; i++) (void)dp_abi_u32(&a); // quote, fill deadline, exclusivity
-	o.to = dp_abi_word(&a);
-	dp_abi_skip(&a, 1); // the relayer that goes first
-	(void)dp_abi_bytes(&a, &message);
+	o.bound[4] = dp_abi_word(&a);
+	o.bound[5] = dp_abi_word(&a);
+	(void)dp_abi_u32(&a); // when the fee was looked up
+	o.bound[6] = dp_abi_word(&a);
+	o.bound[7] = dp_abi_word(&a);
+	o.bound[1] = o.to = dp_abi_word(&a);
+	o.bound[2] = dp_abi_word(&a); // the relayer that goes first
+	const uint8_t *message = dp_abi_bytes_cut(&a, &size, &seen);
 	if (!dp_abi_ok(&a) || !word_is(o.token, is_v3) || !word_is(o.other_token, is_v3) ||
 	    !word_is(o.to, is_v3))
 		return false;
+	o.is_cut = seen < size;
+	if (!o.is_cut) hash_message(&o, message, size);
+	o.amount = dp_u256_from_be(o.bound[4], 32);
+	o.least = dp_u256_from_be(o.bound[5], 32);
 	o.chain = b->note[n].topic[1];
 	o.deposit = b->note[n].topic[2];
+	o.bound[0] = b->note[n].topic[3];
 	*ret_order = o;
 	return true;
 }
@@ -98,30 +130,39 @@ static bool read_deposit(order *ret_order, const dp_block *b, uint32_t n, bool i
 static bool read_fill(order *ret_order, const dp_block *b, uint32_t n, bool is_v3)
 {
 	dp_abi a = dp_log_data(b, n, 4, is_v3 ? 12 : 15);
-	size_t size;
+	size_t size, other_size;
 	order o = {0};
-	dp_abi_skip(&a, 1); // what was deposited, and below how much of it
+	o.bound[3] = dp_abi_word(&a); // what was deposited, and below how much of it
 	o.token = dp_abi_word(&a);
-	dp_abi_skip(&a, 2);
-	(void)dp_abi_u256(&a);                            // where the relayer is paid back
-	for (int i = 0; i < 2; i++) (void)dp_abi_u32(&a); // deadlines
-	dp_abi_skip(&a, 3); // relayer, depositor, receiver as first told
+	o.bound[4] = dp_abi_word(&a);
+	o.bound[5] = dp_abi_word(&a);
+	(void)dp_abi_u256(&a); // where the relayer is paid back
+	o.bound[6] = dp_abi_word(&a);
+	o.bound[7] = dp_abi_word(&a);
+	o.bound[2] = dp_abi_word(&a);
+	o.bound[0] = dp_abi_word(&a);
+	o.bound[1] = dp_abi_word(&a); // the receiver as first told
+	const uint8_t *message = NULL, *hash = NULL;
 	if (is_v3) {
-		(void)dp_abi_bytes(&a, &size);
+		message = dp_abi_bytes(&a, &size);
 		dp_abi info = dp_abi_tuple(&a, 4);
 		o.to = dp_abi_word(&info);
-		(void)dp_abi_bytes(&info, &size);
+		(void)dp_abi_bytes(&info, &other_size);
 		o.amount = dp_abi_u256(&info);
 		(void)dp_abi_u64(&info); // fast, slow, replaced slow
 		dp_abi_end(&a, &info);
 	} else {
-		dp_abi_skip(&a, 1); // hash of the message
+		hash = dp_abi_word(&a);
 		o.to = dp_abi_word(&a);
 		dp_abi_skip(&a, 1);
 		o.amount = dp_abi_u256(&a);
 		(void)dp_abi_u64(&a);
 	}
 	if (!dp_abi_ok(&a) || !word_is(o.token, is_v3) || !word_is(o.to, is_v3)) return false;
+	if (is_v3)
+		hash_message(&o, message, size);
+	else
+		memcpy(o.message, hash, 32);
 	o.chain = b->note[n].topic[1];
 	o.deposit = b->note[n].topic[2];
 	*ret_order = o;
@@ -130,14 +171,16 @@ static bool read_fill(order *ret_order, const dp_block *b, uint32_t n, bool is_v
 
 static void make_key(dp_leg *leg, const dp_block *b, const order *o, bool is_out)
 {
-	uint8_t bytes[96], here[32];
+	uint8_t bytes[(4 + BOUND_WORDS) * 32], here[32];
 	uint64_t deposit;
 	dp_u256_to_be(here, dp_u256_of(dp_log_evm_number(b->chain)));
 	memcpy(bytes, is_out ? here : o->chain, 32);
 	memcpy(bytes + 32, is_out ? o->chain : here, 32);
 	memcpy(bytes + 64, o->deposit, 32);
+	memcpy(bytes + 96, o->message, 32);
+	for (size_t i = 0; i < BOUND_WORDS; i++) memcpy(bytes + 128 + 32 * i, o->bound[i], 32);
 	dp_link_key(leg->key, "across", bytes, sizeof bytes);
-	leg->has_key = true;
+	leg->has_key = !o->is_cut;
 	memcpy(leg->ref, o->deposit, 32);
 	leg->ref_size = 32;
 	uint64_t origin = is_out ? dp_log_evm_number(b->chain) : leg->other_number;
@@ -173,6 +216,7 @@ static uint32_t decode(dp_leg ret_leg[DP_LEGS_MAX], const dp_block *b, uint32_t 
 		dp_log_bought(&leg, other, o.other_token, o.least);
 	} else {
 		leg.other = other;
+		leg.is_bound = true;
 		if (leg.to.kind == DP_ADDR_NONE)
 			return dp_log_refuse(ret_leg, self, n, side, bad_data);
 	}
@@ -185,7 +229,7 @@ static uint32_t decode(dp_leg ret_leg[DP_LEGS_MAX], const dp_block *b, uint32_t 
 const dp_protocol dp_protocol_across = {
     .name = "across",
     .title = "Across",
-    .proves = "origin chain, destination chain and deposit number, which both SpokePools log",
+    .proves = "chains, deposit number and all that was agreed on, which both SpokePools log",
     .data = "V3FundsDeposited, FundsDeposited; FilledV3Relay, FilledRelay: Ethereum, Optimism, "
             "BSC, Polygon, Base, Arbitrum",
     .source = "across-protocol/contracts, deployments.json; events as in l2beat and DefiLlama",

@@ -11,6 +11,11 @@
 //
 // The pools take and pay coins as their wrapped form: what moved in the transaction decides.
 //
+// What cannot be done over there is given back: by WithdrawDone, and by a vault or a pegged token
+// that pays out under a deposit or a burn of its own chain (the other chain's number is then this
+// one's; comments on ref_chain_id in IOriginalTokenVaultV2.sol). It goes to whom the validators
+// name, who are asked by the depositor.
+//
 // Read in: DefiLlama/bridges-server, adapters/celer @0e20e13 (events and addresses; Base is not on
 // that list) and l2beat, interop/plugins/celer.ts @024b02a. From memory, unverified: that a
 // WithdrawDone with an id is the refund of that Send.
@@ -129,7 +134,11 @@ static bool read_event(dp_leg *io_leg, const uint8_t **ret_key, const dp_block *
 		case 'n': (void)dp_abi_u64(&a); break;
 		case 'c': io_leg->other_number = dp_abi_u64(&a); break;
 		case 'a': io_leg->amount = dp_abi_u256(&a); break;
-		case 'd': (void)dp_abi_address(&a); break;
+		case 'd':
+			address = dp_abi_address(&a);
+			if (address != NULL && io_leg->side == DP_LEG_OUT)
+				io_leg->back = dp_link_addr(address);
+			break;
 		case 'r':
 			address = dp_abi_address(&a);
 			if (address != NULL) io_leg->to = dp_link_addr(address);
@@ -160,8 +169,10 @@ static uint32_t decode(dp_leg ret_leg[DP_LEGS_MAX], const dp_block *b, uint32_t 
 	if (!read_event(&leg, &key, b, n, e))
 		return dp_log_refuse(ret_leg, self, n, (dp_leg_side)e->side, bad_data);
 	if (memcmp(key, none, 32) == 0) return 0; // liquidity that is taken out again
-	leg.is_refund = e->is_refund;
-	leg.other = e->is_refund ? b->chain : dp_link_evm_chain(leg.other_number);
+	bool is_home = leg.side == DP_LEG_IN && leg.other_number == dp_log_evm_number(b->chain);
+	leg.is_refund = e->is_refund || is_home;
+	leg.is_bound = leg.side == DP_LEG_IN;
+	leg.other = leg.is_refund ? b->chain : dp_link_evm_chain(leg.other_number);
 	if (!e->is_nobody) leg.place[0] = dp_link_addr(b->note[n].place);
 	leg.place_count = 1;
 	dp_link_key(leg.key, "cbridge", key, 32);

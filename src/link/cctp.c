@@ -110,20 +110,21 @@ typedef struct body {
 	const uint8_t *token, *to, *sender; // words
 	dp_u256 amount, max_fee;
 	const uint8_t *hook;
-	size_t hook_size;
+	size_t hook_size, hook_seen;
 } body;
 
 // The bytes behind the message's head: packed, without offsets.
-static bool read_body(body *ret_body, const uint8_t *bytes, size_t size, bool is_v2)
+static bool read_body(body *ret_body, const uint8_t *bytes, size_t size, size_t seen, bool is_v2)
 {
 	enum { V1_SIZE = 4 + 4 * 32, V2_SIZE = 4 + 7 * 32 };
-	if (is_v2 ? size < V2_SIZE : size != V1_SIZE) return false;
+	if (is_v2 ? seen < V2_SIZE : (size != V1_SIZE || seen != size)) return false;
 	body m = {.token = bytes + 4, .to = bytes + 36, .sender = bytes + 100};
 	m.amount = dp_u256_from_be(bytes + 68, 32);
 	if (is_v2) {
 		m.max_fee = dp_u256_from_be(bytes + 132, 32);
 		m.hook = bytes + V2_SIZE;
 		m.hook_size = size - V2_SIZE;
+		m.hook_seen = seen - V2_SIZE;
 	}
 	*ret_body = m;
 	return true;
@@ -144,11 +145,18 @@ static void key_v1(dp_leg *leg, uint64_t domain, uint64_t nonce)
 		               nonce, domain);
 }
 
+// A hook may be longer than what is kept of a log. Both sides' logs keep so much of it at least
+// (the burn has 8 words before it, the reception 4 words and 228 bytes); the rest counts by its
+// length alone, which is in the key as well.
+enum { HOOK_MAX = 3072 };
+_Static_assert((int)HOOK_MAX <= (int)DP_NOTE_DATA_MAX - 4 * 32 - 228, "so much is on both sides");
+
 static void key_v2(dp_leg *leg, uint64_t from, uint64_t to, const body *m)
 {
-	enum { HEAD = 8 + 5 * 32 };
-	uint8_t bytes[HEAD + DP_NOTE_DATA_MAX - 5 * 32];
-	DP_CHECK(m->hook_size <= sizeof bytes - HEAD);
+	enum { HEAD = 8 + 5 * 32 + 8 };
+	uint8_t bytes[HEAD + HOOK_MAX];
+	size_t hook = m->hook_size < HOOK_MAX ? m->hook_size : HOOK_MAX;
+	DP_CHECK(hook <= m->hook_seen);
 	put_u32(bytes, (uint32_t)from);
 	put_u32(bytes + 4, (uint32_t)to);
 	memcpy(bytes + 8, m->token, 32);
@@ -156,8 +164,10 @@ static void key_v2(dp_leg *leg, uint64_t from, uint64_t to, const body *m)
 	dp_u256_to_be(bytes + 72, m->amount);
 	memcpy(bytes + 104, m->sender, 32);
 	dp_u256_to_be(bytes + 136, m->max_fee);
-	if (m->hook_size > 0) memcpy(bytes + HEAD, m->hook, m->hook_size);
-	dp_link_key(leg->key, "cctp2", bytes, HEAD + m->hook_size);
+	put_u32(bytes + HEAD - 8, (uint32_t)((uint64_t)m->hook_size >> 32));
+	put_u32(bytes + HEAD - 4, (uint32_t)m->hook_size);
+	if (hook > 0) memcpy(bytes + HEAD, m->hook, hook);
+	dp_link_key(leg->key, "cctp2", bytes, HEAD + hook);
 	leg->has_key = leg->has_time_key = true;
 }
 
@@ -166,7 +176,7 @@ static void key_v2(dp_leg *leg, uint64_t from, uint64_t to, const body *m)
 static bool read_burn(body *ret_body, uint32_t *ret_domain, const dp_block *b, uint32_t n,
                       bool is_v2)
 {
-	dp_abi a = dp_log_data(b, n, 4, is_v2 ? 7 : 5);
+	dp_abi a = dp_log_data_cut(b, n, 4, is_v2 ? 7 : 5);
 	const dp_note *note = &b->note[n];
 	body m = {.token = note->topic[is_v2 ? 1 : 2], .sender = note->topic[is_v2 ? 2 : 3]};
 	m.amount = dp_abi_u256(&a);
@@ -175,9 +185,10 @@ static bool read_burn(body *ret_body, uint32_t *ret_domain, const dp_block *b, u
 	dp_abi_skip(&a, 2); // the messenger there, and who may call it
 	if (is_v2) {
 		m.max_fee = dp_abi_u256(&a);
-		m.hook = dp_abi_bytes(&a, &m.hook_size);
+		m.hook = dp_abi_bytes_cut(&a, &m.hook_size, &m.hook_seen);
 	}
 	if (!dp_abi_ok(&a) || dp_log_addr(m.token).kind == DP_ADDR_NONE) return false;
+	if (m.hook_seen < m.hook_size && m.hook_seen < HOOK_MAX) return false;
 	*ret_body = m;
 	return dp_log_addr(m.sender).kind != DP_ADDR_NONE;
 }
@@ -274,18 +285,21 @@ static uint32_t decode_received(dp_leg *ret_leg, const dp_protocol *self, const 
 {
 	body m;
 	mint t;
-	size_t size = 0;
+	size_t size = 0, seen = 0;
 	uint64_t here, nonce = 0;
 	if (!is_contract(b, n, is_v2 ? TRANSMITTER_V2 : TRANSMITTER_V1))
 		return dp_log_refuse(ret_leg, self, n, DP_LEG_IN, not_ours);
-	dp_abi a = dp_log_data(b, n, is_v2 ? 4 : 3, 3);
+	dp_abi a = dp_log_data_cut(b, n, is_v2 ? 4 : 3, 3);
 	uint32_t domain = dp_abi_u32(&a);
 	const uint8_t *sender = dp_abi_word(&a);
-	const uint8_t *bytes = dp_abi_bytes(&a, &size);
+	const uint8_t *bytes = dp_abi_bytes_cut(&a, &size, &seen);
 	if (!dp_abi_ok(&a) || (!is_v2 && !dp_abi_word_u64(&nonce, b->note[n].topic[2])))
 		return dp_log_refuse(ret_leg, self, n, DP_LEG_IN, bad_data);
 	// Somebody else's message: a body of another form, or from another sender.
-	if (!is_messenger(domain, sender, is_v2) || !read_body(&m, bytes, size, is_v2)) return 0;
+	if (!is_messenger(domain, sender, is_v2) || !read_body(&m, bytes, size, seen, is_v2))
+		return 0;
+	if (m.hook_seen < m.hook_size && m.hook_seen < HOOK_MAX)
+		return dp_log_refuse(ret_leg, self, n, DP_LEG_IN, bad_data);
 	if (!find_mint(&t, b, n, &m, is_v2))
 		return dp_log_refuse(ret_leg, self, n, DP_LEG_IN, no_mint);
 	DP_CHECK(dp_log_number_of(&here, domains, DOMAIN_COUNT, b->chain));
@@ -296,6 +310,9 @@ static uint32_t decode_received(dp_leg *ret_leg, const dp_protocol *self, const 
 	leg.to = t.to;
 	leg.other = dp_log_chain(domains, DOMAIN_COUNT, domain);
 	leg.other_number = domain;
+	// Whoever burnt may name another receiver until it is minted (replaceDepositForBurn of v1,
+	// under the same nonce), and Circle signs the last word.
+	leg.is_bound = !is_v2;
 	if (is_v2)
 		key_v2(&leg, domain, here, &m);
 	else

@@ -141,18 +141,18 @@ static uint32_t swap(dp_leg *ret_leg, const dp_block *b, uint32_t n, const form 
 	static const uint8_t coins[20];
 	size_t words =
 	    4u + (f->is_token ? 1u : 0u) + (f->is_call ? 2u : 0u) + (f->has_parameters ? 1u : 0u);
-	dp_abi data = dp_log_data(b, n, 2, words);
+	dp_abi data = dp_log_data_cut(b, n, 2, words);
 	uint32_t chain = dp_abi_u32(&data);
-	size_t size = 0, skipped = 0;
+	size_t size = 0, skipped = 0, seen = 0; // calls and parameters may be of any length
 	const uint8_t *to = dp_abi_bytes(&data, &size);
 	uint32_t asset = dp_abi_u32(&data);
 	const uint8_t *token = f->is_token ? dp_abi_address(&data) : coins;
 	dp_u256 amount = dp_abi_u256(&data);
 	if (f->is_call) {
-		(void)dp_abi_bytes(&data, &skipped);
+		(void)dp_abi_bytes_cut(&data, &skipped, &seen);
 		(void)dp_abi_u256(&data);
 	}
-	if (f->has_parameters) (void)dp_abi_bytes(&data, &skipped);
+	if (f->has_parameters) (void)dp_abi_bytes_cut(&data, &skipped, &seen);
 	if (!dp_abi_ok(&data) || chain == 0 || chain > NUMBER_MAX)
 		return dp_log_refuse(ret_leg, &dp_protocol_chainflip, n, DP_LEG_OUT,
 		                     "its data are not those of a swap");

@@ -93,6 +93,7 @@ static bool read_args(const uint8_t *ret_word[2], const row *r, const dp_block *
 static const char *wrong_args(const row *r, const uint8_t *const word[2])
 {
 	static const uint8_t zero[32];
+	DP_CHECK(word[0] != NULL && (r->deed != SWITCHES || word[1] != NULL));
 	if (memcmp(word[0], zero, 12) != 0) return "its first argument is no address";
 	if (memcmp(word[0] + 12, zero, 20) == 0) return "it names no address";
 	if (r->deed == SWITCHES && (memcmp(word[1], zero, 31) != 0 || word[1][31] > 1))

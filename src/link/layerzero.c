@@ -156,12 +156,13 @@ static bool is_of(const uint8_t word[32], const uint8_t contract[20])
 static const uint8_t *packet_message(size_t *ret_size, uint32_t *ret_to, const dp_block *b,
                                      uint32_t at, const uint8_t guid[32], const uint8_t sender[20])
 {
-	size_t size;
+	size_t size, whole;
 	uint64_t here;
 	uint8_t hash[32];
 	if (!dp_log_is(b, at, packet_sent) || !is_endpoint(b, at)) return NULL;
-	dp_abi a = dp_log_data(b, at, 1, 3);
-	const uint8_t *p = dp_abi_bytes(&a, &size);
+	// A call that is to follow may make it longer than what is kept of a log.
+	dp_abi a = dp_log_data_cut(b, at, 1, 3);
+	const uint8_t *p = dp_abi_bytes_cut(&a, &whole, &size);
 	if (!dp_abi_ok(&a) || size < PACKET_HEAD || p[0] != 1) return NULL;
 	dp_keccak256(hash, p + 1, PATH_SIZE);
 	if (memcmp(hash, guid, 32) != 0 || memcmp(p + 81, guid, 32) != 0) return NULL;

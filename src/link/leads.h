@@ -42,12 +42,12 @@ enum {
 };
 
 typedef struct dp_lead {
-	uint8_t kind;                 // dp_lead_kind
-	uint8_t confidence;           // 1..100
-	bool set_is_whole;            // false: the anonymity set is at most so large
-	uint32_t deposits;            // of the case
-	uint32_t withdrawals;         // that may be theirs
-	uint32_t deposit, listed_in;  // the first of them: leads->event[deposit] and the next ones
+	uint8_t kind;                // dp_lead_kind
+	uint8_t confidence;          // 1..100
+	bool set_is_whole;           // false: the anonymity set is at most so large
+	uint32_t deposits;           // of the case
+	uint32_t withdrawals;        // that may be theirs
+	uint32_t deposit, listed_in; // the first of them: leads->event[deposit] and the next ones
 	uint32_t withdrawal, listed_out;
 	uint32_t set;          // deposits that the withdrawal could be, by the pool alone: deposits
 	                       // before it less withdrawals before it; the smallest of those listed
@@ -56,7 +56,7 @@ typedef struct dp_lead {
 } dp_lead;
 
 typedef struct dp_leads {
-	dp_lead *lead; // `count`, by their first withdrawal
+	dp_lead *lead;   // `count`, by their first withdrawal
 	uint32_t *event; // indices of events
 	uint32_t count, event_count;
 	bool is_cut; // there were more

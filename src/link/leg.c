@@ -7,7 +7,14 @@
 // Aggregators (Li.Fi) log what they were asked to do, beside what the bridge below them logs. That
 // is an ABOUT leg: it adds receiver and chain to the bridge's own leg where that does not say them,
 // and is then left out. It is matched with the nearest way out of the protocol it names that stands
-// before it and was not spoken of yet, for Li.Fi logs when the bridge has been called.
+// before it and was not spoken of yet, for Li.Fi logs when the bridge has been called. The name of
+// the bridge is a text that whoever calls Li.Fi writes as he likes: where no such way out stands in
+// the transaction, the money went into a bridge that is not read here, and the ABOUT leg is a way
+// out without a key. And where Li.Fi names no bridge that is read, but one below it logs that it
+// took the money after all, that one's own leg counts and not Li.Fi's.
+//
+// Anybody can log forged events, as many as he likes, before the real one. So what is refused makes
+// room when there is none left: it would only have been told of.
 //
 // Keys are hashed with the protocol's name, so that an order of one bridge whose number happens to
 // be a nonce of another can never meet it.
@@ -98,6 +105,19 @@ typedef struct gather {
 	uint32_t about_count;
 } gather;
 
+// Room for one more by leaving out the last that is refused; false: none is.
+static bool make_room(gather *g)
+{
+	uint32_t i = g->count;
+	while (i > 0 && g->leg[i - 1].refused == NULL) i--;
+	if (i == 0) return false;
+	g->count--;
+	memmove(&g->leg[i - 1], &g->leg[i], (g->count - (i - 1)) * sizeof *g->leg);
+	for (uint32_t k = 0; k < g->about_count; k++)
+		if (g->about_before[k] >= i) g->about_before[k]--;
+	return true;
+}
+
 static void take(gather *g, const dp_leg *leg)
 {
 	if (leg->side == DP_LEG_ABOUT && leg->refused == NULL) {
@@ -107,11 +127,13 @@ static void take(gather *g, const dp_leg *leg)
 		}
 		g->about_before[g->about_count] = g->count;
 		g->about[g->about_count++] = *leg;
-	} else if (g->count == g->max) {
-		g->cut = true;
-	} else {
-		g->leg[g->count++] = *leg;
+		return;
 	}
+	if (g->count == g->max) {
+		g->cut = true;
+		if (leg->refused != NULL || !make_room(g)) return;
+	}
+	g->leg[g->count++] = *leg;
 }
 
 static bool is_about(const dp_leg *about, const dp_leg *leg)
@@ -146,15 +168,51 @@ static void merge(dp_leg *io_leg, const dp_leg *about)
 	if (io_leg->text[0] == '\0') memcpy(io_leg->text, about->text, sizeof io_leg->text);
 }
 
+// Does a way out with a key stand here that took most of what this one without a key speaks of?
+// Half of it: aggregators and bridges keep some on the way.
+static bool is_read_below(const gather *g, const dp_leg *leg)
+{
+	dp_u256 half;
+	dp_u256_div(&half, NULL, leg->amount, dp_u256_of(2));
+	for (uint32_t i = 0; i < g->count; i++) {
+		const dp_leg *l = &g->leg[i];
+		if (l->side == DP_LEG_OUT && l->refused == NULL && l->store == DP_STORE_TRANSIT &&
+		    l->has_key && l->asset.v != 0 && l->asset.v == leg->asset.v &&
+		    !dp_u256_lt(l->amount, half))
+			return true;
+	}
+	return false;
+}
+
+// Leaves out ways out by an aggregator's word alone where the bridge itself speaks.
+static void drop_doubles(gather *g)
+{
+	uint32_t kept = 0;
+	for (uint32_t i = 0; i < g->count; i++) {
+		const dp_leg *l = &g->leg[i];
+		bool is_word = l->protocol == &dp_protocol_lifi && l->refused == NULL;
+		if (is_word && is_read_below(g, l)) continue;
+		if (kept != i) g->leg[kept] = *l;
+		kept++;
+	}
+	g->count = kept;
+}
+
 static void merge_all(gather *g)
 {
 	uint32_t taken[DP_LEGS_MAX], taken_count = 0;
 	for (uint32_t k = 0; k < g->about_count; k++) {
-		dp_leg *leg = spoken_of(g, k, taken, taken_count);
-		if (leg == NULL) continue;
-		merge(leg, &g->about[k]);
-		taken[taken_count++] = (uint32_t)(leg - g->leg);
+		dp_leg *leg = spoken_of(g, k, taken, taken_count), own = g->about[k];
+		if (leg != NULL) {
+			merge(leg, &g->about[k]);
+			taken[taken_count++] = (uint32_t)(leg - g->leg);
+		} else if (own.place_count > 0) {
+			own.side = DP_LEG_OUT;
+			own.about = NULL;
+			take(g, &own); // at the end: nobody is moved by it, for room is not made
+		}
 	}
+	drop_doubles(g);
 }
 
 uint64_t dp_legs_watched(const dp_chain *chain)

@@ -54,6 +54,8 @@ typedef struct dp_leg {
 	bool is_refund;      // IN: gives back what went in, or OUT: never got in
 	bool has_key;        // without: nothing will ever come out under a name we know
 	bool has_time_key;   // the key is not unique (CCTP 2): the oldest open one counts
+	bool is_bound;       // IN: the protocol's contract itself ties this key to one way in: who
+	                     // is paid, and how much, is what it says, whoever was named there
 	uint8_t key[32];     // dp_link_key
 	uint32_t note;       // index in the block; DP_LEG_NO_NOTE: none
 	uint8_t ref[32];     // the protocol's own id as people write it: a txid, an order id, ...
@@ -61,10 +63,10 @@ typedef struct dp_leg {
 	char text[DP_LEG_TEXT_MAX]; // what people know it by: "nonce 1234 of domain 0"; or ""
 
 	// What, on this side.
-	dp_asset asset;      // NONE: not on the list
-	dp_u256 amount;      // base units; 0 with all_of_it
-	bool all_of_it;      // whatever reaches (OUT) or leaves (IN) `place` in this transaction,
-	                     // FROZEN: whatever `place[0]` holds
+	dp_asset asset; // NONE: not on the list
+	dp_u256 amount; // base units; 0 with all_of_it
+	bool all_of_it; // whatever reaches (OUT) or leaves (IN) `place` in this transaction,
+	                // FROZEN: whatever `place[0]` holds
 	dp_addr place[DP_LEG_PLACES_MAX]; // OUT: who takes it (any of them; kind NONE: nobody, it
 	                                  // is burnt); IN: who pays it (NONE: it is minted)
 	uint32_t place_count;             // IN: 0: anybody
@@ -72,22 +74,22 @@ typedef struct dp_leg {
 	dp_addr back; // OUT: receiver of a refund; kind NONE: whoever sent the transaction
 
 	// The other side, as far as this one says.
-	const dp_chain *other;      // NULL: unknown to us or not said
-	uint64_t other_number;      // the protocol's own number of that chain
-	dp_asset other_asset;       // OUT: what is bought; IN: what `asset` was traded for on its
-	                            // way to `to`; NONE: not said or not listed
-	dp_u256 least;              // OUT: at least so much comes out (has_least)
-	uint8_t least_decimals;     // in units of 10^-least_decimals coins of what is bought
+	const dp_chain *other;  // NULL: unknown to us or not said
+	uint64_t other_number;  // the protocol's own number of that chain
+	dp_asset other_asset;   // OUT: what is bought; IN: what `asset` was traded for on its
+	                        // way to `to`; NONE: not said or not listed
+	dp_u256 least;          // OUT: at least so much comes out (has_least)
+	uint8_t least_decimals; // in units of 10^-least_decimals coins of what is bought
 	bool has_least;
 	bool stays_inside; // OUT: what is bought lives on the protocol's own ledger: no way out
 } dp_leg;
 
 struct dp_protocol {
-	const char *name;    // "thorchain": in results, stable
-	const char *title;   // "THORChain"
-	const char *proves;  // what matches the two sides, in words
-	const char *data;    // what it is read from: events, memos, on which chains
-	const char *source;  // where that was read
+	const char *name;      // "thorchain": in results, stable
+	const char *title;     // "THORChain"
+	const char *proves;    // what matches the two sides, in words
+	const char *data;      // what it is read from: events, memos, on which chains
+	const char *source;    // where that was read
 	bool is_deterministic; // has a key
 	// Legs that note `n` of block `b` speaks of, at most DP_LEGS_MAX, all others cut. Called
 	// for notes of any kind on any chain: returns 0 quickly for what is not its own.

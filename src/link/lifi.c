@@ -9,6 +9,10 @@
 // amount of that token from Li.Fi in this transaction: nothing will come out under a name we know,
 // but the money has left, and what Li.Fi gives back as dust of the swap is not what was bought.
 //
+// The bridge's name is a text of whoever calls Li.Fi, and nobody checks it. So who took the money
+// is kept beside a name that is read here as well: leg.c makes it a way out where the bridge that
+// was named logged nothing.
+//
 // Receivers that are no EVM address are given as 0x11f111f1... and in another event: not stated.
 //
 // Read in: DefiLlama's adapters for Li.Fi (event, BridgeData, the Diamond's address, one on all our
@@ -67,14 +71,15 @@ typedef struct started_event {
 
 static bool read_started(started_event *ret_event, const dp_block *b, uint32_t n)
 {
-	size_t size;
+	size_t size, seen;
 	started_event e = {0};
-	dp_abi a = dp_log_data(b, n, 1, 1);
+	// Both texts are the caller's, at any length; of the bridge's name the beginning counts.
+	dp_abi a = dp_log_data_cut(b, n, 1, 1);
 	dp_abi t = dp_abi_tuple(&a, 10);
 	const uint8_t *id = dp_abi_word(&t);
-	e.bridge = dp_abi_bytes(&t, &e.bridge_size);
-	(void)dp_abi_bytes(&t, &size); // integrator
-	(void)dp_abi_address(&t);      // referrer
+	e.bridge = dp_abi_bytes_cut(&t, &size, &e.bridge_size);
+	(void)dp_abi_bytes_cut(&t, &size, &seen); // integrator
+	(void)dp_abi_address(&t);                 // referrer
 	e.token = dp_abi_address(&t);
 	e.to = dp_abi_address(&t);
 	e.amount = dp_abi_u256(&t);
@@ -146,10 +151,10 @@ static uint32_t decode(dp_leg ret_leg[DP_LEGS_MAX], const dp_block *b, uint32_t 
 	memcpy(leg.ref, e.id, 32);
 	leg.ref_size = 32;
 	fill_text(&leg, &e);
+	leg.place_count = find_taker(&leg.place[0], b, n, &leg) ? 1 : 0;
 	if (leg.about == NULL) {
 		leg.side = DP_LEG_OUT;
-		leg.place_count = 1;
-		if (!find_taker(&leg.place[0], b, n, &leg))
+		if (leg.place_count == 0)
 			return dp_log_refuse(ret_leg, self, n, DP_LEG_ABOUT, no_bridge);
 	}
 	ret_leg[0] = leg;

@@ -93,9 +93,17 @@ dp_abi dp_log_data(const dp_block *b, uint32_t n, uint32_t topics, size_t words)
 {
 	DP_CHECK(n < b->note_count && topics >= 1 && topics <= 4);
 	const dp_note *note = &b->note[n];
-	if (note->topic_count != topics || note->data_size != note->full_size)
+	if (note->data_size != note->full_size) return (dp_abi){.failed = true};
+	return dp_log_data_cut(b, n, topics, words);
+}
+
+dp_abi dp_log_data_cut(const dp_block *b, uint32_t n, uint32_t topics, size_t words)
+{
+	DP_CHECK(n < b->note_count && topics >= 1 && topics <= 4);
+	const dp_note *note = &b->note[n];
+	if (note->topic_count != topics || note->full_size < note->data_size)
 		return (dp_abi){.failed = true};
-	return dp_abi_of(dp_note_data(b, note), note->data_size, words);
+	return dp_abi_cut(dp_note_data(b, note), note->data_size, note->full_size, words);
 }
 
 //- legs ------------------------------------------------------------------------------------------

@@ -46,6 +46,9 @@ bool dp_log_is(const dp_block *b, uint32_t n, const uint8_t topic[32]);
 // The data of the log as a tuple of `words` words; failed when a part of it was cut off, or when
 // it has not `topics` topics.
 dp_abi dp_log_data(const dp_block *b, uint32_t n, uint32_t topics, size_t words);
+// The same, and what was cut off is no failure until it is asked for: for events in which whoever
+// calls the contract may write as much as he likes (a message, a hook), so that length hides none.
+dp_abi dp_log_data_cut(const dp_block *b, uint32_t n, uint32_t topics, size_t words);
 
 // A leg of this note: proven, because whoever calls has looked at the contract.
 dp_leg dp_log_leg(const dp_protocol *protocol, uint32_t n, dp_leg_side side);

@@ -21,14 +21,14 @@ typedef struct dp_mixer_event {
 	const dp_chain *chain;
 	uint64_t height;
 	int64_t time;
-	uint64_t gas_price; // wei for a unit of gas; has_gas
-	dp_u256 amount;     // base units: what went in, or what came out before the relayer's fee
+	uint64_t gas_price;  // wei for a unit of gas; has_gas
+	dp_u256 amount;      // base units: what went in, or what came out before the relayer's fee
 	uint32_t tx_no, log; // places in its block, which order its events
-	uint32_t leaf;      // deposits: how many there were before it in this pool; has_leaf
-	dp_asset asset;     // NONE: not on the asset list
-	uint8_t kind;       // dp_mixer_kind
-	bool is_case;       // deposit by money of the case; the decoder leaves it false
-	bool is_fixed;      // the pool takes one amount only, so amounts tell nothing
+	uint32_t leaf;       // deposits: how many there were before it in this pool; has_leaf
+	dp_asset asset;      // NONE: not on the asset list
+	uint8_t kind;        // dp_mixer_kind
+	bool is_case;        // deposit by money of the case; the decoder leaves it false
+	bool is_fixed;       // the pool takes one amount only, so amounts tell nothing
 	bool has_gas, has_leaf;
 	bool is_relayed;     // withdrawal that somebody else sent, for a fee
 	uint8_t pool[20];    // contract

@@ -22,9 +22,10 @@
 //    that is not absurd (worth.h). Tried in this order: all that it lost for all that it gained,
 //    within the bounds of the year; the same where of the side that is worth too much only what
 //    went to (came from) one single party counts, each such party in turn, where the worth is
-//    known; then both again with a factor of two to spare. For what that leaves over (a tip, a
-//    present to a friend, liquidity) it is no converter. Where nobody knows the worth it is
-//    believed. A pool, a wrapper, a filler and the user himself all are converters.
+//    known; then both again with a factor of two to spare (a tenth, where units tell). For what
+//    that leaves over (a tip, a present to a friend, liquidity) it is no converter. Where nobody
+//    knows the worth it is believed. A pool, a wrapper, a filler and the user himself all are
+//    converters.
 //    Converters with lots between them, for which both are, form one market.
 // 4. Exchange. What converters pay one another is exchanged: each one's losses of it for its own
 //    gains of it. What the others pay into a market, and what it pays to others, is exchanged too:
@@ -53,18 +54,18 @@
 #include "chain/block.h"
 
 typedef struct dp_net_share {
-	dp_addr loser;     // whose it was before the transaction; kind NONE: made from
-	                   // nothing (also where the contract that mints it sold it)
-	dp_asset asset;    // what it lost
-	dp_u256 units;     // so much of that
-	dp_addr gainer;    // who has, after the transaction, (kind NONE: it stays, and is burnt)
-	dp_asset into;     // this asset (the same where it stays)
-	dp_u256 gained;    // so much of it, for these units; 0: less than one unit
-	uint32_t mv;       // last row by which it reached the gainer: index in the block
-	uint32_t mv_out;   // first row by which it left the loser
-	bool is_swap;      // into another asset, or back through a market
-	dp_addr via;       // is_swap: who took it: a converter (the first), else the first of all
-	uint32_t parts;    // is_swap: how many shares this loser's asset was swapped into; else 1
+	dp_addr loser;      // whose it was before the transaction; kind NONE: made from
+	                    // nothing (also where the contract that mints it sold it)
+	dp_asset asset;     // what it lost
+	dp_u256 units;      // so much of that
+	dp_addr gainer;     // who has, after the transaction, (kind NONE: it stays, and is burnt)
+	dp_asset into;      // this asset (the same where it stays)
+	dp_u256 gained;     // so much of it, for these units; 0: less than one unit
+	uint32_t mv;        // last row by which it reached the gainer: index in the block
+	uint32_t mv_out;    // first row by which it left the loser
+	bool is_swap;       // into another asset, or back through a market
+	dp_addr via;        // is_swap: who took it: a converter (the first), else the first of all
+	uint32_t parts;     // is_swap: how many shares this loser's asset was swapped into; else 1
 	bool is_equal_part; // split without knowing worth
 } dp_net_share;
 
@@ -83,13 +84,8 @@ DP_MUST dp_code dp_net_is_needed(dp_net *n, bool *ret_needed, const dp_block *b,
 // is not looked into: *ret_count 0 and *ret_too_large. That is more than DP_NET_ROWS_MAX value
 // rows, more than DP_NET_SHARES_MAX shares, amounts of 2^238 base units or more, or rows made so
 // that lots are passed on more than DP_NET_WORK_MAX times.
-enum {
-	DP_NET_ROWS_MAX = 1 << 16,
-	DP_NET_SHARES_MAX = 1 << 18,
-	DP_NET_WORK_MAX = 1 << 23
-};
+enum { DP_NET_ROWS_MAX = 1 << 16, DP_NET_SHARES_MAX = 1 << 15, DP_NET_WORK_MAX = 1 << 23 };
 DP_MUST dp_code dp_net_shares(dp_net *n, const dp_net_share **ret_share, uint32_t *ret_count,
-                              bool *ret_too_large, const dp_block *b, uint32_t tx,
-                              dp_fault *fault);
+                              bool *ret_too_large, const dp_block *b, uint32_t tx, dp_fault *fault);
 
 #endif

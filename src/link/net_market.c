@@ -15,7 +15,7 @@
 #include "base/mem.h"
 #include "link/net_private.h"
 
-enum { FACTOR_TO_SPARE = 2, SINGLES_MAX = 64 };
+enum { SINGLES_MAX = 64 };
 
 //- who lost and gained what ----------------------------------------------------------------------
 
@@ -134,7 +134,8 @@ static dp_code ask_converter(dp_net *n, uint32_t party, dp_fault *fault)
 	net_party *p = &n->party[party];
 	p->is_converter = false;
 	if (p->loss_count == 0 || p->gain_count == 0) return DP_OK;
-	for (uint32_t divisor = 1; divisor <= FACTOR_TO_SPARE; divisor++) {
+	for (int round = 0; round < 2; round++) {
+		uint32_t divisor = round == 0 ? 1 : DP_WORTH_SALE;
 		dp_worth_verdict verdict;
 		uint32_t only;
 		DP_TRY(side_of(n, p, true, NET_NOBODY, fault));
@@ -244,7 +245,7 @@ static dp_code settle_own(dp_net *n, uint32_t first, uint32_t end, dp_fault *fau
 	uint32_t in, out;
 	dp_worth_verdict verdict = DP_WORTH_UNKNOWN;
 	DP_TRY(gather(n, first, end, NET_STAYS, &in, &out, fault));
-	if (in > 0 && out > 0) DP_TRY(compare(n, &verdict, FACTOR_TO_SPARE));
+	if (in > 0 && out > 0) DP_TRY(compare(n, &verdict, DP_WORTH_SALE));
 	bool is_own = in > 0 && out > 0 && !is_absurd(verdict);
 	if (in > 0) mark(n, first, end, true, NET_STAYS, is_own ? NET_OWN : NET_REST);
 	if (is_own || in == 0) mark(n, first, end, false, NET_STAYS, is_own ? NET_OWN : NET_REST);
@@ -324,7 +325,7 @@ static dp_code settle_market(dp_net *n, uint32_t first, uint32_t end, dp_fault *
 	bool is_paid = false;
 	if (in > 0 && out > 0) {
 		dp_worth_verdict verdict;
-		DP_TRY(compare(n, &verdict, FACTOR_TO_SPARE));
+		DP_TRY(compare(n, &verdict, DP_WORTH_SALE));
 		is_paid = !is_absurd(verdict);
 	}
 	if (is_paid) return DP_OK;

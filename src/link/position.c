@@ -179,6 +179,41 @@ static bool find_rows(const dp_movement *ret_row[2], const dp_block *b, uint32_t
 	return ret_row[0] != NULL;
 }
 
+// Did whoever was paid in this row pay all of that token on again? Routers do.
+static bool passes_on(const dp_block *b, uint32_t n, const dp_movement *row)
+{
+	uint32_t first, count = rows_of(b, n, &first);
+	dp_u256 in = DP_U256_ZERO, out = DP_U256_ZERO;
+	for (uint32_t i = first; i < first + count; i++) {
+		const dp_movement *mv = &b->mv[i];
+		bool to = dp_addr_eq(&mv->to, &row->to), from = dp_addr_eq(&mv->from, &row->to);
+		if (mv->kind != DP_MV_TOKEN || (mv->flags & DP_MVF_FAILED) != 0) continue;
+		if (to == from || memcmp(token_of(mv), token_of(row), 20) != 0) continue;
+		dp_u256 *sum = to ? &in : &out;
+		if (dp_u256_add_over(sum, *sum, mv->amount)) return false;
+	}
+	return dp_u256_eq(in, out);
+}
+
+// Was somebody else paid the same, and kept it? Then the event does not say whose the position is:
+// a thief who pays his own contract the amounts of a real position would hide them in it.
+static bool is_doubtful(const dp_block *b, uint32_t n, const wanted w[2],
+                        const dp_movement *const row[2])
+{
+	uint32_t first, count = rows_of(b, n, &first);
+	int which = row[0] != NULL ? 0 : 1;
+	for (uint32_t i = first; i < first + count; i++) {
+		const dp_movement *mv = &b->mv[i], *other = NULL;
+		if (!fits(mv, &w[which]) || dp_addr_eq(&mv->to, &row[which]->to)) continue;
+		if (which == 0 && row[1] != NULL) {
+			other = find_row(b, n, &w[1], mv);
+			if (other == NULL) continue;
+		}
+		if (!passes_on(b, n, mv) || (other != NULL && !passes_on(b, n, other))) return true;
+	}
+	return false;
+}
+
 static uint32_t decode3(dp_leg ret_leg[DP_LEGS_MAX], const dp_block *b, uint32_t n)
 {
 	const dp_protocol *self = &dp_protocol_uniswap3;
@@ -205,6 +240,9 @@ static uint32_t decode3(dp_leg ret_leg[DP_LEGS_MAX], const dp_block *b, uint32_t
 	if (!find_rows(row, b, n, w))
 		return dp_log_refuse(ret_leg, self, n, side,
 		                     "no token rows of the amounts that the event states");
+	if (is_out && is_doubtful(b, n, w, row))
+		return dp_log_refuse(ret_leg, self, n, side,
+		                     "several were paid the amounts that the event states");
 	uint32_t count = 0;
 	for (int i = 0; i < 2; i++) {
 		if (row[i] == NULL || row[i]->asset.v == 0) continue; // an unlisted token

@@ -207,11 +207,12 @@ static bool read_swap(swap_event *ret_swap, const dp_block *b, uint32_t n)
 static const uint8_t *read_packet(path *ret_path, const dp_block *b, uint32_t at,
                                   const swap_event *s)
 {
-	size_t size, to_size;
+	size_t size, whole, to_size;
 	if (!dp_log_is(b, at, packet) || !is_contract(b->chain, b->note[at].place, LIBRARY))
 		return NULL;
-	dp_abi a = dp_log_data(b, at, 1, 1);
-	const uint8_t *p = dp_abi_bytes(&a, &size);
+	// A call that is to follow may make it longer than what is kept of a log.
+	dp_abi a = dp_log_data_cut(b, at, 1, 1);
+	const uint8_t *p = dp_abi_bytes_cut(&a, &whole, &size);
 	if (!dp_abi_ok(&a) || size < PACKET_HEAD) return NULL;
 	path t = {.from = (uint16_t)(p[8] << 8 | p[9]), .to = (uint16_t)(p[30] << 8 | p[31])};
 	for (int i = 0; i < 8; i++) t.nonce = t.nonce << 8 | p[i];

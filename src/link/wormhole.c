@@ -12,8 +12,9 @@
 //
 // Amounts in it have at most eight decimals (Bridge.sol, normalizeAmount); what is lost by that
 // stays with the sender. The redeeming event has no amount and no receiver: they are read off the
-// movement that the token bridge makes in the same transaction, and where that is not one alone
-// (two redemptions in one transaction), the leg is refused.
+// movement that the token bridge makes in the same transaction. Of several redemptions in one, each
+// has the payment of its own place in the row; where there are not as many of both, the leg is
+// refused.
 //
 // Read in: wormhole-foundation/wormhole, sdk/js/src/utils/consts.ts @005c649 (contracts and chain
 // numbers); the watcher of its dashboard (both topics, with the files that define the events). From
@@ -67,7 +68,7 @@ static const char not_bridge[] = "not one of Wormhole's token bridges";
 static const char bad_data[] = "its data are not the event's";
 static const char bad_payload[] = "its payload is no transfer";
 static const char bad_sender[] = "its emitter is not that chain's token bridge";
-static const char no_movement[] = "no single movement out of the token bridge goes with it";
+static const char no_movement[] = "no movement out of the token bridge goes with it for certain";
 
 static bool is_contract(const dp_chain *chain, const uint8_t contract[20], uint32_t role)
 {
@@ -126,15 +127,16 @@ static dp_asset asset_of(const dp_block *b, uint32_t n, const uint8_t *p, uint64
 static uint32_t decode_published(dp_leg *ret_leg, const dp_block *b, uint32_t n)
 {
 	const dp_protocol *self = &dp_protocol_wormhole;
-	size_t size;
+	size_t size, seen;
 	uint64_t here;
 	uint8_t sender[20];
 	if (!is_contract(b->chain, b->note[n].place, CORE))
 		return dp_log_refuse(ret_leg, self, n, DP_LEG_OUT, not_core);
-	dp_abi a = dp_log_data(b, n, 2, 4);
+	dp_abi a = dp_log_data_cut(b, n, 2, 4);
 	uint64_t sequence = dp_abi_u64(&a);
 	(void)dp_abi_u32(&a);
-	const uint8_t *p = dp_abi_bytes(&a, &size);
+	// Behind a transfer with a message stands what its sender likes, at any length.
+	const uint8_t *p = dp_abi_bytes_cut(&a, &size, &seen);
 	(void)dp_abi_u64(&a); // how final it must be
 	// Messages of other contracts are nobody's business here, whole or not.
 	if (b->note[n].topic_count < 2 || !dp_abi_word_address(sender, b->note[n].topic[1]) ||
@@ -142,8 +144,8 @@ static uint32_t decode_published(dp_leg *ret_leg, const dp_block *b, uint32_t n)
 		return 0;
 	if (!dp_abi_ok(&a)) return dp_log_refuse(ret_leg, self, n, DP_LEG_OUT, bad_data);
 	// The bridge also attests tokens (2) and is governed by messages.
-	if (size < 1 || (p[0] != PAYLOAD_TRANSFER && p[0] != PAYLOAD_WITH_MESSAGE)) return 0;
-	if (size < PAYLOAD_MIN || (p[0] == PAYLOAD_TRANSFER && size != PAYLOAD_MIN))
+	if (seen < 1 || (p[0] != PAYLOAD_TRANSFER && p[0] != PAYLOAD_WITH_MESSAGE)) return 0;
+	if (seen < PAYLOAD_MIN || (p[0] == PAYLOAD_TRANSFER && size != PAYLOAD_MIN))
 		return dp_log_refuse(ret_leg, self, n, DP_LEG_OUT, bad_payload);
 	DP_CHECK(dp_log_number_of(&here, chains, CHAIN_COUNT, b->chain));
 	dp_leg leg = dp_log_leg(self, n, DP_LEG_OUT);
@@ -172,40 +174,70 @@ static uint32_t decode_published(dp_leg *ret_leg, const dp_block *b, uint32_t n)
 
 //- in --------------------------------------------------------------------------------------------
 
-static bool is_only_redemption(const dp_block *b, uint32_t n)
+// Is this movement a payment out of the token bridge (is_minted: out of nothing)?
+static bool is_payment(const dp_movement *mv, const dp_addr *bridge, bool is_minted)
 {
-	enum { REACH = 64 };
-	for (uint32_t i = 1; i <= REACH; i++) {
-		bool is_before = i <= n && b->note[n - i].tx == b->note[n].tx;
-		bool is_behind = i < b->note_count - n && b->note[n + i].tx == b->note[n].tx;
-		if (is_before && dp_log_is(b, n - i, redeemed)) return false;
-		if (is_behind && dp_log_is(b, n + i, redeemed)) return false;
-		if (!is_before && !is_behind) return true;
-	}
-	return false; // so many notes: better not
+	if (mv->asset.v == 0 || (mv->flags & DP_MVF_FAILED) != 0) return false;
+	if (mv->kind == DP_MV_FEE || mv->kind == DP_MV_REWARD) return false;
+	if (mv->to.kind == DP_ADDR_NONE || dp_addr_eq(&mv->to, bridge)) return false;
+	if (is_minted) return mv->kind == DP_MV_TOKEN && mv->from.kind == DP_ADDR_NONE;
+	return dp_addr_eq(&mv->from, bridge);
 }
 
-// What leaves the token bridge in this transaction, or is minted; a relayer's share of it is the
-// smaller one of two. false: none, or more than that.
-static bool find_payment(const dp_movement **ret_mv, const dp_block *b, uint32_t n)
+typedef struct payments {
+	const dp_movement *largest, *wanted;
+	uint32_t count;
+	bool is_mixed; // several assets
+	bool is_split; // coins and tokens: their order among each other is not known
+} payments;
+
+// What the bridge pays in this transaction, and which of it is the `nth`. Where it pays out of its
+// own, what else is minted there is somebody else's (`both`: either counts).
+static payments find_payments(const dp_block *b, uint32_t n, uint32_t nth, bool both)
 {
-	const dp_movement *best = NULL;
-	uint32_t count = 0;
+	payments p = {0};
 	const dp_tx *tx = &b->tx[b->note[n].tx];
 	dp_addr bridge = dp_link_addr(b->note[n].place);
+	bool has_own = false;
+	for (uint32_t i = 0; i < tx->mv_count; i++)
+		has_own |= is_payment(&b->mv[tx->mv_first + i], &bridge, false);
 	for (uint32_t i = 0; i < tx->mv_count; i++) {
 		const dp_movement *mv = &b->mv[tx->mv_first + i];
-		bool is_minted = mv->kind == DP_MV_TOKEN && mv->from.kind == DP_ADDR_NONE;
-		if (mv->asset.v == 0 || (mv->flags & DP_MVF_FAILED) != 0) continue;
-		if (mv->kind == DP_MV_FEE || mv->kind == DP_MV_REWARD) continue;
-		if (mv->to.kind == DP_ADDR_NONE || dp_addr_eq(&mv->to, &bridge)) continue;
-		if (!is_minted && !dp_addr_eq(&mv->from, &bridge)) continue;
-		if (best != NULL && best->asset.v != mv->asset.v) return false;
-		if (best == NULL || dp_u256_lt(best->amount, mv->amount)) best = mv;
-		count++;
+		bool own = is_payment(mv, &bridge, false);
+		bool minted = (both || !has_own) && is_payment(mv, &bridge, true);
+		if (!own && !minted) continue;
+		if (p.largest != NULL) {
+			p.is_mixed |= p.largest->asset.v != mv->asset.v;
+			p.is_split |= (p.largest->kind == DP_MV_TOKEN) != (mv->kind == DP_MV_TOKEN);
+		}
+		if (p.largest == NULL || dp_u256_lt(p.largest->amount, mv->amount)) p.largest = mv;
+		if (p.count++ == nth) p.wanted = mv;
 	}
-	*ret_mv = best;
-	return count == 1 || count == 2;
+	return p;
+}
+
+// The payment of the redemption that note n tells of. One alone in its transaction: what leaves the
+// bridge, of two (a relayer has his share) the larger. Several: the bridge pays each before the
+// next is redeemed, so the n-th payment belongs to the n-th redemption when there are as many.
+static bool find_payment(const dp_movement **ret_mv, const dp_block *b, uint32_t n)
+{
+	uint32_t first, count, redemptions = 0, nth = 0;
+	dp_block_notes(b, &first, &count, b->note[n].tx);
+	for (uint32_t i = first; i < first + count; i++) {
+		if (!dp_log_is(b, i, redeemed) ||
+		    memcmp(b->note[i].place, b->note[n].place, 20) != 0)
+			continue;
+		if (i == n) nth = redemptions;
+		redemptions++;
+	}
+	payments p = find_payments(b, n, nth, false);
+	if (redemptions == 1) {
+		*ret_mv = p.largest;
+		return !p.is_mixed && (p.count == 1 || p.count == 2);
+	}
+	if (p.count != redemptions) p = find_payments(b, n, nth, true);
+	*ret_mv = p.wanted;
+	return p.count == redemptions && !p.is_split;
 }
 
 static uint32_t decode_redeemed(dp_leg *ret_leg, const dp_block *b, uint32_t n)
@@ -227,7 +259,7 @@ static uint32_t decode_redeemed(dp_leg *ret_leg, const dp_block *b, uint32_t n)
 	if (leg.other != NULL && (!dp_abi_word_address(emitter, note->topic[2]) ||
 	                          !is_contract(leg.other, emitter, BRIDGE)))
 		return dp_log_refuse(ret_leg, self, n, DP_LEG_IN, bad_sender);
-	if (!is_only_redemption(b, n) || !find_payment(&mv, b, n))
+	if (!find_payment(&mv, b, n))
 		return dp_log_refuse(ret_leg, self, n, DP_LEG_IN, no_movement);
 	leg.asset = mv->asset;
 	leg.amount = mv->amount;

@@ -434,7 +434,6 @@ dp_worth_verdict dp_worth_compare_sums(const dp_worth_item *in, uint32_t count_i
                                        const dp_worth_item *out, uint32_t count_out, int64_t time,
                                        uint32_t divisor)
 {
-	DP_CHECK(divisor >= 1);
 	if (count_in == 0 || count_out == 0) return DP_WORTH_UNKNOWN;
 	bool by_units = is_one_kind(in, count_in, out, count_out);
 	wide in_low = {0}, in_high = {0}, out_low = {0}, out_high = {0};
@@ -443,9 +442,15 @@ dp_worth_verdict dp_worth_compare_sums(const dp_worth_item *in, uint32_t count_i
 	for (uint32_t i = 0; i < count_out; i++)
 		if (!add_value(&out_low, &out_high, &out[i], time, by_units))
 			return DP_WORTH_UNKNOWN;
-	wide_mul(&out_high, divisor);
+	// out * times / of against in, and the other way round.
+	uint64_t times = divisor, of = 1;
+	if (divisor == DP_WORTH_SALE) times = by_units ? 10 : 2;
+	if (divisor == DP_WORTH_SALE && by_units) of = 9;
+	wide_mul(&out_high, times);
+	wide_mul(&in_low, of);
 	if (wide_cmp(&out_high, &in_low) < 0) return DP_WORTH_TOO_LITTLE;
-	wide_mul(&in_high, divisor);
+	wide_mul(&in_high, times);
+	wide_mul(&out_low, of);
 	if (wide_cmp(&out_low, &in_high) > 0) return DP_WORTH_TOO_MUCH;
 	return DP_WORTH_PLAUSIBLE;
 }

@@ -34,6 +34,9 @@ dp_worth_verdict dp_worth_compare(dp_asset in, dp_u256 amount_in, dp_asset out, 
                                   int64_t time, uint32_t divisor);
 
 // The same for sums of several assets: unknown where one of them is, unless all are of one kind.
+// A divisor for sales: 2, and a tenth where all is of one kind and units tell. A thief who "sells"
+// ether for half as much ether, to himself, keeps half of it clean each time.
+enum { DP_WORTH_SALE = 0 };
 typedef struct dp_worth_item {
 	dp_asset asset;
 	dp_u256 amount;

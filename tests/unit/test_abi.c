@@ -177,9 +177,57 @@ static void counts_are_bounded(void **state)
 	assert_false(dp_abi_ok(&a) || dp_abi_ok(&inner));
 }
 
+// Data of which the end was cut off: what is there is read, what is not is no failure where it was
+// said so, and a failure everywhere else.
+static void what_was_cut_off_does_not_hide_the_rest(void **state)
+{
+	(void)state;
+	uint8_t text[100];
+	size_t n, seen;
+	memset(text, 'x', sizeof text);
+	enc e = enc_of(3);
+	enc_bytes(&e, text, sizeof text);
+	enc_bytes(&e, "behind", 6);
+	enc_u(&e, 7);
+	size_t size = end(&e);
+	for (size_t there = 0; there <= size; there++) {
+		uint8_t *copy = malloc(there + 1);
+		memcpy(copy, out, there);
+		dp_abi a = dp_abi_cut(copy, there, size, 3);
+		const uint8_t *p = dp_abi_bytes_cut(&a, &n, &seen);
+		if (there < 96) {
+			assert_false(dp_abi_ok(&a));
+			free(copy);
+			continue;
+		}
+		assert_int_equal(n, there < 128 ? SIZE_MAX : sizeof text);
+		assert_int_equal(seen, there < 128 ? 0 : there < 228 ? there - 128 : 100);
+		assert_memory_equal(p, text, seen);
+		(void)dp_abi_bytes_cut(&a, &n, &seen);
+		assert_int_equal(dp_abi_u64(&a), 7);
+		assert_true(dp_abi_ok(&a));
+		dp_abi strict = dp_abi_cut(copy, there, size, 3);
+		(void)dp_abi_bytes(&strict, &n);
+		assert_int_equal(dp_abi_ok(&strict), there >= 228);
+		free(copy);
+	}
+	// An offset beyond all there ever was, and one below what was read, fail here too.
+	dp_u256_to_be(out + 32, dp_u256_of(size));
+	dp_abi a = dp_abi_cut(out, 128, size, 3);
+	(void)dp_abi_bytes_cut(&a, &n, &seen);
+	assert_true(dp_abi_ok(&a));
+	assert_null(dp_abi_bytes_cut(&a, &n, &seen));
+	assert_false(dp_abi_ok(&a));
+	dp_u256_to_be(out + 32, dp_u256_of(96));
+	a = dp_abi_cut(out, 128, size, 3);
+	(void)dp_abi_bytes_cut(&a, &n, &seen);
+	assert_null(dp_abi_bytes_cut(&a, &n, &seen));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(what_was_cut_off_does_not_hide_the_rest),
 	    cmocka_unit_test(reads_the_specifications_example),
 	    cmocka_unit_test(tuples_nest),
 	    cmocka_unit_test(small_values_must_have_zeros_above),

@@ -48,7 +48,7 @@ static enc deposit_data(const char *token, const char *other, const char *to, ui
 	enc_u(&e, 0);
 	enc_hex(&e, to);
 	enc_hex(&e, "0x00");
-	enc_bytes(&e, "", 0);
+	enc_bytes(&e, "message", 7);
 	return e;
 }
 
@@ -80,7 +80,9 @@ static enc fill_data(bool is_v3, const char *token, const char *to, uint64_t amo
 		enc_tuple(&e, &info);
 		return e;
 	}
-	enc_u(&e, 0);
+	uint8_t hash[32];
+	dp_keccak256(hash, "message", 7);
+	enc_word(&e, hash);
 	enc_hex(&e, to);
 	enc_u(&e, 0);
 	enc_u(&e, amount);
@@ -132,12 +134,43 @@ static void both_sides_have_one_key(void **state)
 		assert_null(leg[0].refused);
 		assert_int_equal(leg[0].side, DP_LEG_IN);
 		assert_int_equal(leg[0].place_count, 0); // anybody pays
+		assert_true(leg[0].is_bound);            // whoever was named in the deposit
 		to = maker_addr(alice);
 		assert_true(dp_addr_eq(&leg[0].to, &to));
 		assert_true(dp_u256_eq(leg[0].amount, dp_u256_of(999000000)));
 		assert_string_equal(leg[0].other->name, "base");
 		assert_memory_equal(leg[0].key, key, 32);
 		assert_string_equal(leg[0].text, "deposit 5729990 of chain 8453");
+	}
+}
+
+// Anybody can fill what nobody deposited, under any number: each word that decides whose deposit it
+// answers is in the key.
+static void a_fill_of_other_words_has_another_key(void **state)
+{
+	(void)state;
+	uint8_t key[32];
+	// Words of a fill in its data, by form: token, amounts, deadlines, relayer, who deposited,
+	// who was to be paid; and the message (its hash, or its first bytes in the tail).
+	static const size_t words[2][9] = {{0, 2, 3, 5, 6, 7, 8, 9, 10},
+	                                   {0, 2, 3, 5, 6, 7, 8, 9, 13}};
+	for (int is_v3 = 0; is_v3 < 2; is_v3++) {
+		enc e = fill_data(is_v3, eth_usdc, bob, 999999000);
+		maker_start(&b, "ethereum");
+		dp_note *n = add_fill(eth_pool, is_v3, &e);
+		assert_int_equal(decode(), 1);
+		memcpy(key, leg[0].key, 32);
+		for (size_t i = 0; i < 9; i++) {
+			size_t at = n->data_at + 32 * words[is_v3][i] + 31;
+			if (is_v3 && i == 8) at -= 31; // the first letter of the message
+			b.block.note_bytes[at] ^= 1;
+			assert_int_equal(decode(), 1);
+			assert_null(leg[0].refused);
+			assert_memory_not_equal(leg[0].key, key, 32);
+			b.block.note_bytes[at] ^= 1;
+		}
+		assert_int_equal(decode(), 1);
+		assert_memory_equal(leg[0].key, key, 32);
 	}
 }
 
@@ -201,7 +234,13 @@ static void forgeries_are_refused(void **state)
 	assert_int_equal(decode(), 1);
 	assert_non_null(leg[0].refused);
 	maker_start(&b, "base");
-	add_deposit(base_pool, false, &e)->full_size++; // cut
+	add_deposit(base_pool, false, &e)->data_size -= 32; // the message is cut off
+	assert_int_equal(decode(), 1);
+	assert_null(leg[0].refused); // it has gone in all the same
+	assert_false(leg[0].has_key);
+	assert_true(dp_u256_eq(leg[0].amount, dp_u256_of(5000)));
+	maker_start(&b, "base");
+	add_deposit(base_pool, false, &e)->data_size -= 96; // the head as well
 	assert_int_equal(decode(), 1);
 	assert_non_null(leg[0].refused);
 	for (uint32_t cut = 0; cut < 11 * 32; cut += 16) {
@@ -236,6 +275,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(both_sides_have_one_key),
+	    cmocka_unit_test(a_fill_of_other_words_has_another_key),
 	    cmocka_unit_test(coins_that_were_wrapped_on_the_way_are_coins),
 	    cmocka_unit_test(receivers_on_other_ledgers_are_text),
 	    cmocka_unit_test(forgeries_are_refused),

@@ -101,6 +101,28 @@ static void every_event_has_the_key(void **state)
 	}
 }
 
+// A vault or a pegged token that pays under a deposit of its own chain gives it back.
+static void what_comes_from_the_same_chain_is_a_refund(void **state)
+{
+	(void)state;
+	dp_addr back = maker_addr(alice);
+	for (size_t i = 0; i < sizeof events / sizeof *events; i++) {
+		const event *e = &events[i];
+		const char *at = strchr(e->form, 'c');
+		dp_note *n = add(e, id, e->contract);
+		if (at == NULL || e->side == DP_LEG_OUT) {
+			assert_int_equal(decode(), 1);
+			if (e->side == DP_LEG_OUT) assert_true(dp_addr_eq(&leg[0].back, &back));
+			continue;
+		}
+		uint64_t here = e->chain[0] == 'b' ? 56 : 1;
+		b.block.note_bytes[n->data_at + 32 * (size_t)(at - e->form) + 31] = (uint8_t)here;
+		assert_int_equal(decode(), 1);
+		assert_true(leg[0].is_refund && leg[0].is_bound);
+		assert_ptr_equal(leg[0].other, b.block.chain);
+	}
+}
+
 static void forgeries_are_refused(void **state)
 {
 	(void)state;
@@ -131,6 +153,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(every_event_has_the_key),
+	    cmocka_unit_test(what_comes_from_the_same_chain_is_a_refund),
 	    cmocka_unit_test(forgeries_are_refused),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,6 +18,11 @@
 #define FULFILLED "FulfilledOrder(" ORDER ",bytes32,address,address)"
 #define FULFILLED_PAID "FulfilledOrder(" ORDER ",bytes32,uint256,address,address)"
 
+#define CANCELLED "ClaimedOrderCancel(bytes32,address,uint256,address)"
+#define CREATED_FIRST                                                                              \
+	"CreatedOrder((uint64,bytes,uint256,bytes,uint256,uint256,bytes,uint256,bytes,bytes,"      \
+	"bytes,bytes,bytes,bytes),bytes32,bytes,uint256,uint256,uint32)"
+
 static const char source[] = "0xeF4fB24aD0916217251F553c0596F8Edc630EB66";
 static const char destination[] = "0xE7351Fd770A37282b91D153Ee690B63579D6dd7f";
 static const char base_usdc[] = "0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913";
@@ -93,7 +98,7 @@ static void both_sides_have_one_key(void **state)
 	create(&o, source);
 	assert_null(decode());
 	assert_int_equal(leg[0].asset.v, dp_asset_native(b.block.chain).v);
-	assert_true(dp_u256_eq(leg[0].amount, dp_u256_of(900 + 40 + 60)));
+	assert_true(dp_u256_eq(leg[0].amount, dp_u256_of(900 + 40 + 60 + 1000)));
 	assert_true(dp_u256_eq(leg[0].least, dp_u256_of(3000)));
 	assert_true(is_symbol(leg[0].other_asset, "USDC"));
 	assert_string_equal(leg[0].other->name, "base");
@@ -109,6 +114,68 @@ static void both_sides_have_one_key(void **state)
 		assert_true(dp_addr_eq(&leg[0].to, &to));
 		assert_memory_equal(leg[0].key, key, 32);
 	}
+}
+
+static void an_order_that_is_cancelled_comes_back(void **state)
+{
+	(void)state;
+	uint8_t key[32], word[32];
+	word_of(word, bob);
+	dp_addr to = maker_addr(bob);
+	enc o = order(1, 8453, word + 12, 20), e = enc_of(6), c = enc_of(4);
+	maker_start(&b, "ethereum");
+	create(&o, source);
+	assert_null(decode());
+	memcpy(key, leg[0].key, 32);
+	// The same order by the event of 2023, without metadata.
+	enc_tuple(&e, &o);
+	enc_hex(&e, id);
+	enc_bytes(&e, "", 0);
+	enc_u(&e, 1000);
+	enc_u(&e, 40);
+	enc_u(&e, 0);
+	maker_start(&b, "ethereum");
+	maker_log(&b, source, CREATED_FIRST, NULL, &e);
+	assert_null(decode());
+	assert_int_equal(leg[0].side, DP_LEG_OUT);
+	assert_true(dp_u256_eq(leg[0].amount, dp_u256_of(1940)));
+	assert_memory_equal(leg[0].key, key, 32);
+	enc_hex(&c, id);
+	enc_hex(&c, bob);
+	enc_u(&c, 1000);
+	enc_u(&c, 0);
+	maker_start(&b, "ethereum");
+	maker_log(&b, source, CANCELLED, NULL, &c);
+	assert_null(decode());
+	assert_int_equal(leg[0].side, DP_LEG_IN);
+	assert_true(leg[0].is_refund && leg[0].is_bound);
+	assert_int_equal(leg[0].asset.v, dp_asset_native(b.block.chain).v);
+	assert_true(dp_u256_eq(leg[0].amount, dp_u256_of(1000)) && dp_addr_eq(&leg[0].to, &to));
+	assert_memory_equal(leg[0].key, key, 32);
+	maker_start(&b, "ethereum");
+	maker_log(&b, destination, CANCELLED, NULL, &c);
+	assert_non_null(decode());
+}
+
+// Whoever makes an order may hang so much on it that its event is cut: the order is read.
+static void what_hangs_on_an_order_does_not_hide_it(void **state)
+{
+	(void)state;
+	uint8_t key[32], word[32];
+	word_of(word, bob);
+	enc o = order(1, 8453, word + 12, 20);
+	maker_start(&b, "ethereum");
+	dp_note *n = create(&o, source);
+	assert_null(decode());
+	memcpy(key, leg[0].key, 32);
+	n->data_size -= 32; // the metadata
+	assert_null(decode());
+	assert_memory_equal(leg[0].key, key, 32);
+	assert_true(!leg[0].all_of_it && dp_u256_eq(leg[0].amount, dp_u256_of(2000)));
+	n->data_size -= 5 * 32; // its length, the affiliate's fee, the call: so much is not known
+	assert_null(decode());
+	assert_memory_equal(leg[0].key, key, 32);
+	assert_true(leg[0].all_of_it);
 }
 
 static void receivers_of_any_length(void **state)
@@ -160,6 +227,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(both_sides_have_one_key),
+	    cmocka_unit_test(an_order_that_is_cancelled_comes_back),
+	    cmocka_unit_test(what_hangs_on_an_order_does_not_hide_it),
 	    cmocka_unit_test(receivers_of_any_length),
 	    cmocka_unit_test(forgeries_are_refused),
 	};

@@ -55,6 +55,21 @@ static void burn(const char *id)
 	maker_log(&b, pegged, BURNT, NULL, &e);
 }
 
+static void add_send(const char *token, uint64_t amount)
+{
+	enc e = enc_of(8);
+	enc_hex(&e, "0x77");
+	enc_hex(&e, alice);
+	enc_hex(&e, bob);
+	enc_hex(&e, token);
+	enc_u(&e, amount);
+	enc_u(&e, 56);
+	enc_u(&e, 1);
+	enc_u(&e, 1);
+	maker_log(&b, "0x5427FEFA711Eff984124bFBB1AB6fbf5E3DA1820",
+	          "Send(bytes32,address,address,address,uint256,uint64,uint64,uint32)", NULL, &e);
+}
+
 static uint32_t legs(uint32_t max, bool *ret_cut)
 {
 	return dp_legs_of_tx(leg, max, ret_cut, &b.block, 0);
@@ -155,6 +170,36 @@ static void an_unread_bridge_is_a_way_out_without_a_key(void **state)
 	assert_non_null(leg[0].refused);
 }
 
+// The bridge's name is the caller's word: one that is read elsewhere, but not in this transaction,
+// does not make the money stay with whoever took it from Li.Fi.
+static void a_bridge_that_says_nothing_is_a_way_out_as_well(void **state)
+{
+	(void)state;
+	bool cut;
+	dp_addr place = maker_addr(taker);
+	maker_start(&b, "ethereum");
+	maker_move(&b, DP_MV_TOKEN, "USDC", 500, diamond, taker);
+	lifi(diamond, "across", 500, 8453);
+	assert_int_equal(legs(16, &cut), 1);
+	assert_null(leg[0].refused);
+	assert_int_equal(leg[0].side, DP_LEG_OUT);
+	assert_false(leg[0].has_key);
+	assert_true(dp_addr_eq(&leg[0].place[0], &place));
+	// And the other way: an unread name, but a bridge that is read took it further on.
+	maker_start(&b, "ethereum");
+	maker_move(&b, DP_MV_TOKEN, "USDC", 500, diamond, taker);
+	add_send(usdc, 499);
+	lifi(diamond, "forwarder", 500, 56);
+	assert_int_equal(legs(16, &cut), 1);
+	assert_string_equal(leg[0].protocol->name, "cbridge");
+	// A small one beside it does not hide the rest.
+	maker_start(&b, "ethereum");
+	maker_move(&b, DP_MV_TOKEN, "USDC", 500, diamond, taker);
+	add_send(usdc, 3);
+	lifi(diamond, "forwarder", 500, 56);
+	assert_int_equal(legs(16, &cut), 2);
+}
+
 static void a_plain_transfer_can_be_a_leg(void **state)
 {
 	(void)state;
@@ -187,6 +232,24 @@ static void more_legs_than_room_are_cut(void **state)
 	assert_int_equal(legs(16, &cut), 16);
 }
 
+// A contract of the thief's logs forged events before he goes to the bridge.
+static void forged_events_do_not_hide_a_real_one(void **state)
+{
+	(void)state;
+	bool cut;
+	maker_start(&b, "ethereum");
+	burn("0x01");
+	for (int i = 0; i < 60; i++) lifi(alice, "forged", 1, 1);
+	add_send(usdc, 500);
+	add_send(usdc, 501);
+	assert_int_equal(legs(16, &cut), 16);
+	assert_true(cut);
+	assert_int_equal(leg[0].note, 0);
+	assert_string_equal(leg[14].protocol->name, "cbridge");
+	assert_true(leg[15].refused == NULL && dp_u256_eq(leg[15].amount, dp_u256_of(501)));
+	for (uint32_t i = 1; i < 16; i++) assert_true(leg[i - 1].note < leg[i].note);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -196,7 +259,9 @@ int main(void)
 	    cmocka_unit_test(lifi_adds_what_the_bridge_does_not_say),
 	    cmocka_unit_test(an_unread_bridge_is_a_way_out_without_a_key),
 	    cmocka_unit_test(a_plain_transfer_can_be_a_leg),
+	    cmocka_unit_test(a_bridge_that_says_nothing_is_a_way_out_as_well),
 	    cmocka_unit_test(more_legs_than_room_are_cut),
+	    cmocka_unit_test(forged_events_do_not_hide_a_real_one),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 	dp_builder_done(&b);

@@ -498,6 +498,8 @@ static void test_chains_have_their_own_addresses(void **state)
 	                    DP_MEMO_OF_THORCHAIN, "anvil");
 	assert_null(m.wrong);
 	assert_string_equal(m.on->name, "regtest");
+	// The coin is called tBTC there; the memo's limit still speaks of it.
+	assert_int_equal(m.asset.v, dp_asset_native(m.on).v);
 	m = read_on("=:e:" ETH_ADDRESS, DP_MEMO_OF_THORCHAIN, "simnet");
 	assert_string_equal(m.on->name, "anvil");
 	// On a real chain there are no such addresses.

@@ -79,6 +79,37 @@ static void equal_neighbours_join_only_where_nothing_is_lost(void **state)
 	dp_parcels_done(&p);
 }
 
+// Swaps of many for many make uneven parcels by the hundred thousand. They must not end a trace.
+static void beyond_so_many_parcels_a_list_grows_no_more(void **state)
+{
+	(void)state;
+	dp_parcels p = {0}, copy = {0};
+	uint64_t units = 0, origin = 0;
+	for (uint32_t i = 0; i < DP_PARCELS_MAX + 5; i++) {
+		uint16_t colour = (uint16_t)(i % 3);
+		uint64_t of = colour == 0 ? 0 : 1 + i % 2;
+		push(&p, 3, of, colour);
+		units += 3;
+		origin += of;
+		if (i == DP_PARCELS_FINE - 1) assert_int_equal(p.count, DP_PARCELS_FINE);
+	}
+	assert_int_equal(p.count, DP_PARCELS_FINE);
+	assert_u256_is(dp_parcels_total(&p), units);
+	dp_u256 sum = DP_U256_ZERO;
+	for (uint32_t i = 0; i < p.count; i++) sum = dp_u256_add(sum, dp_parcels_at(&p, i)->origin);
+	assert_u256_is(sum, origin);
+	push(&p, 1, 0, 0);
+	push(&p, 9, 1, 7); // a colour of its own
+	assert_int_equal(p.count, DP_PARCELS_FINE + 1);
+	// Pushed one by one it comes out the same.
+	for (uint32_t i = 0; i < p.count; i++)
+		assert_int_equal(dp_parcels_push(&copy, dp_parcels_at(&p, i), &fault), DP_OK);
+	assert_int_equal(copy.count, p.count);
+	assert_u256(dp_parcels_total(&copy), dp_parcels_total(&p));
+	dp_parcels_done(&p);
+	dp_parcels_done(&copy);
+}
+
 static void both_ends_give_their_units_in_order(void **state)
 {
 	(void)state;
@@ -250,6 +281,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_split_takes_its_floor_of_the_origin),
 	    cmocka_unit_test(equal_neighbours_join_only_where_nothing_is_lost),
+	    cmocka_unit_test(beyond_so_many_parcels_a_list_grows_no_more),
 	    cmocka_unit_test(both_ends_give_their_units_in_order),
 	    cmocka_unit_test(a_long_lived_queue_stays_small),
 	    cmocka_unit_test(painting_takes_clean_units_and_contests_the_rest),

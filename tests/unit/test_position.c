@@ -154,6 +154,35 @@ static void version3_one_side_and_unlisted_tokens(void **state)
 	check_leg(&leg[0], DP_LEG_OUT, "WETH", "3", "pool");
 }
 
+// A thief pays his own contract what he pays into a real pool: only one of the two holds the
+// position, and the event does not say which.
+static void version3_two_pools_of_one_amount_are_refused(void **state)
+{
+	(void)state;
+	dp_leg leg[DP_LEGS_MAX];
+	begin();
+	dp_asset usdc = asset_of("USDC"), weth = asset_of("WETH");
+	token("USDC", "thief", "pool", "100");
+	token("WETH", "thief", "pool", "1");
+	token("USDC", "thief", "mine", "100");
+	token("WETH", "thief", "mine", "1");
+	increase(npm, 7, amount_of("100", usdc), amount_of("1", weth));
+	increase(npm, 8, amount_of("100", usdc), DP_U256_ZERO);
+	for (uint32_t i = 0; i < 2; i++) {
+		assert_int_equal(decode(&dp_protocol_uniswap3, leg, i), 1);
+		assert_non_null(leg[0].refused);
+	}
+	begin();
+	token("USDC", "thief", "pool", "100");
+	token("WETH", "thief", "pool", "1");
+	token("USDC", "thief", "mine", "100");
+	token("WETH", "thief", "mine", "1");
+	token("USDC", "mine", "thief", "40"); // he keeps some of it
+	increase(npm, 7, amount_of("100", usdc), amount_of("1", weth));
+	assert_int_equal(decode(&dp_protocol_uniswap3, leg, 0), 1);
+	assert_non_null(leg[0].refused);
+}
+
 static void version3_lies_are_refused(void **state)
 {
 	(void)state;
@@ -228,6 +257,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(version3_in_and_out_have_one_key),
 	    cmocka_unit_test(version3_one_side_and_unlisted_tokens),
+	    cmocka_unit_test(version3_two_pools_of_one_amount_are_refused),
 	    cmocka_unit_test(version3_lies_are_refused),
 	    cmocka_unit_test(version4_is_what_the_pools_gained_or_lost),
 	    cmocka_unit_test(version4_does_not_guess),

@@ -120,7 +120,40 @@ static void others_are_nothing_and_forgeries_refused(void **state)
 	maker_move(&b, DP_MV_TOKEN, "ETH", 110, NULL, bob);
 	redeem("0x02", bridge_eth);
 	redeem("0x02", bridge_eth);
-	assert_string_equal(decode(0), "no single movement out of the token bridge goes with it");
+	assert_string_equal(decode(0),
+	                    "no movement out of the token bridge goes with it for certain");
+}
+
+// Two redemptions in one transaction, as a thief can order them: each has its own payment. What is
+// minted beside a payment out of the bridge is nobody's.
+static void several_redemptions_have_a_payment_each(void **state)
+{
+	(void)state;
+	dp_addr to = maker_addr(bob);
+	maker_start(&b, "bsc");
+	maker_move(&b, DP_MV_TOKEN, "ETH", 110, bridge_bsc, alice);
+	maker_move(&b, DP_MV_TOKEN, "USDT", 70, bridge_bsc, bob);
+	maker_move(&b, DP_MV_TOKEN, "ETH", 5, NULL, alice);
+	redeem("0x02", bridge_eth);
+	redeem("0x02", bridge_eth);
+	assert_null(decode(0));
+	assert_true(dp_u256_eq(leg[0].amount, dp_u256_of(110)));
+	assert_null(decode(1));
+	assert_true(dp_u256_eq(leg[0].amount, dp_u256_of(70)));
+	assert_true(is_symbol(leg[0].asset, "USDT") && dp_addr_eq(&leg[0].to, &to));
+	maker_start(&b, "bsc"); // one paid, one minted
+	maker_move(&b, DP_MV_TOKEN, "ETH", 110, bridge_bsc, alice);
+	maker_move(&b, DP_MV_TOKEN, "USDT", 70, NULL, bob);
+	redeem("0x02", bridge_eth);
+	redeem("0x02", bridge_eth);
+	assert_null(decode(1));
+	assert_int_equal(leg[0].place[0].kind, DP_ADDR_NONE);
+	maker_start(&b, "bsc"); // a mint of another thing beside one redemption
+	maker_move(&b, DP_MV_TOKEN, "USDT", 5, NULL, alice);
+	maker_move(&b, DP_MV_TOKEN, "ETH", 110, bridge_bsc, bob);
+	redeem("0x02", bridge_eth);
+	assert_null(decode(0));
+	assert_true(dp_u256_eq(leg[0].amount, dp_u256_of(110)));
 }
 
 int main(void)
@@ -129,6 +162,7 @@ int main(void)
 	    cmocka_unit_test(both_sides_have_one_key),
 	    cmocka_unit_test(solanas_bridge_is_no_address),
 	    cmocka_unit_test(others_are_nothing_and_forgeries_refused),
+	    cmocka_unit_test(several_redemptions_have_a_payment_each),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 	dp_builder_done(&b);
