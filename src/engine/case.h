@@ -99,9 +99,9 @@ typedef struct dp_case {
 	const dp_chain *named[DP_CASE_CHAINS_MAX];
 	uint32_t named_count;
 	bool destroyed_is_returned; // what an issuer destroys is counted as returned, not as burnt
-	int64_t theft_time; // earliest known time of a seed; INT64_MAX when none is known
-	dp_u256 dust_limit; // base units; 0 = off
-	uint32_t hub_limit; // movements; 0 = off
+	int64_t theft_time;         // earliest known time of a seed; INT64_MAX when none is known
+	dp_u256 dust_limit;         // base units; 0 = off
+	uint32_t hub_limit;         // movements; 0 = off
 	dp_seed *seed;
 	dp_link_claim *link;
 	dp_opening *opening;

@@ -1,7 +1,7 @@
 // Crossings as bytes, for undo records and casebooks. Little-endian; amounts as in state.c; texts
 // as one byte of length and the bytes; chains by their CAIP-2 name, "" for none.
 //
-//   u32 magic 'DPX1', key[32], u64 serial
+//   u32 magic 'DPX1', key[32], u64 serial, u64 version
 //   leg      protocol, u8 side, u8 store, u8 flags, ref[32], u8 ref size, text, u16 asset, amount,
 //            u8 places, each 34 bytes, to, back (34 each), other chain, u64 its number,
 //            u16 other asset, least, u8 its decimals
@@ -77,6 +77,7 @@ dp_code dp_crossing_write(const dp_crossing *c, dp_buffer *b, dp_fault *fault)
 	DP_TRY(dp_buffer_u32(b, CROSSING_MAGIC, fault));
 	DP_TRY(dp_buffer_put(b, c->key, 32, fault));
 	DP_TRY(dp_buffer_u64(b, c->serial, fault));
+	DP_TRY(dp_buffer_u64(b, c->version, fault));
 	DP_TRY(put_leg(b, &c->leg, fault));
 	DP_TRY(put_place(b, &c->in, fault));
 	DP_TRY(put_addr(b, &c->from, fault));
@@ -239,6 +240,7 @@ dp_code dp_crossing_read(dp_crossing *c, const uint8_t *bytes, size_t size, dp_f
 	if (dp_bytes_u32le(&r) != CROSSING_MAGIC) r.failed = true;
 	get_bytes(&r, c->key, 32);
 	c->serial = dp_bytes_u64le(&r);
+	c->version = dp_bytes_u64le(&r);
 	get_leg(&r, &c->leg);
 	get_place(&r, &c->in);
 	c->from = get_addr(&r);

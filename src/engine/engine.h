@@ -78,8 +78,8 @@ typedef struct dp_engine_options {
 typedef int64_t dp_party;
 enum {
 	DP_PARTY_TX = 0, // the transaction itself (UTXO: inputs flow into it, outputs out of it)
-	DP_PARTY_THEFT = -1,  // where a case's units come from
-	DP_PARTY_BUCKET0 = -2,   // bucket b is DP_PARTY_BUCKET0 - b
+	DP_PARTY_THEFT = -1,    // where a case's units come from
+	DP_PARTY_BUCKET0 = -2,  // bucket b is DP_PARTY_BUCKET0 - b
 	DP_PARTY_CROSSING = -64 // between two legs of a link: in the exchange
 };
 static inline dp_party dp_party_of_bucket(dp_bucket b)
@@ -127,15 +127,15 @@ typedef struct dp_event {
 // What was done in a transaction that its movements do not show. Kinds are stored: the order is
 // fixed.
 typedef enum dp_link_kind {
-	DP_LINK_SWAP = 1,  // one asset became another inside the transaction
-	DP_LINK_OUT,       // went into a bridge (or position): waits in the exchange
-	DP_LINK_IN,        // came out of it
-	DP_LINK_MIXER,     // went into a contract mixer
-	DP_LINK_FREEZE,    // its issuer stopped it
-	DP_LINK_RELEASE,   // and let it go again
-	DP_LINK_DESTROY,   // or destroyed it
-	DP_LINK_COINJOIN,  // the transaction is a CoinJoin
-	DP_LINK_REFUSED,   // looked like a link and is none: `refused` says why
+	DP_LINK_SWAP = 1, // one asset became another inside the transaction
+	DP_LINK_OUT,      // went into a bridge (or position): waits in the exchange
+	DP_LINK_IN,       // came out of it
+	DP_LINK_MIXER,    // went into a contract mixer
+	DP_LINK_FREEZE,   // its issuer stopped it
+	DP_LINK_RELEASE,  // and let it go again
+	DP_LINK_DESTROY,  // or destroyed it
+	DP_LINK_COINJOIN, // the transaction is a CoinJoin
+	DP_LINK_REFUSED,  // looked like a link and is none: `refused` says why
 	DP_LINK_KIND_COUNT
 } dp_link_kind;
 const char *dp_link_kind_name(dp_link_kind kind); // "swap", "bridge-out", ...
@@ -148,7 +148,7 @@ typedef struct dp_link_record {
 	const char *refused;
 	uint8_t key[32], ref[32], ref_size;
 	char text[DP_LEG_TEXT_MAX];
-	uint32_t tx, mv; // index in the block; mv may be DP_NO_INDEX
+	uint32_t tx, mv;       // index in the block; mv may be DP_NO_INDEX
 	uint32_t alternatives; // CoinJoins: participants
 	dp_addr from, via, to;
 	const dp_chain *other; // of the other side, where it is known
@@ -250,6 +250,11 @@ uint64_t dp_engine_short_cuts(const dp_engine *e); // taken so far (quick.c), fo
 // NULL.
 const dp_seed *dp_engine_pending_seed(const dp_engine *e, uint32_t *ret_case_index,
                                       uint32_t *ret_count);
+
+// Is what waits in a crossing made of this engine's colours and amounts that can be? One that was
+// loaded (exchange.h) does not know; whoever loads it asks before the engine goes on.
+struct dp_crossing;
+bool dp_engine_crossing_is_sound(const dp_engine *e, const struct dp_crossing *c);
 
 // Adds everything up anew from the contents of all holders and compares with the running books.
 // True when every case conserves (I-2). Policies that do not conserve give false.

@@ -17,7 +17,13 @@
 #include "codec/bytes.h"
 #include "engine/exchange_inner.h"
 
-enum { SEEN_MAX = 1 << 26, BELIEFS_MAX = 1 << 20, CHAINS_MAX = 256, NONE = 0xffffffff };
+enum {
+	BAD_MAX = 4,
+	SEEN_MAX = 1 << 26,
+	BELIEFS_MAX = 1 << 20,
+	CHAINS_MAX = 256,
+	NONE = 0xffffffff
+};
 
 //- items by key ----------------------------------------------------------------------------------
 
@@ -37,7 +43,11 @@ typedef struct belief {
 	dp_place_at landing;
 	uint32_t rewinds;
 	bool is_believed; // false: only its rewinds count
-	bool is_pending;  // the landing's chain was rolled back: it must show it again
+	// Landings that turned out to be none: they confirm nothing. Not stored: after a resume one
+	// may be believed once more, and is found out again.
+	dp_place_at bad[BAD_MAX];
+	uint32_t bad_count;
+	bool is_pending; // the landing's chain was rolled back: it must show it again
 } belief;
 
 typedef struct side {
@@ -178,8 +188,9 @@ static dp_code belief_for(dp_exchange *x, belief **ret_belief, const uint8_t key
 static void must_rewind(dp_exchange *x, const dp_chain *chain, uint64_t height)
 {
 	side *s = side_of(x, chain);
-	if (!s->wants_rewind || height < s->rewind_height) s->rewind_height = height;
-	s->wants_rewind = true;
+	if (s->wants_rewind && height >= s->rewind_height) return;
+	s->rewind_height = height;
+	s->wants_rewind = x->beliefs_changed = true;
 }
 
 // The same because something new is known, unless this key has asked too often.
@@ -323,6 +334,20 @@ static bool may_follow(const dp_place_at *landing, const dp_place_at *exit)
 	return landing->time >= exit->time - DP_CLOCK_SKEW_S;
 }
 
+// A chain that is ahead may have shown the other side already.
+static dp_code ask_landings(dp_exchange *x, const uint8_t key[32], const dp_place_at *in,
+                            dp_fault *fault)
+{
+	for (uint32_t i = first_seen(x, key); i != NONE; i = x->seen[i].next) {
+		const dp_seen *s = &x->seen[i].is;
+		bool asked;
+		if (s->kind != DP_SEEN_LANDING || memcmp(s->key, key, 32) != 0) continue;
+		if (s->at.chain == in->chain || !may_follow(&s->at, in)) continue;
+		DP_TRY(ask_rewind(x, key, s->at.chain, s->at.height, &asked, fault));
+	}
+	return DP_OK;
+}
+
 dp_code dp_exchange_make(dp_exchange *x, dp_crossing **ret_crossing, const uint8_t key[32],
                          const dp_place_at *in, dp_fault *fault)
 {
@@ -338,16 +363,26 @@ dp_code dp_exchange_make(dp_exchange *x, dp_crossing **ret_crossing, const uint8
 		dp_free(c);
 		return code;
 	}
-	// A chain that is ahead may have shown the other side already.
-	for (uint32_t i = first_seen(x, key); i != NONE && code == DP_OK; i = x->seen[i].next) {
-		const dp_seen *s = &x->seen[i].is;
-		bool asked;
-		if (s->kind != DP_SEEN_LANDING || memcmp(s->key, key, 32) != 0) continue;
-		if (s->at.chain == in->chain || !may_follow(&s->at, in)) continue;
-		code = ask_rewind(x, key, s->at.chain, s->at.height, &asked, fault);
-	}
-	if (code == DP_OK) *ret_crossing = c;
+	code = ask_landings(x, key, in, fault);
+	if (code == DP_OK)
+		*ret_crossing = c;
+	else
+		remove_crossing(x, x->crossing_count - 1);
 	return code;
+}
+
+dp_code dp_exchange_grew(dp_exchange *x, const dp_crossing *c, const dp_place_at *in,
+                         dp_fault *fault)
+{
+	return ask_landings(x, c->key, in, fault);
+}
+
+void dp_exchange_tear(dp_exchange *x, dp_crossing *c)
+{
+	dp_exchange_touched(x, c);
+	c->version = UINT64_MAX;
+	must_rewind(x, c->in.chain, c->in.height);
+	if (c->is_out) must_rewind(x, c->out.chain, c->out.height);
 }
 
 dp_code dp_exchange_undo_make(dp_exchange *x, const uint8_t key[32], uint64_t serial,
@@ -357,6 +392,13 @@ dp_code dp_exchange_undo_make(dp_exchange *x, const uint8_t key[32], uint64_t se
 	if (i == NONE || x->crossing[i]->serial != serial) return DP_OK;
 	const dp_crossing *c = x->crossing[i];
 	(void)fault;
+	// Landings that were refused under it go back as well: without it nothing would be told.
+	for (uint32_t k = first_seen(x, key); k != NONE; k = x->seen[k].next) {
+		const dp_seen *s = &x->seen[k].is;
+		if (s->kind == DP_SEEN_LANDING && memcmp(s->key, key, 32) == 0 &&
+		    s->at.chain != c->in.chain)
+			must_rewind(x, s->at.chain, s->at.height);
+	}
 	if (c->is_out && c->out.chain != c->in.chain) must_rewind(x, c->out.chain, c->out.height);
 	remove_crossing(x, i);
 	return DP_OK;
@@ -420,6 +462,25 @@ static void drop_seen(dp_exchange *x, uint32_t i)
 	x->seen_free[x->seen_free_count++] = i;
 }
 
+static bool same_place(const dp_place_at *a, const dp_place_at *b)
+{
+	return a->chain == b->chain && a->height == b->height && memcmp(a->tx, b->tx, 32) == 0;
+}
+
+// A landing under a claim's key that the ledger does not bear out takes back the belief in the
+// claim: else anybody could make money vanish by a wink, a payment to himself with its key.
+void dp_exchange_disbelieve(dp_exchange *x, const uint8_t key[32], const dp_place_at *landing)
+{
+	belief *b = find_belief(x, key);
+	uint32_t at = find_crossing(x, key);
+	if (b == NULL || !b->is_believed || at == NONE) return;
+	// The last place is used again and again: by then the key is nearly worn out.
+	b->bad[b->bad_count < BAD_MAX ? b->bad_count++ : BAD_MAX - 1] = *landing;
+	b->is_believed = b->is_pending = false;
+	x->beliefs_changed = true;
+	must_rewind(x, x->crossing[at]->in.chain, x->crossing[at]->in.height);
+}
+
 // A claim that a landing confirms: from now on it is believed, and its chain is asked to go through
 // it again.
 static dp_code confirm(dp_exchange *x, const dp_seen *claim, const dp_place_at *landing,
@@ -429,6 +490,8 @@ static dp_code confirm(dp_exchange *x, const dp_seen *claim, const dp_place_at *
 	bool asked;
 	DP_TRY(belief_for(x, &b, claim->key, fault));
 	if (b->is_believed || !may_follow(landing, &claim->at)) return DP_OK;
+	for (uint32_t i = 0; i < b->bad_count; i++)
+		if (same_place(&b->bad[i], landing)) return DP_OK;
 	DP_TRY(ask_rewind(x, claim->key, claim->at.chain, claim->at.height, &asked, fault));
 	if (!asked) return DP_OK;
 	b = find_belief(x, claim->key);
@@ -494,7 +557,21 @@ void dp_exchange_rolled_back(dp_exchange *x, const dp_chain *chain, bool any, ui
 			x->beliefs_changed = true;
 		}
 	}
-	if (on->wants_rewind && (!any || height < on->rewind_height)) on->wants_rewind = false;
+	if (on->wants_rewind && (!any || height < on->rewind_height)) {
+		on->wants_rewind = false;
+		x->beliefs_changed = true;
+	}
+}
+
+static bool is_shown(const dp_exchange *x, const belief *b)
+{
+	for (uint32_t i = first_seen(x, b->key); i != NONE; i = x->seen[i].next) {
+		const dp_seen *s = &x->seen[i].is;
+		if (s->kind == DP_SEEN_LANDING && memcmp(s->key, b->key, 32) == 0 &&
+		    s->at.chain == b->landing.chain && s->at.height == b->landing.height)
+			return true;
+	}
+	return false;
 }
 
 // A landing that confirmed a claim must have been shown again by now; else the chain is another
@@ -506,7 +583,9 @@ dp_code dp_exchange_reached(dp_exchange *x, const dp_chain *chain, uint64_t heig
 		if (!b->is_believed || !b->is_pending || b->landing.chain != chain ||
 		    b->landing.height > height)
 			continue;
-		b->is_believed = b->is_pending = false;
+		b->is_pending = false;
+		if (is_shown(x, b)) continue;
+		b->is_believed = false;
 		x->beliefs_changed = true;
 		uint32_t at = find_crossing(x, b->key);
 		if (at != NONE && !x->crossing[at]->leg.is_proven)
@@ -529,6 +608,14 @@ static dp_code visit_beliefs(const dp_exchange *x, const dp_exchange_visitor *v,
 		s.kind = b->is_believed ? DP_SEEN_BELIEF : DP_SEEN_TALLY;
 		s.count = b->rewinds;
 		s.at = b->landing;
+		DP_TRY(v->seen(v->context, &s, fault));
+	}
+	// A chain that nobody follows now is gone through again when somebody does.
+	for (uint32_t i = 0; i < dp_chain_count(); i++) {
+		if (!x->side[i].wants_rewind) continue;
+		s = (dp_seen){.kind = DP_SEEN_REWIND};
+		s.at.chain = dp_chain_at((uint16_t)i);
+		s.at.height = x->side[i].rewind_height;
 		DP_TRY(v->seen(v->context, &s, fault));
 	}
 	return DP_OK;
@@ -559,11 +646,17 @@ dp_code dp_exchange_load_seen(dp_exchange *x, const dp_seen *s, dp_fault *fault)
 		if (s->at.chain == NULL) return dp_fail(fault, DP_BAD_BYTES, "a chain is unknown");
 		return add_seen(x, s, true, fault);
 	}
+	if (s->kind == DP_SEEN_REWIND) {
+		if (s->at.chain == NULL) return dp_fail(fault, DP_BAD_BYTES, "a chain is unknown");
+		must_rewind(x, s->at.chain, s->at.height);
+		return DP_OK;
+	}
 	if (s->kind != DP_SEEN_BELIEF && s->kind != DP_SEEN_TALLY)
 		return dp_fail(fault, DP_BAD_BYTES, "a stored landing is of no known kind");
 	belief *b;
 	DP_TRY(belief_for(x, &b, s->key, fault));
 	b->is_believed = s->kind == DP_SEEN_BELIEF && s->at.chain != NULL;
+	b->is_pending = b->is_believed; // its chain may have been rolled back before it was stored
 	b->rewinds = s->count;
 	b->landing = s->at;
 	return DP_OK;

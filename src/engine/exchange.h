@@ -37,9 +37,10 @@ typedef struct dp_place_at {
 } dp_place_at;
 
 typedef struct dp_crossing {
-	uint8_t key[32]; // the leg's; one of its own where that has none or was taken
+	uint8_t key[32];  // the leg's; one of its own where that has none or was taken
 	uint64_t serial;  // of its making: tells two apart that were made under one key
-	dp_leg leg; // as it went in (its `note` means nothing any more)
+	uint64_t version; // rises with every change: undoing must go backwards, over all chains
+	dp_leg leg;       // as it went in (its `note` means nothing any more)
 	dp_place_at in;
 	dp_addr from; // whose money it was; kind NONE: several, or a transaction of coins
 	struct dp_crossing_content {
@@ -47,11 +48,11 @@ typedef struct dp_crossing {
 		dp_parcels parcels; // what is still in
 	} content[DP_CONTENT_MAX];
 	uint32_t content_count;
-	uint32_t hop;        // of what comes out: as far from the theft as what went in
-	uint8_t mixes;       // CoinJoins it went through before
-	bool is_open;        // something may still come out
-	bool is_out;         // something came out
-	dp_place_at out;     // the last time
+	uint32_t hop;    // of what comes out: as far from the theft as what went in
+	uint8_t mixes;   // CoinJoins it went through before
+	bool is_open;    // something may still come out
+	bool is_out;     // something came out
+	dp_place_at out; // the last time
 	dp_addr out_to;
 	dp_asset out_asset;
 	dp_u256 out_units;
@@ -76,7 +77,8 @@ typedef enum dp_seen_kind {
 	DP_SEEN_LANDING = 1, // something came out under it
 	DP_SEEN_CLAIM,       // money of the case went where somebody says this key leads
 	DP_SEEN_BELIEF,      // a landing has confirmed such a claim: it counts (`at`: the landing)
-	DP_SEEN_TALLY        // `count` rewinds were asked for because of it
+	DP_SEEN_TALLY,       // `count` rewinds were asked for because of it
+	DP_SEEN_REWIND       // of no key: the chain of `at` must be gone through again from there
 } dp_seen_kind;
 typedef struct dp_seen {
 	uint8_t key[32];

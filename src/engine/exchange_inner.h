@@ -16,6 +16,12 @@ DP_MUST dp_code dp_exchange_make(dp_exchange *x, dp_crossing **ret_crossing, con
                                  const dp_place_at *in, dp_fault *fault);
 // The crossing changed: it is told to the casebook.
 void dp_exchange_touched(dp_exchange *x, dp_crossing *c);
+// More went in. Landings of other chains that were read already ask for a rewind.
+DP_MUST dp_code dp_exchange_grew(dp_exchange *x, const dp_crossing *c, const dp_place_at *in,
+                                 dp_fault *fault);
+// A change is undone that was not the last: another chain has changed it since. All chains that it
+// touched go back to before it was made.
+void dp_exchange_tear(dp_exchange *x, dp_crossing *c);
 // Its exit is undone. What came out elsewhere must be undone as well.
 DP_MUST dp_code dp_exchange_undo_make(dp_exchange *x, const uint8_t key[32], uint64_t serial,
                                       dp_fault *fault);
@@ -26,6 +32,7 @@ DP_MUST dp_code dp_exchange_landed(dp_exchange *x, const uint8_t key[32], const 
 // Money of the case went where somebody says that this key leads. Does a landing confirm it?
 DP_MUST dp_code dp_exchange_claimed(dp_exchange *x, const uint8_t key[32], const dp_place_at *at,
                                     dp_fault *fault);
+void dp_exchange_disbelieve(dp_exchange *x, const uint8_t key[32], const dp_place_at *landing);
 bool dp_exchange_believes(const dp_exchange *x, const uint8_t key[32]);
 // The key has caused DP_REWINDS_MAX rewinds: nothing comes out under it any more.
 bool dp_exchange_is_worn_out(const dp_exchange *x, const uint8_t key[32]);

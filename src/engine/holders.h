@@ -35,9 +35,9 @@ typedef enum dp_holder_form {
 } dp_holder_form;
 
 enum {
-	DP_HOLDER_HUB = 1,          // an untagged hub: taint stopped here
-	DP_HOLDER_DIRTY = 2,        // changed since the last save
-	DP_HOLDER_MIX_ONE = 4,      // from this bit on: CoinJoins that its first taint went through
+	DP_HOLDER_HUB = 1,     // an untagged hub: taint stopped here
+	DP_HOLDER_DIRTY = 2,   // changed since the last save
+	DP_HOLDER_MIX_ONE = 4, // from this bit on: CoinJoins that its first taint went through
 	DP_HOLDER_MIXES_MAX = 15,
 	DP_HOLDER_NONE = 0x7fffffff // "no such record"
 };

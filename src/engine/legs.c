@@ -90,11 +90,15 @@ static dp_code save_crossing(dp_engine *e, const dp_crossing *c, bool existed, d
 {
 	dp_buffer *b = &e->now.bytes;
 	uint64_t before = b->size;
+	// All of the head or nothing: what is half written could not be undone.
+	DP_TRY(dp_buffer_room(b, 5 + 1 + 32 + 8 + 8, fault));
 	DP_TRY(dp_buffer_u8(b, 'X', fault));
 	DP_TRY(dp_buffer_u32(b, 0, fault));
 	DP_TRY(dp_buffer_u8(b, existed, fault));
 	DP_TRY(dp_buffer_put(b, c->key, 32, fault));
 	DP_TRY(dp_buffer_u64(b, c->serial, fault));
+	// As it will be after this change. One that was torn stays so.
+	DP_TRY(dp_buffer_u64(b, c->version + (c->version != UINT64_MAX), fault));
 	dp_code code = existed ? dp_crossing_write(c, b, fault) : DP_OK;
 	if (code != DP_OK) {
 		b->size = before;
@@ -114,6 +118,7 @@ static dp_code change_crossing(dp_engine *e, dp_crossing **ret_crossing, const u
 	if (c != NULL) {
 		DP_TRY(save_crossing(e, c, true, fault));
 		dp_exchange_touched(e->exchange, c);
+		if (c->version != UINT64_MAX) c->version++;
 	} else {
 		dp_place_at here = dp_here(e, tx);
 		DP_TRY(dp_exchange_make(e->exchange, &c, key, &here, fault));
@@ -139,8 +144,10 @@ static dp_parcels *content_for(dp_crossing *c, dp_asset asset)
 	for (uint32_t i = 0; i < c->content_count; i++)
 		if (c->content[i].asset.v == asset.v) return &c->content[i].parcels;
 	if (c->content_count == DP_CONTENT_MAX) return NULL;
-	c->content[c->content_count].asset = asset;
-	return &c->content[c->content_count++].parcels;
+	struct dp_crossing_content *slot = &c->content[c->content_count++];
+	slot->asset = asset;
+	dp_parcels_clear(&slot->parcels); // may have been used before a rollback
+	return &slot->parcels;
 }
 
 static bool is_empty(const dp_crossing *c)
@@ -156,8 +163,10 @@ static bool is_empty(const dp_crossing *c)
 // come out under it, and its place in the exchange says where it went in.
 static void own_key(uint8_t ret_key[32], const dp_engine *e, const dp_tx *tx, const dp_leg *leg)
 {
-	uint8_t bytes[32 + 4 + 32];
+	uint8_t bytes[32 + 4 + 32 + 2];
 	memcpy(bytes, tx->id, 32);
+	bytes[68] = (uint8_t)leg->asset.v;
+	bytes[69] = (uint8_t)(leg->asset.v >> 8);
 	uint32_t no = e->exit_count;
 	for (int i = 0; i < 4; i++) bytes[32 + i] = (uint8_t)(no >> (8 * i));
 	memcpy(bytes + 36, leg->key, 32);
@@ -190,7 +199,7 @@ static void add_exit(dp_engine *e, const dp_tx *tx, dp_leg *leg)
 	dp_parcels_clear(&keep);
 	*x = (dp_exit){.leg = *leg, .left = leg->amount, .inside = keep, .mv = DP_NO_INDEX};
 	x->is_bucket = leg->store == DP_STORE_MIXER;
-	x->is_merged = leg->store == DP_STORE_POSITION;
+	x->is_merged = leg->store == DP_STORE_POSITION || leg->has_time_key;
 	memcpy(x->key, leg->key, 32);
 	if (!leg->has_key) own_key(x->key, e, tx, leg);
 	const dp_crossing *there = dp_exchange_find(e->exchange, x->key);
@@ -304,9 +313,25 @@ dp_code dp_exit_take(dp_engine *e, dp_exit *x, dp_parcels *parcels, dp_asset ass
 	return dp_policy_put_clean(e->policy, parcels, units, fault);
 }
 
+// Has the crossing under this key, if there is one, room for the exit's asset? Strangers' tokens
+// that somebody adds to a position must not fill it.
+static bool has_room(const dp_engine *e, const dp_exit *x)
+{
+	const dp_crossing *c = dp_exchange_find(e->exchange, x->key);
+	if (c == NULL || c->content_count < DP_CONTENT_MAX) return true;
+	for (uint32_t i = 0; i < c->content_count; i++)
+		if (c->content[i].asset.v == x->leg.asset.v) return true;
+	return false;
+}
+
 static dp_code end_exit(dp_engine *e, const dp_tx *tx, dp_exit *x, dp_fault *fault)
 {
-	if (x->is_bucket || !x->is_tainted) return DP_OK;
+	DP_CHECK(!x->is_bucket);
+	if (!has_room(e, x)) {
+		own_key(x->key, e, tx, &x->leg);
+		x->leg.has_key = false;
+		set_text(x->leg.text, "more assets than one link holds");
+	}
 	dp_crossing *c;
 	bool is_new;
 	DP_TRY(change_crossing(e, &c, x->key, tx, &is_new, fault));
@@ -316,9 +341,17 @@ static dp_code end_exit(dp_engine *e, const dp_tx *tx, dp_exit *x, dp_fault *fau
 		c->from = x->payer;
 		c->hop = x->hop;
 		c->mixes = x->mixes;
+	} else {
+		dp_place_at here = dp_here(e, tx);
+		DP_TRY(dp_exchange_grew(e->exchange, c, &here, fault));
 	}
 	c->is_open = true;
 	dp_parcels *content = content_for(c, x->leg.asset);
+	// How much "all of it" was is known now.
+	if (x->link != 0 && x->leg.all_of_it && dp_u256_is_zero(x->leg.amount)) {
+		c->leg.amount = dp_policy_total(e->policy, &x->inside);
+		e->record[x->link - 1].units_in = c->leg.amount;
+	}
 	if (content == NULL)
 		return dp_fail(fault, DP_LIMIT, "more than %d assets in one link", DP_CONTENT_MAX);
 	return dp_policy_put(e->policy, content, &x->inside, fault);
@@ -330,6 +363,7 @@ static dp_code end_exit(dp_engine *e, const dp_tx *tx, dp_exit *x, dp_fault *fau
 static dp_u256 units_in(const dp_engine *e, const dp_crossing *c)
 {
 	dp_u256 units = DP_U256_ZERO;
+	if (c->leg.has_time_key) return c->leg.amount; // of one of those that wait
 	for (uint32_t i = 0; i < c->content_count; i++)
 		if (c->content[i].asset.v == c->leg.asset.v)
 			units = dp_policy_total(e->policy, &c->content[i].parcels);
@@ -356,11 +390,18 @@ static const char *why_amount_not(const dp_engine *e, const dp_crossing *c, cons
 {
 	if (asset.v == 0) return "what came out is not on the list of assets";
 	if (dp_u256_is_zero(units)) return NULL;
-	if (c->leg.store != DP_STORE_TRANSIT) return NULL;
-	if (asset.v == c->leg.asset.v)
-		return dp_u256_lt(units_in(e, c), units) ? "more came out than went in" : NULL;
+	// A person has looked at what went in and what came out.
+	if (c->leg.store != DP_STORE_TRANSIT || c->leg.protocol == NULL) return NULL;
+	if (asset.v == c->leg.asset.v) {
+		dp_u256 in = units_in(e, c), many;
+		if (dp_u256_lt(in, units)) return "more came out than went in";
+		if (leg->is_refund) return NULL; // in part, perhaps
+		bool over = dp_u256_mul_over(&many, units, dp_u256_of(WORTH_DIVISOR));
+		return !over && dp_u256_lt(many, in) ? "a trifle of what went in came out" : NULL;
+	}
 	if (leg->is_refund) return "a refund in another asset";
-	if (is_below_least(c, asset, units)) return "less came out than the memo accepts";
+	if (!leg->is_bound && is_below_least(c, asset, units))
+		return "less came out than the memo accepts";
 	switch (dp_worth_compare(c->leg.asset, units_in(e, c), asset, units, c->in.time,
 	                         WORTH_DIVISOR)) {
 	case DP_WORTH_TOO_LITTLE: return "a trifle of what went in came out";
@@ -385,7 +426,7 @@ static const char *why_not(const dp_engine *e, const dp_crossing *c, const dp_le
 		return "it came out before it went in";
 	const dp_addr *want = leg->is_refund ? &c->leg.back : &c->leg.to;
 	if (leg->is_refund && want->kind == DP_ADDR_NONE) want = &c->from;
-	if (want->kind != DP_ADDR_NONE && leg->to.kind != DP_ADDR_NONE &&
+	if (!leg->is_bound && want->kind != DP_ADDR_NONE && leg->to.kind != DP_ADDR_NONE &&
 	    !dp_addr_eq(want, &leg->to))
 		return "it pays somebody else than was named";
 	if (leg->all_of_it && !e->utxo) return NULL;
@@ -443,14 +484,42 @@ dp_entry *dp_entry_of(dp_engine *e, const dp_addr *from, const dp_addr *to, dp_a
 
 // Takes what comes out of the crossing's content into `taken`: of the same asset one for one, else
 // all of it.
+// A position gives out one asset for another that was put into it (a range order is a swap): as
+// much of that as it is worth, or all where nobody knows.
+static dp_code take_turned(dp_engine *e, dp_crossing *c, dp_parcels *taken, dp_asset asset,
+                           dp_u256 *io_units, dp_fault *fault)
+{
+	for (uint32_t i = 0; i < c->content_count; i++) {
+		dp_parcels *p = &c->content[i].parcels;
+		dp_u256 there = dp_policy_total(e->policy, p), part = there, out, in;
+		if (c->content[i].asset.v == asset.v || dp_u256_is_zero(there)) continue;
+		if (dp_worth_weight(&out, asset, *io_units, c->in.time) &&
+		    dp_worth_weight(&in, c->content[i].asset, there, c->in.time) &&
+		    dp_u256_lt(out, in))
+			part = dp_u256_mul_div(there, out, in);
+		if (dp_u256_is_zero(part)) continue;
+		return e->policy->take(p, taken, part, DP_U256_ZERO, fault);
+	}
+	*io_units = DP_U256_ZERO;
+	return DP_OK;
+}
+
 static dp_code take_content(dp_engine *e, dp_crossing *c, dp_parcels *taken, dp_asset asset,
                             bool is_refund, dp_u256 *io_units, bool *ret_same, dp_fault *fault)
 {
 	*ret_same = false;
+	if (c->leg.has_time_key && c->content_count > 0) {
+		// Several alike wait under the key, each as large as the first: the oldest is out.
+		dp_parcels *p = &c->content[0].parcels;
+		dp_u256 one = dp_u256_min(dp_policy_total(e->policy, p), c->leg.amount);
+		if (dp_u256_is_zero(one)) return DP_OK;
+		return e->policy->take(p, taken, one, DP_U256_ZERO, fault);
+	}
 	for (uint32_t i = 0; i < c->content_count; i++) {
 		dp_parcels *p = &c->content[i].parcels;
 		if (c->content[i].asset.v != asset.v) continue;
 		dp_u256 there = dp_policy_total(e->policy, p);
+		if (c->leg.store == DP_STORE_POSITION && dp_u256_is_zero(there)) continue;
 		// Three quarters: refunds lose a fee, and parts of streaming swaps come back apart.
 		bool partly =
 		    c->leg.store == DP_STORE_POSITION ||
@@ -467,10 +536,8 @@ static dp_code take_content(dp_engine *e, dp_crossing *c, dp_parcels *taken, dp_
 		if (dp_u256_is_zero(*io_units)) return DP_OK;
 		return e->policy->take(p, taken, *io_units, DP_U256_ZERO, fault);
 	}
-	if (c->leg.store == DP_STORE_POSITION && !*ret_same) {
-		*io_units = DP_U256_ZERO;
-		return DP_OK;
-	}
+	if (c->leg.store == DP_STORE_POSITION)
+		return take_turned(e, c, taken, asset, io_units, fault);
 	for (uint32_t i = 0; i < c->content_count; i++) {
 		dp_parcels *p = &c->content[i].parcels;
 		if (taken->count == 0)
@@ -480,6 +547,16 @@ static dp_code take_content(dp_engine *e, dp_crossing *c, dp_parcels *taken, dp_
 		dp_parcels_clear(p);
 	}
 	return DP_OK;
+}
+
+bool dp_entry_fits(dp_engine *e, dp_entry *n, dp_asset asset, dp_u256 units)
+{
+	const char *why = why_amount_not(e, n->crossing, &n->leg, asset, units);
+	for (uint32_t i = 0; i < e->leg_count && why != NULL; i++)
+		if (memcmp(e->leg[i].key, n->crossing->key, 32) == 0 && e->leg[i].side == DP_LEG_IN)
+			refuse_leg(&e->leg[i], why);
+	if (why != NULL) n->crossing = NULL;
+	return why == NULL;
 }
 
 dp_code dp_entry_take(dp_engine *e, dp_entry *n, dp_parcels *out, uint32_t *ret_link,
@@ -561,19 +638,20 @@ static dp_code deliver_unseen(dp_engine *e, dp_entry *n, dp_fault *fault)
 				refuse_leg(&e->leg[i], "no movement here pays what it says");
 		return DP_OK;
 	}
-	uint32_t link, index, hop = n->crossing->hop;
+	uint32_t link, hop = n->crossing->hop;
 	dp_asset asset = n->leg.asset;
+	dp_movement in = {.amount = n->leg.amount, .asset = asset, .kind = DP_MV_TOKEN};
+	in.to = n->to;
 	dp_parcels_clear(&e->out);
 	DP_TRY(
 	    dp_entry_take(e, n, &e->out, &link, asset, n->leg.amount, &n->to, DP_NO_INDEX, fault));
 	if (link == 0 || !dp_has_taint(&e->out)) return DP_OK;
-	DP_TRY(dp_pool(e, &index, &n->to, asset, hop, DP_NO_INDEX, fault));
-	bool hub = (e->holders.record[index].flags & DP_HOLDER_HUB) != 0;
-	DP_TRY(dp_flow_linked(e, DP_NO_INDEX, DP_NO_INDEX, link, DP_PARTY_CROSSING,
-	                      hub ? dp_party_of_bucket(DP_BUCKET_UNRESOLVED)
-	                          : (dp_party)e->holders.record[index].no,
-	                      asset, &e->out, fault));
-	return hub ? DP_OK : dp_pool_put(e, index, &e->out, fault);
+	dp_target t;
+	dp_target_find(e, &t, &in, dp_addr_key(&in.to));
+	// Whose tag it is would be told by a movement, and there is none.
+	if (t.stop == DP_STOP_TAGGED) t.stop = DP_NO_INDEX;
+	DP_TRY(dp_settle_row(e, DP_PARTY_CROSSING, &in, DP_NO_INDEX, link, &t, fault));
+	return dp_put_in(e, DP_PARTY_CROSSING, hop, &in, DP_NO_INDEX, link, t.pool, fault);
 }
 
 //- freezes ---------------------------------------------------------------------------------------
@@ -675,10 +753,13 @@ static dp_code release(dp_engine *e, const dp_tx *tx, const dp_leg *leg, dp_faul
 	c->out_asset = leg->asset;
 	c->out_units = r->units_out;
 	DP_TRY(dp_pool(e, &index, who, leg->asset, c->hop, DP_NO_INDEX, fault));
+	bool hub = (e->holders.record[index].flags & DP_HOLDER_HUB) != 0;
+	dp_party to =
+	    hub ? dp_party_of_bucket(DP_BUCKET_UNRESOLVED) : (dp_party)e->holders.record[index].no;
 	DP_TRY(dp_flow_linked(e, DP_NO_INDEX, DP_NO_INDEX, link,
-	                      dp_party_of_bucket(DP_BUCKET_FROZEN), e->holders.record[index].no,
-	                      leg->asset, &e->out, fault));
-	return dp_pool_put(e, index, &e->out, fault);
+	                      dp_party_of_bucket(DP_BUCKET_FROZEN), to, leg->asset, &e->out,
+	                      fault));
+	return hub ? DP_OK : dp_pool_put(e, index, &e->out, fault);
 }
 
 // What an issuer destroys is given anew to whom it belongs, or to nobody: the case says which.
@@ -802,12 +883,12 @@ static dp_code person_legs(dp_engine *e, const dp_tx *tx, dp_fault *fault)
 
 bool dp_legs_may(const dp_engine *e, uint32_t tx)
 {
-	if (e->options.no_links) return false;
+	const dp_tx *t = &e->block->tx[tx];
+	if (e->options.no_links || t->mv_count == 0) return false;
 	if (e->person_count > 0) return true;
 	uint32_t first, count = 0;
 	if (e->block->note_count > 0) dp_block_notes(e->block, &first, &count, tx);
 	if (count > 0 || e->watched_key == 0) return count > 0;
-	const dp_tx *t = &e->block->tx[tx];
 	const uint64_t *to = e->block->dst_key + t->mv_first;
 	for (uint32_t i = 0; i < t->mv_count; i++)
 		if (to[i] == e->watched_key) return dp_legs_without_notes(e->block, tx);
@@ -835,15 +916,19 @@ dp_code dp_legs_begin(dp_engine *e, const dp_tx *tx, dp_fault *fault)
 	e->leg_count = e->exit_count = e->entry_count = 0;
 	e->legs_event = e->event_count;
 	if (!dp_legs_may(e, e->tx_index)) return DP_OK;
-	if (e->leg == NULL) {
-		e->leg = dp_alloc(LEGS_MAX * sizeof *e->leg);
-		e->exit = dp_alloc(DP_EXITS_MAX * sizeof *e->exit);
-		e->entry = dp_alloc(DP_EXITS_MAX * sizeof *e->entry);
-		if (e->leg == NULL || e->exit == NULL || e->entry == NULL)
-			return dp_fail(fault, DP_NO_MEMORY, "out of memory");
-	}
+	// One by one: an earlier try may have got some of them.
+	if (e->leg == NULL) e->leg = dp_alloc(LEGS_MAX * sizeof *e->leg);
+	if (e->exit == NULL) e->exit = dp_alloc(DP_EXITS_MAX * sizeof *e->exit);
+	if (e->entry == NULL) e->entry = dp_alloc(DP_EXITS_MAX * sizeof *e->entry);
+	if (e->leg == NULL || e->exit == NULL || e->entry == NULL)
+		return dp_fail(fault, DP_NO_MEMORY, "out of memory");
 	bool cut = false;
-	e->leg_count = dp_legs_of_tx(e->leg, LEGS_MAX - DP_LEGS_MAX, &cut, e->block, e->tx_index);
+	e->leg_count =
+	    dp_legs_of_tx(e->leg, LEGS_MAX - DP_LEGS_MAX - 1, &cut, e->block, e->tx_index);
+	if (cut)
+		e->leg[e->leg_count++] =
+		    (dp_leg){.side = DP_LEG_OUT,
+		             .refused = "more links in one transaction than are looked at"};
 	uint32_t count = e->leg_count;
 	for (uint32_t i = 0; i < count; i++) DP_TRY(begin_leg(e, tx, &e->leg[i], fault));
 	return e->person_count > 0 ? person_legs(e, tx, fault) : DP_OK;
@@ -854,9 +939,14 @@ dp_code dp_legs_begin(dp_engine *e, const dp_tx *tx, dp_fault *fault)
 static dp_code tell_refused(dp_engine *e, const dp_tx *tx, const dp_leg *leg, bool moved,
                             dp_fault *fault)
 {
-	bool waits = leg->has_key && dp_exchange_find(e->exchange, leg->key) != NULL;
+	const dp_crossing *c = leg->has_key ? dp_exchange_find(e->exchange, leg->key) : NULL;
+	bool waits = c != NULL;
 	bool is_out = leg->side == DP_LEG_OUT;
 	if (!moved && !(waits && !is_out)) return DP_OK;
+	if (waits && !is_out && !c->leg.is_proven && !c->is_out) {
+		dp_place_at here = dp_here(e, tx);
+		dp_exchange_disbelieve(e->exchange, leg->key, &here);
+	}
 	if (moved && is_out && leg->has_key && !leg->is_proven && leg->store == DP_STORE_TRANSIT &&
 	    leg->asset.v != 0) {
 		dp_place_at here = dp_here(e, tx);
@@ -879,7 +969,15 @@ dp_code dp_legs_end(dp_engine *e, const dp_tx *tx, dp_fault *fault)
 	if (e->leg_count == 0 && e->exit_count == 0 && e->entry_count == 0) return DP_OK;
 	for (uint32_t i = 0; i < e->entry_count; i++)
 		DP_TRY(deliver_unseen(e, &e->entry[i], fault));
-	for (uint32_t i = 0; i < e->exit_count; i++) DP_TRY(end_exit(e, tx, &e->exit[i], fault));
+	for (uint32_t i = 0; i < e->exit_count; i++)
+		if (e->exit[i].is_tainted && !e->exit[i].is_bucket)
+			DP_TRY(end_exit(e, tx, &e->exit[i], fault));
+	// What is clean and goes into the same position has its share of what comes out of it.
+	for (uint32_t i = 0; i < e->exit_count; i++)
+		if (!e->exit[i].is_tainted && e->exit[i].leg.store == DP_STORE_POSITION &&
+		    dp_exchange_find(e->exchange, e->exit[i].key) != NULL &&
+		    has_room(e, &e->exit[i]))
+			DP_TRY(end_exit(e, tx, &e->exit[i], fault));
 	bool moved = false;
 	for (uint32_t i = e->legs_event; i < e->event_count && !moved; i++)
 		moved = e->event[i].kind == DP_EV_FLOW;

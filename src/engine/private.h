@@ -99,7 +99,7 @@ typedef struct dp_exit {
 	bool is_merged; // more may go in under the same key, now and later
 	dp_addr from;   // only what this address pays; kind NONE: anybody
 	uint8_t key[32];
-	dp_u256 left;   // of leg.amount; not counted with all_of_it
+	dp_u256 left; // of leg.amount; not counted with all_of_it
 	dp_parcels inside;
 	bool is_tainted;
 	dp_addr payer; // of the first tainted units; kind NONE: several
@@ -296,7 +296,7 @@ DP_MUST dp_code dp_pool_put(dp_engine *e, uint32_t index, dp_parcels *parcels, d
 dp_link_state *dp_link_wants(dp_engine *e, const dp_tx *tx, const dp_movement *mv);
 // Takes out of `parcels` what the link takes; clean units stand there in its place afterwards.
 DP_MUST dp_code dp_claim_gather(dp_engine *e, dp_link_state *l, uint32_t mv, dp_party src,
-                               dp_parcels *parcels, dp_asset asset, dp_fault *fault);
+                                dp_parcels *parcels, dp_asset asset, dp_fault *fault);
 DP_MUST dp_code dp_links_after_tx(dp_engine *e, const dp_tx *tx, dp_fault *fault);
 
 //- legs.c
@@ -320,6 +320,8 @@ dp_entry *dp_entry_of(dp_engine *e, const dp_addr *from, const dp_addr *to, dp_a
 DP_MUST dp_code dp_entry_take(dp_engine *e, dp_entry *entry, dp_parcels *out, uint32_t *ret_link,
                               dp_asset asset, dp_u256 units, const dp_addr *to, uint32_t mv,
                               dp_fault *fault);
+// Can so much come out? Else the entry is done, and its leg refused.
+bool dp_entry_fits(dp_engine *e, dp_entry *entry, dp_asset asset, dp_u256 units);
 // Puts what comes out of an entry in the place of clean units of `parcels`, booked to `dst`.
 DP_MUST dp_code dp_entry_inject(dp_engine *e, dp_entry *entry, dp_parcels *parcels, dp_asset asset,
                                 const dp_addr *to, uint32_t mv, uint32_t stop, dp_party dst,
@@ -362,15 +364,10 @@ static inline uint8_t dp_mixes_flags(uint32_t mixes)
 
 //- mark.c
 
-typedef enum dp_mark_kind {
-	DP_MARK_VAULT = 1,
-	DP_MARK_FROZEN,
-	DP_MARK_RELEASED
-} dp_mark_kind;
+typedef enum dp_mark_kind { DP_MARK_VAULT = 1, DP_MARK_FROZEN, DP_MARK_RELEASED } dp_mark_kind;
 // Notes it at `height`, unless it stands there already. Zero-initialise the marks.
 DP_MUST dp_code dp_mark_add(dp_marks *m, dp_mark_kind kind, const dp_protocol *protocol,
-                            dp_asset asset, const dp_addr *addr, uint64_t height,
-                            dp_fault *fault);
+                            dp_asset asset, const dp_addr *addr, uint64_t height, dp_fault *fault);
 bool dp_mark_is_vault(const dp_marks *m, const dp_protocol *protocol, const dp_addr *addr);
 bool dp_mark_is_frozen(const dp_marks *m, dp_asset asset, const dp_addr *addr);
 void dp_marks_pop(dp_marks *m, bool any, uint64_t height); // all above a height; !any: all
@@ -385,7 +382,7 @@ void dp_target_find(const dp_engine *e, struct dp_target *ret_target, const dp_m
 DP_MUST dp_code dp_leave(dp_engine *e, uint32_t src, const dp_movement *mv, uint32_t mv_index,
                          struct dp_target *t, dp_fault *fault);
 DP_MUST dp_code dp_settle_row(dp_engine *e, dp_party src, const dp_movement *mv, uint32_t mv_index,
-                          uint32_t link, const struct dp_target *t, dp_fault *fault);
+                              uint32_t link, const struct dp_target *t, dp_fault *fault);
 DP_MUST dp_code dp_put_in(dp_engine *e, dp_party src, uint32_t hop, const dp_movement *mv,
                           uint32_t mv_index, uint32_t link, uint32_t pool, dp_fault *fault);
 DP_MUST dp_code dp_note_noise(dp_engine *e, uint32_t mv, dp_fault *fault);

@@ -19,6 +19,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "codec/bytes.h"
+#include "engine/exchange.h"
 #include "engine/private.h"
 
 enum { BOOKS_MAGIC = 0x32425044 };
@@ -221,6 +222,17 @@ static bool content_is_sound(const dp_engine *e, const dp_parcels *list)
 			return false;
 	}
 	return dp_total_fits(total);
+}
+
+bool dp_engine_crossing_is_sound(const dp_engine *e, const dp_crossing *c)
+{
+	for (uint32_t i = 0; i < c->content_count; i++) {
+		const dp_parcels *list = &c->content[i].parcels;
+		if (c->content[i].asset.v == 0 || !content_is_sound(e, list)) return false;
+		for (uint32_t k = 0; k < list->count; k++)
+			if (dp_parcels_at(list, k)->colour.v > e->colour_count) return false;
+	}
+	return true;
 }
 
 // On account chains an identity is an address and two zeros; a coin's may be anything.

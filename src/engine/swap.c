@@ -228,6 +228,18 @@ static dp_code apply_rest(dp_engine *e, const dp_tx *tx, dp_fault *fault)
 	return DP_OK;
 }
 
+// The case's money moves here, and nobody has looked whether it was swapped: that is said, for rows
+// can be made so on purpose.
+static dp_code tell_too_large(dp_engine *e, dp_fault *fault)
+{
+	dp_link_record *r;
+	uint32_t link;
+	DP_TRY(dp_record_link(e, &r, &link, DP_LINK_REFUSED, NULL, DP_NO_INDEX, fault));
+	r->refused = "too large to look into: what was swapped here is not followed";
+	r->confidence = 0;
+	return DP_OK;
+}
+
 dp_code dp_apply_net(dp_engine *e, const dp_tx *tx, bool *ret_done, dp_fault *fault)
 {
 	*ret_done = false;
@@ -248,7 +260,8 @@ dp_code dp_apply_net(dp_engine *e, const dp_tx *tx, bool *ret_done, dp_fault *fa
 	DP_TRY(dp_net_shares(e->net, &share, &count, &too_large, e->block, e->tx_index, fault));
 	bool swaps = false;
 	for (uint32_t i = 0; i < count; i++) swaps |= share[i].is_swap;
-	if (too_large || !(swaps || legs || has_loan(e, tx))) return DP_OK;
+	if (too_large) return tell_too_large(e, fault);
+	if (!(swaps || legs || has_loan(e, tx))) return DP_OK;
 	e->opening_mv = tx->mv_first;
 	for (uint32_t i = 0; i < count; i++)
 		DP_TRY(apply_share(e, tx, share, count, &share[i], fault));

@@ -7,8 +7,8 @@
 //            u8 'B'  u32 size  books as they were before the block
 //            u8 'N'  id[36]  u16 asset                  the holder was new: remove it
 //            u8 'O'  u32 size  holder as it was (see state.c)
-//            u8 'X'  u32 size  u8 existed  key[32]  u64 serial  crossing as it was (crossing.c),
-//                              or nothing where it did not exist: remove it
+//            u8 'X'  u32 size  u8 existed  key[32]  u64 serial  u64 version  crossing as it was
+//                              (crossing.c), or nothing where it did not exist: remove it
 #include <endian.h>
 #include <string.h>
 
@@ -230,14 +230,20 @@ static dp_code restore_crossing(dp_engine *e, const uint8_t *p, size_t size, dp_
 	dp_bytes r = dp_bytes_of(p, size);
 	bool existed = dp_bytes_u8(&r) != 0;
 	const uint8_t *key = dp_bytes_take(&r, 32);
-	uint64_t serial = dp_bytes_u64le(&r);
+	uint64_t serial = dp_bytes_u64le(&r), version = dp_bytes_u64le(&r);
 	if (r.failed) return dp_fail(fault, DP_BAD_BYTES, "an undo record is damaged");
 	if (!existed) return dp_exchange_undo_make(e->exchange, key, serial, fault);
 	dp_crossing *c = dp_exchange_get(e->exchange, key);
 	if (c == NULL || c->serial != serial) return DP_OK;
+	if (c->version != version) {
+		dp_exchange_tear(e->exchange, c);
+		return DP_OK;
+	}
 	dp_exchange_touched(e->exchange, c);
 	DP_TRY(dp_crossing_read(c, p + r.at, size - r.at, fault));
-	if (memcmp(c->key, key, 32) == 0 && c->serial == serial) return DP_OK;
+	if (memcmp(c->key, key, 32) == 0 && c->serial == serial &&
+	    dp_engine_crossing_is_sound(e, c))
+		return DP_OK;
 	return dp_fail(fault, DP_BAD_BYTES, "an undo record is damaged");
 }
 

@@ -463,6 +463,8 @@ static dp_code land(dp_engine *e, const dp_tx *tx, const dp_utxo_shape *sh, dp_e
 	}
 	dp_outpoint o = {.vout = j};
 	memcpy(o.txid, tx->id, 32);
+	bool is_known = find_coin(e, &o, dp_outpoint_key(&o)) != DP_HOLDER_NONE;
+	if (!is_known && !dp_entry_fits(e, n, e->native, sh->out[j].amount)) return DP_OK;
 	e->tx_mixes = n->crossing->mixes;
 	uint32_t before = e->last_no;
 	DP_TRY(seed_coin(e, &index, &o, sh->out[j].amount, mv, fault));

@@ -73,6 +73,22 @@ static bool joinable(const dp_parcel *a)
 	return a->colour.v == 0 || dp_u256_eq(a->units, a->origin);
 }
 
+// The parcel that another one is added to; NULL: it stands for itself.
+static dp_parcel *find_same(const dp_parcels *p, const dp_parcel *parcel)
+{
+	enum { NEAR = 64 }; // more colours than meet in one holder
+	if (p->count == 0) return NULL;
+	dp_parcel *last = dp_parcels_at(p, p->count - 1);
+	bool is_same = last->colour.v == parcel->colour.v;
+	if (is_same && joinable(last) && joinable(parcel)) return last;
+	if (p->count < DP_PARCELS_FINE) return NULL;
+	for (uint32_t i = 0; i < NEAR; i++) {
+		dp_parcel *near = dp_parcels_at(p, p->count - 1 - i);
+		if (near->colour.v == parcel->colour.v) return near;
+	}
+	return NULL;
+}
+
 dp_code dp_parcels_push(dp_parcels *p, const dp_parcel *parcel, dp_fault *fault)
 {
 	DP_CHECK(p != NULL && parcel != NULL);
@@ -81,13 +97,11 @@ dp_code dp_parcels_push(dp_parcels *p, const dp_parcel *parcel, dp_fault *fault)
 		DP_INVARIANT("I-2", dp_u256_is_zero(parcel->origin)); // origin without units
 		return DP_OK;
 	}
-	if (p->count > 0) {
-		dp_parcel *last = dp_parcels_at(p, p->count - 1);
-		if (last->colour.v == parcel->colour.v && joinable(last) && joinable(parcel)) {
-			last->units = dp_u256_add(last->units, parcel->units);
-			last->origin = dp_u256_add(last->origin, parcel->origin);
-			return DP_OK;
-		}
+	dp_parcel *same = find_same(p, parcel);
+	if (same != NULL) {
+		same->units = dp_u256_add(same->units, parcel->units);
+		same->origin = dp_u256_add(same->origin, parcel->origin);
+		return DP_OK;
 	}
 	if (p->count >= DP_PARCELS_MAX)
 		return dp_fail(fault, DP_LIMIT, "a holder has more than %d parcels",

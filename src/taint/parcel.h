@@ -39,7 +39,8 @@ typedef struct dp_parcels {
 	uint64_t cap;
 } dp_parcels;
 
-enum { DP_PARCELS_MAX = 1 << 20 }; // parcels in one holder
+// Parcels in one holder: so many, and how many are kept apart, however uneven their origins are.
+enum { DP_PARCELS_MAX = 1 << 20, DP_PARCELS_FINE = 1 << 16 };
 
 // Amounts of 2^222 and more are refused where they come in: then the sum of 2^32 of them, which is
 // as many as one holder can see, stays below 2^254 and no sum in here can overflow (I-5). The
@@ -68,7 +69,10 @@ dp_u256 dp_parcels_total(const dp_parcels *p);   // of units; aborts on overflow
 dp_u256 dp_parcels_tainted(const dp_parcels *p); // of units that are not clean
 
 // Appends. Joins the last parcel when nothing is lost by it: both clean, or one colour and both
-// with origin equal to units. Zero units are dropped.
+// with origin equal to units. Zero units are dropped. Behind DP_PARCELS_FINE parcels a parcel is
+// added to the last of its colour, if one is near the end: a few transactions can make millions of
+// uneven parcels (swaps of many for many), and such a holder must not end the tracing. Nothing is
+// lost but the order of what lies behind so many.
 // A parcel of zero units must have no origin: it could never leave, and the books would lose it.
 DP_MUST dp_code dp_parcels_push(dp_parcels *p, const dp_parcel *parcel, dp_fault *fault);
 // Appends all of `from` in order (dp_parcels_move: and empties it). Into an empty list the parcels
