@@ -63,12 +63,15 @@ def word(value):
 
 
 def arguments(*values):
-    """ABI encoding of words and of lists of words."""
+    """ABI encoding of words, of lists of words, and of bytes and strings (as bytes)."""
     head, tail = "", ""
     for value in values:
         if isinstance(value, (list, tuple)):
             head += word(32 * len(values) + len(tail) // 2)
             tail += word(len(value)) + "".join(word(v) for v in value)
+        elif isinstance(value, bytes):
+            head += word(32 * len(values) + len(tail) // 2)
+            tail += word(len(value)) + (value + b"\0" * (-len(value) % 32)).hex()
         else:
             head += word(value)
     return head + tail
@@ -85,6 +88,8 @@ def call_data(contract, method, *values):
 class Anvil(nodes.Node):
     """The node; mines only when told to."""
     name = "anvil"
+    code = {USDT: "Token", WETH: "Wrapped"}  # what stands at which address from the beginning
+    time = GENESIS_TIME
 
     def __init__(self, port=None, chain_id=1):
         super().__init__(port)
@@ -92,7 +97,7 @@ class Anvil(nodes.Node):
 
     def command(self):
         return [self.program, "--port", str(self.port), "--chain-id", str(self.chain_id),
-                "--init", self.genesis(), "--timestamp", str(GENESIS_TIME),
+                "--init", self.genesis(), "--timestamp", str(self.time),
                 "--hardfork", "prague", "--mnemonic", MNEMONIC,
                 "--accounts", str(len(WALLETS)), "--balance", "0", "--no-mining", "--quiet",
                 "--order", "fifo",
@@ -104,11 +109,11 @@ class Anvil(nodes.Node):
         every development node has them, so they can be written down."""
         alloc = {address: {"balance": hex(WALLETS[name] * ETHER)}
                  for name, address in zip(WALLETS, MNEMONIC_ACCOUNTS)}
-        alloc[USDT] = {"balance": "0x0", "code": "0x" + CONTRACTS["Token"]["runtime"]}
-        alloc[WETH] = {"balance": "0x0", "code": "0x" + CONTRACTS["Wrapped"]["runtime"]}
+        for address, contract in self.code.items():
+            alloc[address] = {"balance": "0x0", "code": "0x" + CONTRACTS[contract]["runtime"]}
         path = os.path.join(self.folder, "genesis.json")
         with open(path, "w", encoding="utf-8") as out:
-            json.dump({"config": {"chainId": self.chain_id}, "timestamp": hex(GENESIS_TIME),
+            json.dump({"config": {"chainId": self.chain_id}, "timestamp": hex(self.time),
                        "difficulty": "0x0", "gasLimit": hex(30_000_000), "nonce": "0x0",
                        "extraData": "0x", "coinbase": NOBODY, "mixHash": "0x" + "00" * 32,
                        "baseFeePerGas": hex(GWEI), "alloc": alloc}, out)
@@ -627,9 +632,9 @@ WITHDRAWAL = "0x7fcf532c15f0a6db0bd6d0e038bea71d30d808c7d98cb3bf7268a95bf5081b65
 LISTED = {USDT: "usdt", WETH: "weth"}
 
 
-def token_moves(log):
+def token_moves(log, listed):
     """What a log moves of a listed token; nothing of any other."""
-    asset, topics = LISTED.get(log["address"]), log["topics"]
+    asset, topics = listed.get(log["address"]), log["topics"]
     if asset is None:
         return []
     who = ["0x" + t[26:] for t in topics[1:]]
@@ -660,9 +665,11 @@ def trace_moves(trace, made):
              "from": trace["from_address"], "to": to, "amount": trace["value"]}]
 
 
-def movements(tables):
+def movements(tables, listed=None):
     """All that the rows say, as the model wants it: a second opinion, written without a look at
-    the program's own. [{"id", "block", "time", "moves"}], failed transactions with their fees."""
+    the program's own. [{"id", "block", "time", "sender", "moves"}], failed transactions with their
+    fees. `listed`: contract -> asset."""
+    listed = listed or LISTED
     def by_tx(name):
         found = {}
         for row in tables[name]:
@@ -679,7 +686,7 @@ def movements(tables):
             for trace in traces[tx["hash"]]:
                 moves += trace_moves(trace, made)
             for log in logs.get(tx["hash"], []):
-                moves += token_moves(log)
+                moves += token_moves(log, listed)
         base, used = block["base_fee_per_gas"], receipt["gas_used"]
         burnt = base * used + (receipt["blob_gas_used"] or 0) * receipt["blob_gas_price"]
         for to, fee in ((None, burnt), (block["miner"],
@@ -687,7 +694,7 @@ def movements(tables):
             moves.append({"kind": "fee", "from": tx["from_address"], "to": to, "asset": "eth",
                           "amount": fee})
         txs.append({"id": tx["hash"], "block": block["number"], "time": block["timestamp"],
-                    "moves": moves})
+                    "sender": tx["from_address"], "moves": moves})
     return txs
 
 

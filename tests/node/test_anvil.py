@@ -19,6 +19,7 @@ import unittest
 
 import nodes
 import anvil
+import market
 import dye
 from anvil import DOLLAR, ETHER, NOBODY
 
@@ -200,12 +201,7 @@ class OneAnswer(Node):
                 self.assertEqual(nodes.story(told["csv"]), nodes.story(told["node"]))
 
     def test_it_is_what_the_model_says(self):
-        """The model sees the genesis as payments, so it knows what everybody had."""
-        genesis = {"id": "0x" + "00" * 32, "block": 0, "time": anvil.GENESIS_TIME, "moves": [
-            {"kind": "native", "from": NOBODY, "to": address, "asset": "eth",
-             "amount": anvil.WALLETS[name] * ETHER}
-            for name, address in zip(anvil.WALLETS, anvil.MNEMONIC_ACCOUNTS)]}
-        txs = [genesis] + anvil.movements(TABLES)
+        """The one with net flows, for some of the thief's wallets swap (tests/model/netflow.py)."""
         seeds = [{"case": "theft", "address": CHAIN.at["thief"], "asset": "eth",
                   "tx": CHAIN.tx["theft"], "amount": 400 * ETHER},
                  {"case": "theft", "address": CHAIN.at["thief"], "asset": "usdt",
@@ -213,10 +209,10 @@ class OneAnswer(Node):
         for policy in dye.POLICIES:
             with self.subTest(policy=policy):
                 result = self.results(self.theft(), *SOURCES["node"], "--policy", policy)["theft"]
-                world = {"kind": "account", "policy": policy, "txs": txs, "seeds": seeds,
-                         "stops": {CHAIN.at["service"]: "service"}}
+                world = market.world(TABLES, anvil.LISTED, market.ASSETS, policy, seeds,
+                                     {CHAIN.at["service"]: "service"})
                 self.assertEqual(dye.summary_of_json(result, utxo=False),
-                                 dye.summary_of_model(world, "theft"))
+                                 dye.summary_of_model(world, "theft", market.NetHops))
                 if policy != "poison":
                     self.assertTrue(dye.adds_up(result))
 
