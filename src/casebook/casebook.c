@@ -14,6 +14,7 @@
 #include "casebook/service.h"
 #include "casebook/sql.h"
 #include "codec/hash.h"
+#include "engine/exchange.h"
 
 static const char schema[] =
     "create table meta(version integer not null);"
@@ -533,6 +534,100 @@ static dp_code begin_first(dp_casebook *cb, dp_engine *e, dp_fault *fault)
 	return dp_links_load(cb, dp_engine_exchange(e), fault);
 }
 
+// Of one crossing; what is frozen or in a mixer is in a bucket of its own.
+static bool add_waiting(dp_u256 *io_sum, const dp_crossing *c, uint32_t colour)
+{
+	bool is_over = false;
+	if (c->leg.store != DP_STORE_TRANSIT && c->leg.store != DP_STORE_POSITION) return false;
+	for (uint32_t i = 0; i < c->content_count; i++)
+		for (uint32_t k = 0; k < c->content[i].parcels.count; k++) {
+			const dp_parcel *p = dp_parcels_at(&c->content[i].parcels, k);
+			if (p->colour.v == colour)
+				is_over |= dp_u256_add_over(io_sum, *io_sum, p->origin);
+		}
+	return is_over;
+}
+
+// Where all chains of the company are followed, what went into links and did not come out is what
+// waits in the exchange, to the unit (I-2). A chain that is to be gone through again has changes to
+// take back first.
+static dp_code check_transit(const dp_casebook *cb, dp_fault *fault)
+{
+	const dp_engine *first = cb->track[0].engine;
+	const dp_exchange *x = dp_engine_exchange(first);
+	uint64_t height;
+	if (!dp_engine_conserves(first)) return DP_OK;
+	for (uint32_t i = 0; i < cb->track_count; i++)
+		if (dp_exchange_rewind(x, &height, cb->track[i].of)) return DP_OK;
+	for (uint32_t colour = 1; colour <= dp_engine_colour_count(first); colour++) {
+		dp_u256 sent = DP_U256_ZERO, came = DP_U256_ZERO;
+		bool is_over = false;
+		for (uint32_t i = 0; i < cb->track_count; i++) {
+			const dp_colour_info *c =
+			    dp_engine_colour(cb->track[i].engine, (dp_colour){(uint16_t)colour});
+			is_over |= dp_u256_add_over(&sent, sent, c->sent);
+			is_over |= dp_u256_add_over(&came, came, c->received);
+		}
+		for (uint64_t i = 0; i < dp_exchange_count(x); i++)
+			is_over |= add_waiting(&came, dp_exchange_at(x, i), colour);
+		if (!is_over && dp_u256_eq(sent, came)) continue;
+		return dp_fail(fault, DP_BAD_BYTES,
+		               "the casebook is damaged: what waits between chains does not add "
+		               "up; trace again into a new one");
+	}
+	return DP_OK;
+}
+
+// By colours, reports find what belongs to a case: without one they would say that nothing was
+// stolen.
+static dp_code check_colours(dp_casebook *cb, const dp_engine *e, dp_fault *fault)
+{
+	sqlite3_stmt *s;
+	uint32_t count = 0;
+	bool is_right = true;
+	DP_TRY(dp_sql_prepare(cb->db, &s,
+	                      "select colour, incident, asset from colour where run=? order by "
+	                      "colour",
+	                      fault));
+	dp_sql_i64(s, 1, cb->now->run);
+	dp_code code;
+	while ((code = dp_sql_row(cb->db, s, fault)) == DP_OK) {
+		char asset[DP_ASSET_TEXT_MAX];
+		is_right = is_right && ++count <= dp_engine_colour_count(e) &&
+		           sqlite3_column_int64(s, 0) == count;
+		if (!is_right) continue;
+		const dp_colour_info *c = dp_engine_colour(e, (dp_colour){(uint16_t)count});
+		dp_asset_caip19(asset, c->asset);
+		is_right =
+		    strcmp(dp_sql_get_text(s, 2), asset) == 0 &&
+		    strcmp(dp_sql_get_text(s, 1), dp_engine_case(e, c->case_index)->incident) == 0;
+	}
+	(void)sqlite3_finalize(s);
+	if (code != DP_END) return code;
+	if (is_right && count == dp_engine_colour_count(e)) return DP_OK;
+	return dp_fail(fault, DP_BAD_BYTES,
+	               "the casebook is damaged: what was stolen is not what the case says; trace "
+	               "again into a new one");
+}
+
+// Bytes that anybody may have changed: what engines rely on is looked at before they do.
+static dp_code check_crossings(dp_casebook *cb, const dp_engine *e, dp_fault *fault)
+{
+	const dp_exchange *x = dp_engine_exchange(e);
+	for (uint64_t i = 0; i < dp_exchange_count(x); i++)
+		if (!dp_engine_crossing_is_sound(e, dp_exchange_at(x, i)))
+			return dp_fail(fault, DP_BAD_BYTES,
+			               "the casebook is damaged: what waits between two chains");
+	sqlite3_stmt *stmt;
+	DP_TRY(dp_sql_prepare(cb->db, &stmt, "select count(*) from run where company=?", fault));
+	dp_sql_i64(stmt, 1, cb->track[0].company);
+	dp_code code = dp_sql_row(cb->db, stmt, fault);
+	bool is_all = code == DP_OK && sqlite3_column_int64(stmt, 0) == cb->track_count;
+	(void)sqlite3_finalize(stmt);
+	DP_TRY(code);
+	return is_all ? check_transit(cb, fault) : DP_OK;
+}
+
 dp_code dp_casebook_begin(dp_casebook *cb, dp_engine *e, const dp_engine_options *options,
                           uint32_t case_count, bool *ret_resumed, dp_fault *fault)
 {
@@ -559,6 +654,8 @@ dp_code dp_casebook_begin(dp_casebook *cb, dp_engine *e, const dp_engine_options
 		DP_TRY(new_run(cb, e, options, case_count, fault));
 	cb->has_exchange = true;
 	cb->track_count++;
+	if (found) DP_TRY(check_colours(cb, e, fault));
+	if (found) DP_TRY(check_crossings(cb, e, fault));
 	cb->now->tags = options->tags;
 	cb->now->network = cb->now->tags != NULL ? dp_network_of(options->chain) : NULL;
 	*ret_resumed = found;

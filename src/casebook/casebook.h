@@ -93,8 +93,7 @@ typedef struct dp_casebook_block {
 bool dp_casebook_block_at(dp_casebook *cb, const dp_chain *chain, uint64_t height,
                           dp_casebook_block *ret_block);
 // The oldest; it cannot be undone unless it is the first that was followed.
-bool dp_casebook_block_oldest(dp_casebook *cb, const dp_chain *chain,
-                              dp_casebook_block *ret_block);
+bool dp_casebook_block_oldest(dp_casebook *cb, const dp_chain *chain, dp_casebook_block *ret_block);
 // The next value of a chain of blocks that begins with zeros.
 void dp_casebook_chain(uint8_t chain[32], uint64_t height, const uint8_t hash[32]);
 

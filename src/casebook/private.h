@@ -33,7 +33,7 @@ struct dp_casebook {
 	sqlite3_stmt *set_holder, *gone_holder, *drop_parcels, *add_parcel, *add_service, *add_link,
 	    *add_mixer;
 	char txid[DP_TXID_TEXT_MAX];
-	uint32_t txid_of; // index in the block that `txid` stands for; DP_NO_INDEX = none
+	uint32_t txid_of;  // index in the block that `txid` stands for; DP_NO_INDEX = none
 	int64_t *link_seq; // of the block's links: their rows
 	uint64_t link_seq_cap;
 };
@@ -46,30 +46,30 @@ const char *dp_casebook_asset(char out[DP_ASSET_TEXT_MAX], dp_asset asset);
 //- links.c
 
 #define DP_LINKS_SCHEMA                                                                            \
-	"create table link(seq integer primary key, run integer not null," \
-	" height integer not null," \
+	"create table link(seq integer primary key, run integer not null,"                         \
+	" height integer not null,"                                                                \
 	" time integer not null, tx text, tx_index integer, mv_index integer, kind text not null," \
-	" protocol text, key text, ref text, text text, refused text, address text, via text," \
-	" counterparty text, chain_other text, there_tx text, there_height integer," \
-	" there_time integer, asset_in text, units_in text not null, asset_out text," \
-	" units_out text not null, confidence integer not null, alternatives integer not null," \
-	" equal_part integer not null);" \
-	"create index link_run on link(run, height);" \
-	"create table crossing(company integer not null, key text not null, protocol text," \
+	" protocol text, key text, ref text, text text, refused text, address text, via text,"     \
+	" counterparty text, chain_other text, there_tx text, there_height integer,"               \
+	" there_time integer, asset_in text, units_in text not null, asset_out text,"              \
+	" units_out text not null, confidence integer not null, alternatives integer not null,"    \
+	" equal_part integer not null);"                                                           \
+	"create index link_run on link(run, height);"                                              \
+	"create table crossing(company integer not null, key text not null, protocol text,"        \
 	" store text not null, proven integer not null, ref text, text text, chain text not null," \
-	" height integer not null, time integer not null, tx text not null, address text," \
-	" asset text, units text not null, to_chain text, to_address text, out_chain text," \
-	" out_height integer, out_time integer, out_tx text, out_address text, out_asset text," \
-	" out_units text, open integer not null, hop integer not null, mixes integer not null," \
-	" state blob not null, primary key(company, key)) without rowid;" \
-	"create table crossing_parcel(company integer not null, key text not null," \
-	" pos integer not null, asset text not null, colour integer not null," \
-	" units text not null," \
-	" origin text not null, primary key(company, key, pos)) without rowid;" \
-	"create table seen(company integer not null, key blob not null, kind integer not null," \
-	" count integer not null, chain text, height integer, time integer, tx blob);" \
-	"create index seen_at on seen(company, chain, height);" \
-	"create table mark(run integer not null, seq integer not null, kind integer not null," \
+	" height integer not null, time integer not null, tx text not null, address text,"         \
+	" asset text, units text not null, to_chain text, to_address text, out_chain text,"        \
+	" out_height integer, out_time integer, out_tx text, out_address text, out_asset text,"    \
+	" out_units text, open integer not null, hop integer not null, mixes integer not null,"    \
+	" state blob not null, primary key(company, key)) without rowid;"                          \
+	"create table crossing_parcel(company integer not null, key text not null,"                \
+	" pos integer not null, asset text not null, colour integer not null,"                     \
+	" units text not null,"                                                                    \
+	" origin text not null, primary key(company, key, pos)) without rowid;"                    \
+	"create table seen(company integer not null, key blob not null, kind integer not null,"    \
+	" count integer not null, chain text, height integer, time integer, tx blob);"             \
+	"create index seen_at on seen(company, chain, height);"                                    \
+	"create table mark(run integer not null, seq integer not null, kind integer not null,"     \
 	" protocol text, asset_id integer not null, ident blob not null, height integer not null," \
 	" primary key(run, seq)) without rowid;"                                                   \
 	"create table mixer_event(run integer not null, height integer not null,"                  \
@@ -79,10 +79,10 @@ const char *dp_casebook_asset(char out[DP_ASSET_TEXT_MAX], dp_asset asset);
 	" fixed integer not null, relayed integer not null, gas_price text, leaf integer,"         \
 	" primary key(run, height, tx_index, log, part)) without rowid;"
 #define DP_LINK_ADD                                                                                \
-	"insert into link(run,height,time,tx,tx_index,mv_index,kind,protocol,key,ref,text," \
-	"refused," \
+	"insert into link(run,height,time,tx,tx_index,mv_index,kind,protocol,key,ref,text,"        \
+	"refused,"                                                                                 \
 	"address,via,counterparty,chain_other,there_tx,there_height,there_time,asset_in,units_in," \
-	"asset_out,units_out,confidence,alternatives,equal_part)" \
+	"asset_out,units_out,confidence,alternatives,equal_part)"                                  \
 	" values(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 
 #define DP_MIXER_ADD                                                                               \

@@ -72,13 +72,23 @@ static const char *stored_amount(char out[AMOUNT_MAX], const char *chain_name,
 	return out;
 }
 
+// No protocol shows this one: somebody said so, in the case file or by `dyepack link accept`. That
+// proves nothing, however it is followed.
+static bool is_somebodys_word(sqlite3_stmt *s)
+{
+	return dp_sql_get_text(s, 0)[0] == 0 && strcmp(dp_sql_get_text(s, 1), "transit") == 0;
+}
+
 static void crossing_text(sqlite3_stmt *s)
 {
 	char in[AMOUNT_MAX], out[AMOUNT_MAX], time[DP_TIME_TEXT_MAX], said[TEXT_MAX];
 	dp_time_format(time, sqlite3_column_int64(s, 7));
 	stored_amount(in, dp_sql_get_text(s, 5), dp_sql_get_text(s, 10), dp_sql_get_text(s, 11));
-	(void)printf("  %s %s %s: %s from %s in %s\n", time, dp_sql_get_text(s, 0),
-	             dp_sql_get_text(s, 1), in, dp_sql_get_text(s, 9), dp_sql_get_text(s, 8));
+	bool is_word = is_somebodys_word(s);
+	(void)printf("  %s %s %s: %s from %s in %s\n", time,
+	             is_word ? "accepted" : dp_sql_get_text(s, 0),
+	             is_word ? "link" : dp_sql_get_text(s, 1), in, dp_sql_get_text(s, 9),
+	             dp_sql_get_text(s, 8));
 	dp_cli_plain(said, sizeof said, dp_sql_get_text(s, 4));
 	if (said[0] != 0) (void)printf("      %s\n", said);
 	if (dp_sql_get_text(s, 16)[0] == 0) {
@@ -113,7 +123,7 @@ static void crossing_json(struct printer *p, sqlite3_stmt *s)
 	if (dp_sql_get_text(s, 16)[0] != 0)
 		dp_cli_json_time(&p->json, "out_time", sqlite3_column_int64(s, 15));
 	dp_json_key(&p->json, "proven");
-	dp_json_boolean(&p->json, sqlite3_column_int(s, 2) != 0);
+	dp_json_boolean(&p->json, sqlite3_column_int(s, 2) != 0 && !is_somebodys_word(s));
 	dp_json_key(&p->json, "open");
 	dp_json_boolean(&p->json, sqlite3_column_int(s, 20) != 0);
 	dp_json_object_end(&p->json);
@@ -129,7 +139,7 @@ static dp_code print_crossings(struct printer *p, dp_fault *fault)
 	dp_sql_text(s, 1, p->incident);
 	while ((code = dp_sql_row(db, s, fault)) == DP_OK) {
 		if (!p->is_json && count++ == 0)
-			heading(p, "Crossings, by the protocols' own keys:");
+			heading(p, "Crossings, by the protocols' own keys or by somebody's word:");
 		if (p->is_json)
 			crossing_json(p, s);
 		else

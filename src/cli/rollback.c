@@ -2,6 +2,7 @@
 // for when a source was wrong or a chain reorganised. Tracing again goes on from there.
 #include <string.h>
 
+#include "base/check.h"
 #include "base/mem.h"
 #include "casebook/casebook.h"
 #include "casebook/decision.h"
@@ -64,6 +65,7 @@ static dp_code find_runs(struct runs *r, struct run **ret_meant, const char *pat
 	*ret_meant = NULL;
 	for (uint16_t id = 0; id < dp_chain_count(); id++) {
 		const dp_chain *chain = dp_chain_at(id);
+		DP_CHECK(chain != NULL);
 		if (r->count == DP_CASE_CHAINS_MAX ||
 		    !dp_casebook_followed(path, incident, chain, &height))
 			continue;

@@ -388,6 +388,20 @@ static dp_code in_book(const dp_run *r, dp_code code, dp_fault *fault)
 	return code;
 }
 
+// The source was opened again for blocks that were taken back, and begins behind them: going on
+// would leave them out, and whatever came in with them would be lost without a word.
+static dp_code owed(const dp_run *r, dp_fault *fault)
+{
+	DP_CHECK(r->owes);
+	dp_code code = dp_fail(fault, DP_BAD_CASE,
+	                       "what came over from another chain needs blocks from %llu on once "
+	                       "more, and this source does not reach back to there: give one that "
+	                       "does, with the newer blocks",
+	                       (unsigned long long)r->owes_height);
+	dp_fault_file(fault, r->source_name);
+	return code;
+}
+
 // A block of the source: is it one to apply, or one that was followed already? Takes back what no
 // longer stands below a new one. `io_block` has its hash behind this.
 static dp_code look_at(dp_run *r, dp_block *io_block, bool *ret_is_new, dp_fault *fault)
@@ -407,7 +421,8 @@ static dp_code look_at(dp_run *r, dp_block *io_block, bool *ret_is_new, dp_fault
 		DP_TRY(known_block(r, b, &skip, fault));
 		if (skip) return DP_OK;
 	}
-	r->goes_over = false;
+	if (r->owes && b->height > r->owes_height) return owed(r, fault);
+	r->goes_over = r->owes = false;
 	*ret_is_new = true;
 	return DP_OK;
 }
@@ -704,6 +719,16 @@ static dp_code open_again(dp_run *r, dp_fault *fault)
 	return DP_OK;
 }
 
+// A ledger is not read block by block: that it begins early enough can be told at once.
+static dp_code check_ledger_begins(dp_run *r, dp_fault *fault)
+{
+	dp_ledger_totals totals;
+	dp_ledger_totals_get(r->ledger, &totals);
+	if (totals.blocks == 0 || totals.height_first > r->owes_height) return owed(r, fault);
+	r->owes = false;
+	return DP_OK;
+}
+
 // The engine was rolled back: the source is to give the blocks behind it again. A ledger and a node
 // can be asked for them. Everything else is read from its beginning, past what the engine has.
 static dp_code read_again(dp_run *r, dp_fault *fault)
@@ -711,6 +736,7 @@ static dp_code read_again(dp_run *r, dp_fault *fault)
 	bool is_all = dp_engine_blocks(r->engine) == 0;
 	r->held = NULL;
 	r->ended = r->comparing = false;
+	if (r->ledger != NULL) DP_TRY(check_ledger_begins(r, fault));
 	if (is_all) {
 		// As if this run had just begun, with the same source.
 		r->resumed = r->is_live = r->first_seen = false;
@@ -744,6 +770,15 @@ static dp_code catch_up(struct drive *d, dp_run *r, dp_fault *fault)
 	return DP_OK;
 }
 
+// The first block of all that were followed, by this source or by those before it.
+static uint64_t first_followed(const dp_run *r)
+{
+	dp_run_facts facts;
+	if (r->first_seen) return r->facts.height_first;
+	bool found = dp_casebook_facts_get(r->book, dp_casebook_run(r->book, r->chain), &facts);
+	return found ? facts.height_first : dp_engine_height(r->engine);
+}
+
 static dp_code begin_anew(dp_run *r, dp_fault *fault)
 {
 	DP_TRY(dp_engine_restart(&r->engine, fault));
@@ -762,10 +797,15 @@ static dp_code rewind_to(struct drive *d, dp_run *r, uint64_t height, dp_fault *
 	r->again_blocks += dp_engine_height(r->engine) - height + 1;
 	close_seeker(r);
 	while (dp_engine_blocks(r->engine) > 0 && dp_engine_height(r->engine) >= height) {
+		r->owes_height = dp_engine_height(r->engine);
 		dp_code code = dp_engine_rollback(r->engine, fault);
-		if (code == DP_NOT_FOUND) code = begin_anew(r, fault);
+		if (code == DP_NOT_FOUND) {
+			r->owes_height = first_followed(r);
+			code = begin_anew(r, fault);
+		}
 		DP_TRY(code);
 	}
+	r->owes = true;
 	DP_TRY(in_book(r, dp_casebook_forget(r->book, r->engine, fault), fault));
 	return read_again(r, fault);
 }
@@ -798,6 +838,14 @@ static dp_code rewind_all(struct drive *d, dp_fault *fault)
 	return DP_OK;
 }
 
+// Blocks that were taken back and did not come again yet must not be missing from the casebook.
+static const dp_run *find_owing(const struct drive *d)
+{
+	for (uint32_t i = 0; i < d->count; i++)
+		if (d->run[i].owes) return &d->run[i];
+	return NULL;
+}
+
 static dp_code commit(struct drive *d, dp_fault *fault)
 {
 	for (uint32_t i = 0; i < d->count; i++) DP_TRY(note_facts(&d->run[i], fault));
@@ -807,9 +855,9 @@ static dp_code commit(struct drive *d, dp_fault *fault)
 static dp_code commit_sometimes(struct drive *d, dp_fault *fault)
 {
 	int64_t now = dp_progress_now_ns();
-	if (dp_casebook_rows_waiting(d->run->book) < d->commit_rows &&
-	    now - d->committed_ns < COMMIT_NS)
-		return DP_OK;
+	bool is_due = dp_casebook_rows_waiting(d->run->book) >= d->commit_rows ||
+	              now - d->committed_ns >= COMMIT_NS;
+	if (!is_due || find_owing(d) != NULL) return DP_OK;
 	d->committed_ns = now;
 	return commit(d, fault);
 }
@@ -887,6 +935,9 @@ static dp_code end_all(struct drive *d, dp_fault *fault)
 		say_again(&d->run[i]);
 		note_left_out(&d->run[i]);
 	}
+	const dp_run *owing = find_owing(d);
+	if (owing != NULL && interrupted) return DP_OK; // as it was at the last commit
+	if (owing != NULL) return owed(owing, fault);
 	for (uint32_t i = 0; i < d->count; i++)
 		if (!grows(&d->run[i])) DP_TRY(seeds_found(&d->run[i], fault));
 	DP_TRY(commit(d, fault));

@@ -53,12 +53,15 @@ typedef struct dp_run {
 	dp_code (*reopen)(void *context, dp_source **ret_source, dp_fault *fault);
 	void *reopen_context;
 	// of the run
-	bool ended;         // the source has no more
-	bool goes_over;     // reopened: what the engine has followed comes once more
+	bool ended;     // the source has no more
+	bool goes_over; // reopened: what the engine has followed comes once more
+	// Taken back: the source must give this block again, or one before it.
+	bool owes;
+	uint64_t owes_height;
 	uint64_t blocks, movements;
 	uint64_t again, again_blocks; // rewinds for other chains' sake, and blocks of them
 	uint64_t done, total;         // for progress
-	bool is_live;         // a block was applied: who steps back now has reorganised
+	bool is_live;                 // a block was applied: who steps back now has reorganised
 	bool first_seen;
 	bool comparing, chain_known, agrees;
 	uint8_t chain_hash[32]; // over the source's blocks so far

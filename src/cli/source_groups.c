@@ -232,6 +232,7 @@ static dp_code find_chain(const struct finder *f, struct place *p, dp_fault *fau
 	uint32_t possible = 0;
 	if (p->kind == NULL && f->named_count > 1) return cannot_tell(f, p, fault);
 	for (uint32_t i = 0; i < f->named_count; i++) {
+		DP_CHECK(f->named[i] != NULL);
 		if (p->kind != NULL && !can_be(p->kind, f->named[i]->kind)) continue;
 		p->chain = f->named[i];
 		possible++;

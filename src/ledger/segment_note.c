@@ -38,7 +38,7 @@ static dp_code find(dp_segment *s, uint64_t *ret_index, uint32_t tx, dp_fault *f
 {
 	uint64_t low = 0, high = dp_segment_note_txs(s);
 	uint64_t hint = atomic_load_explicit(&s->note_hint, memory_order_relaxed);
-	uint32_t at;
+	uint32_t at = 0;
 	bool leads;
 	if (hint == high) hint--; // behind the last: that one is looked at
 	// Three steps at the hint end it nearly always: it is that one or the next.
@@ -99,7 +99,7 @@ dp_code dp_segment_append_notes_slow(dp_segment *s, dp_block_builder *b, uint32_
 {
 	DP_CHECK(s != NULL && b != NULL && b->block.tx_count > 0);
 	uint64_t index, begin, end;
-	uint32_t have;
+	uint32_t have = 0;
 	bool leads;
 	DP_TRY(find(s, &index, tx, fault));
 	if (index == dp_segment_note_txs(s)) return DP_OK;

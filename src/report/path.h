@@ -36,11 +36,11 @@ enum {
 
 typedef enum dp_path_end_kind {
 	DP_PATH_THEFT = 0,
-	DP_PATH_HOLDER, // a pool or a coin
-	DP_PATH_TX,     // the transaction of the step: inputs flow into it, outputs out of it
-	DP_PATH_LINK,   // an accepted link
+	DP_PATH_HOLDER,   // a pool or a coin
+	DP_PATH_TX,       // the transaction of the step: inputs flow into it, outputs out of it
+	DP_PATH_LINK,     // an accepted link
 	DP_PATH_CROSSING, // between two legs: in a bridge, a position
-	DP_PATH_BUCKET  // a place where following stops: a service, a mixer, ...
+	DP_PATH_BUCKET    // a place where following stops: a service, a mixer, ...
 } dp_path_end_kind;
 
 typedef struct dp_path_end {
@@ -66,8 +66,8 @@ typedef struct dp_path_step {
 	const dp_chain *chain;
 	// What no movement shows, where the step goes through something: "swap", ... or ""
 	const char *via, *protocol, *title, *key, *ref, *text;
-	const dp_chain *other;    // its other side, as far as it is known here
-	const char *other_tx;     // ""
+	const dp_chain *other; // its other side, as far as it is known here
+	const char *other_tx;  // ""
 	uint64_t other_height;
 	int64_t other_time;
 } dp_path_step;
@@ -94,7 +94,7 @@ typedef struct dp_path_stolen {
 
 typedef struct dp_path {
 	const char *incident, *title;
-	const char *holder; // as the chain writes it
+	const char *holder;    // as the chain writes it
 	const dp_chain *chain; // the holder's
 	uint32_t chain_count;  // that the case was followed on
 	const dp_policy *policy;

@@ -18,7 +18,7 @@ struct dp_noise_row {
 struct dp_run {
 	int64_t id;
 	const dp_chain *chain;
-	uint32_t base;                  // what its holders' numbers are counted from
+	uint32_t base;                       // what its holders' numbers are counted from
 	uint32_t passage_first, passage_end; // its passages
 	uint64_t height_seen;
 };

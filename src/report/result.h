@@ -167,8 +167,8 @@ typedef struct dp_result_link {
 // What no movement shows: a swap, one side of a bridge, a mixer's deposit, a freeze, a CoinJoin; or
 // what looked like one and was refused. Texts are "" and chains NULL where there is none.
 typedef struct dp_result_passage {
-	int64_t seq; // its row
-	uint8_t kind; // dp_link_kind
+	int64_t seq;                 // its row
+	uint8_t kind;                // dp_link_kind
 	const dp_protocol *protocol; // NULL: none, or not known any more
 	const char *protocol_name, *key, *ref, *text, *refused;
 	const char *from, *via, *to;
@@ -178,10 +178,10 @@ typedef struct dp_result_passage {
 	int64_t time, there_time;
 	int64_t tx_index, mv_index; // -1: none
 	dp_asset asset_in, asset_out;
-	dp_u256 units_in, units_out; // as the ledger says, clean units included
-	dp_u256 *origin;             // by stolen asset: what went through of it
+	dp_u256 units_in, units_out;  // as the ledger says, clean units included
+	dp_u256 *origin;              // by stolen asset: what went through of it
 	dp_u256 *from_side, *to_side; // sums of its flows; origin is the larger one
-	dp_u256 tainted;             // units of this case that went in: not of swaps
+	dp_u256 tainted;              // units of this case that went in: not of swaps
 	uint32_t confidence, alternatives;
 	bool is_equal_part; // shared out without knowing what the assets are worth
 	bool is_mine;       // of this case, not only of one traced with it
@@ -238,7 +238,7 @@ typedef struct dp_result_decision {
 typedef struct dp_result {
 	dp_case c; // as it was traced
 	const dp_policy *policy;
-	bool started; // at least one block was applied
+	bool started;    // at least one block was applied
 	uint64_t height; // of the first chain
 	int64_t time;
 	dp_result_stolen *stolen;
