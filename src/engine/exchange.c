@@ -34,6 +34,7 @@ typedef struct key_index {
 
 typedef struct seen {
 	dp_seen is;
+	dp_leg *leg;   // of a claim: what a landing must bear out; NULL: not known any more
 	uint32_t next; // in its bucket
 	bool saved;
 } seen;
@@ -139,6 +140,7 @@ void dp_exchange_free(dp_exchange *x)
 		dp_free(x->crossing[i]);
 	}
 	for (uint32_t i = 0; i < CHAINS_MAX; i++) dp_free(x->side[i].stack);
+	for (uint32_t i = 0; i < x->seen_count; i++) dp_free(x->seen[i].leg);
 	dp_free(x->crossing);
 	dp_free(x->crossing_next);
 	dp_free(x->crossing_dirty);
@@ -338,12 +340,18 @@ static bool may_follow(const dp_place_at *landing, const dp_place_at *exit)
 static dp_code ask_landings(dp_exchange *x, const uint8_t key[32], const dp_place_at *in,
                             dp_fault *fault)
 {
+	bool counted = false, asked = false;
 	for (uint32_t i = first_seen(x, key); i != NONE; i = x->seen[i].next) {
 		const dp_seen *s = &x->seen[i].is;
-		bool asked;
 		if (s->kind != DP_SEEN_LANDING || memcmp(s->key, key, 32) != 0) continue;
 		if (s->at.chain == in->chain || !may_follow(&s->at, in)) continue;
-		DP_TRY(ask_rewind(x, key, s->at.chain, s->at.height, &asked, fault));
+		// However many there are, it counts as one: strangers can write any number of them.
+		if (!counted)
+			DP_TRY(ask_rewind(x, key, s->at.chain, s->at.height, &asked, fault));
+		else
+			must_rewind(x, s->at.chain, s->at.height);
+		counted = true;
+		if (!asked) break;
 	}
 	return DP_OK;
 }
@@ -422,7 +430,8 @@ dp_code dp_exchange_forget(dp_exchange *x, const dp_chain *chain, dp_fault *faul
 
 //- what was seen ---------------------------------------------------------------------------------
 
-static dp_code add_seen(dp_exchange *x, const dp_seen *s, bool saved, dp_fault *fault)
+static dp_code add_seen(dp_exchange *x, uint32_t *ret_at, const dp_seen *s, bool saved,
+                        dp_fault *fault)
 {
 	side *on = side_of(x, s->at.chain);
 	void *items = on->stack;
@@ -448,6 +457,7 @@ static dp_code add_seen(dp_exchange *x, const dp_seen *s, bool saved, dp_fault *
 	}
 	uint64_t b = bucket_of(x, &x->seen_by_key, s->key);
 	x->seen[at] = (seen){.is = *s, .next = x->seen_by_key.head[b], .saved = saved};
+	*ret_at = at;
 	x->seen_by_key.head[b] = at;
 	on->stack[on->count++] = at;
 	return DP_OK;
@@ -459,6 +469,8 @@ static void drop_seen(dp_exchange *x, uint32_t i)
 	while (*at != i) at = &x->seen[*at].next;
 	*at = x->seen[i].next;
 	x->seen[i].is.kind = 0;
+	dp_free(x->seen[i].leg);
+	x->seen[i].leg = NULL;
 	x->seen_free[x->seen_free_count++] = i;
 }
 
@@ -473,7 +485,8 @@ void dp_exchange_disbelieve(dp_exchange *x, const uint8_t key[32], const dp_plac
 {
 	belief *b = find_belief(x, key);
 	uint32_t at = find_crossing(x, key);
-	if (b == NULL || !b->is_believed || at == NONE) return;
+	// Another landing than the one it rests on changes nothing.
+	if (b == NULL || !b->is_believed || at == NONE || !same_place(&b->landing, landing)) return;
 	// The last place is used again and again: by then the key is nearly worn out.
 	b->bad[b->bad_count < BAD_MAX ? b->bad_count++ : BAD_MAX - 1] = *landing;
 	b->is_believed = b->is_pending = false;
@@ -502,11 +515,13 @@ static dp_code confirm(dp_exchange *x, const dp_seen *claim, const dp_place_at *
 }
 
 dp_code dp_exchange_landed(dp_exchange *x, const uint8_t key[32], const dp_place_at *at,
-                           dp_fault *fault)
+                           bool (*bears_out)(const void *context, const dp_leg *claim),
+                           const void *context, dp_fault *fault)
 {
+	uint32_t place;
 	dp_seen landing = {.kind = DP_SEEN_LANDING, .at = *at};
 	memcpy(landing.key, key, 32);
-	DP_TRY(add_seen(x, &landing, false, fault));
+	DP_TRY(add_seen(x, &place, &landing, false, fault));
 	belief *b = find_belief(x, key);
 	if (b != NULL && b->is_believed && b->landing.chain == at->chain &&
 	    b->landing.height == at->height)
@@ -514,18 +529,25 @@ dp_code dp_exchange_landed(dp_exchange *x, const uint8_t key[32], const dp_place
 	if (find_crossing(x, key) != NONE) return DP_OK;
 	for (uint32_t i = first_seen(x, key); i != NONE; i = x->seen[i].next) {
 		dp_seen s = x->seen[i].is;
-		if (s.kind == DP_SEEN_CLAIM && memcmp(s.key, key, 32) == 0)
-			DP_TRY(confirm(x, &s, at, fault));
+		const dp_leg *leg = x->seen[i].leg;
+		if (s.kind != DP_SEEN_CLAIM || memcmp(s.key, key, 32) != 0) continue;
+		// What is no answer to it costs nothing: rewinds are counted.
+		if (leg != NULL && !bears_out(context, leg)) continue;
+		DP_TRY(confirm(x, &s, at, fault));
 	}
 	return DP_OK;
 }
 
 dp_code dp_exchange_claimed(dp_exchange *x, const uint8_t key[32], const dp_place_at *at,
-                            dp_fault *fault)
+                            const dp_leg *leg, dp_fault *fault)
 {
+	uint32_t place;
 	dp_seen claim = {.kind = DP_SEEN_CLAIM, .at = *at};
 	memcpy(claim.key, key, 32);
-	DP_TRY(add_seen(x, &claim, false, fault));
+	DP_TRY(add_seen(x, &place, &claim, false, fault));
+	x->seen[place].leg = dp_alloc(sizeof *leg);
+	if (x->seen[place].leg == NULL) return dp_fail(fault, DP_NO_MEMORY, "out of memory");
+	*x->seen[place].leg = *leg;
 	for (uint32_t i = first_seen(x, key); i != NONE; i = x->seen[i].next) {
 		dp_seen s = x->seen[i].is;
 		if (s.kind == DP_SEEN_LANDING && memcmp(s.key, key, 32) == 0)
@@ -644,7 +666,8 @@ dp_code dp_exchange_load_seen(dp_exchange *x, const dp_seen *s, dp_fault *fault)
 {
 	if (s->kind == DP_SEEN_LANDING || s->kind == DP_SEEN_CLAIM) {
 		if (s->at.chain == NULL) return dp_fail(fault, DP_BAD_BYTES, "a chain is unknown");
-		return add_seen(x, s, true, fault);
+		uint32_t place;
+		return add_seen(x, &place, s, true, fault);
 	}
 	if (s->kind == DP_SEEN_REWIND) {
 		if (s->at.chain == NULL) return dp_fail(fault, DP_BAD_BYTES, "a chain is unknown");

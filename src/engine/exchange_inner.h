@@ -26,12 +26,13 @@ void dp_exchange_tear(dp_exchange *x, dp_crossing *c);
 DP_MUST dp_code dp_exchange_undo_make(dp_exchange *x, const uint8_t key[32], uint64_t serial,
                                       dp_fault *fault);
 
-// Something came out under a key. Confirms a claim, if there is one.
+// Something came out under a key. Confirms a claim that it bears out, if there is one.
 DP_MUST dp_code dp_exchange_landed(dp_exchange *x, const uint8_t key[32], const dp_place_at *at,
-                                   dp_fault *fault);
+                                   bool (*bears_out)(const void *context, const dp_leg *claim),
+                                   const void *context, dp_fault *fault);
 // Money of the case went where somebody says that this key leads. Does a landing confirm it?
 DP_MUST dp_code dp_exchange_claimed(dp_exchange *x, const uint8_t key[32], const dp_place_at *at,
-                                    dp_fault *fault);
+                                    const dp_leg *leg, dp_fault *fault);
 void dp_exchange_disbelieve(dp_exchange *x, const uint8_t key[32], const dp_place_at *landing);
 bool dp_exchange_believes(const dp_exchange *x, const uint8_t key[32]);
 // The key has caused DP_REWINDS_MAX rewinds: nothing comes out under it any more.

@@ -433,12 +433,47 @@ static const char *why_not(const dp_engine *e, const dp_crossing *c, const dp_le
 	return leg->all_of_it ? NULL : why_amount_not(e, c, leg, leg->asset, leg->amount);
 }
 
+typedef struct answer {
+	const dp_engine *engine;
+	const dp_tx *tx;
+	const dp_leg *leg;
+} answer;
+
+// Could what comes out here be the answer to a claim? Asked before a chain is gone through again
+// for it, so that strangers' payments under its key cost nothing.
+static bool bears_out(const void *context, const dp_leg *claim)
+{
+	const answer *a = context;
+	const dp_engine *e = a->engine;
+	const dp_addr *want = a->leg->is_refund ? &claim->back : &claim->to;
+	dp_asset asset = a->leg->asset;
+	dp_u256 units = a->leg->all_of_it ? DP_U256_ZERO : a->leg->amount;
+	if (!a->leg->is_refund && claim->stays_inside) return false;
+	if (!a->leg->is_refund && claim->other != NULL && claim->other != e->block->chain)
+		return false;
+	bool stated = want->kind != DP_ADDR_NONE && !a->leg->is_bound;
+	if (stated && a->leg->to.kind != DP_ADDR_NONE && !dp_addr_eq(want, &a->leg->to))
+		return false;
+	if (e->utxo && stated) {
+		uint32_t i = a->tx->mv_first, end = i + a->tx->mv_count;
+		while (i < end && !dp_addr_eq(&e->block->mv[i].to, want)) i++;
+		if (i == end) return false;
+		asset = e->native;
+		units = e->block->mv[i].amount;
+	}
+	dp_crossing c = {.leg = *claim, .in = {.time = e->block->time}};
+	return why_amount_not(e, &c, a->leg, asset, units) == NULL;
+}
+
 static dp_code begin_in(dp_engine *e, const dp_tx *tx, dp_leg *leg, dp_fault *fault)
 {
 	if (!leg->has_key) return DP_OK;
 	dp_place_at here = dp_here(e, tx);
 	bool bridge = leg->store == DP_STORE_TRANSIT;
-	if (bridge) DP_TRY(dp_exchange_landed(e->exchange, leg->key, &here, fault));
+	answer context = {e, tx, leg};
+	if (bridge)
+		DP_TRY(
+		    dp_exchange_landed(e->exchange, leg->key, &here, bears_out, &context, fault));
 	dp_crossing *c = dp_exchange_get(e->exchange, leg->key);
 	if (c == NULL) {
 		leg->refused = NULL; // nobody's money of ours: nothing to tell
@@ -950,7 +985,7 @@ static dp_code tell_refused(dp_engine *e, const dp_tx *tx, const dp_leg *leg, bo
 	if (moved && is_out && leg->has_key && !leg->is_proven && leg->store == DP_STORE_TRANSIT &&
 	    leg->asset.v != 0) {
 		dp_place_at here = dp_here(e, tx);
-		DP_TRY(dp_exchange_claimed(e->exchange, leg->key, &here, fault));
+		DP_TRY(dp_exchange_claimed(e->exchange, leg->key, &here, leg, fault));
 	}
 	dp_link_record *r;
 	uint32_t link;

@@ -90,7 +90,7 @@ typedef struct dp_marks {
 	uint32_t *head; // of each bucket, + 1
 } dp_marks;
 
-enum { DP_EXITS_MAX = 16 };
+enum { DP_EXITS_MAX = 64 };
 
 // A way out of the holders' hands in the transaction being applied: a bridge, a mixer, a freeze.
 typedef struct dp_exit {

@@ -12,6 +12,14 @@
 #include "base/mem.h"
 #include "engine/exchange_inner.h"
 
+static bool anything(const void *context, const dp_leg *claim)
+{
+	(void)context;
+	return claim != NULL;
+}
+
+static const dp_leg any_leg;
+
 static dp_exchange *x;
 static const dp_chain *eth, *btc;
 
@@ -57,13 +65,13 @@ static dp_crossing *make(uint32_t n, const dp_chain *chain, uint64_t height, int
 static void land(uint32_t n, const dp_chain *chain, uint64_t height, int64_t time)
 {
 	dp_place_at there = at(chain, height, time);
-	assert_int_equal(dp_exchange_landed(x, key(n), &there, NULL), DP_OK);
+	assert_int_equal(dp_exchange_landed(x, key(n), &there, anything, NULL, NULL), DP_OK);
 }
 
 static void claim(uint32_t n, const dp_chain *chain, uint64_t height, int64_t time)
 {
 	dp_place_at there = at(chain, height, time);
-	assert_int_equal(dp_exchange_claimed(x, key(n), &there, NULL), DP_OK);
+	assert_int_equal(dp_exchange_claimed(x, key(n), &there, &any_leg, NULL), DP_OK);
 }
 
 static void undo(uint32_t n)

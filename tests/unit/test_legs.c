@@ -466,6 +466,32 @@ static void a_wink_makes_nothing_vanish(void **state)
 	assert_u256_is(lw_coin_tainted(w, 1, 0, 1), 90000000);
 }
 
+// However many strangers write the key before the real payout comes, it is the one that counts.
+static void winks_do_not_wear_out_a_claim(void **state)
+{
+	(void)state;
+	claim_on_bitcoin();
+	lw_block(w, LW_BTC, 20);
+	for (uint32_t i = 0; i < 20; i++) {
+		lw_tx(w, 10 + i);
+		lw_out(w, "stranger", 9000);
+		lw_memo(w, answer("OUT", LW_BTC, 1));
+	}
+	lw_block(w, LW_ETH, 25);
+	for (uint32_t i = 0; i < 20; i++) {
+		lw_tx(w, 10 + i);
+		lw_thor_out(w, "receiver", "ETH", "0.0001", answer("OUT", LW_BTC, 1));
+	}
+	lw_block(w, LW_ETH, 30);
+	lw_tx(w, 2);
+	lw_thor_out(w, "receiver", "ETH", "30", answer("OUT", LW_BTC, 1));
+	lw_start(w, "fifo");
+	lw_run(w);
+	lw_check(w);
+	assert_u256_is(lw_coin_tainted(w, 1, 0, 1), 0);
+	assert_u256_is(lw_origin(w, LW_ETH, "receiver", "ETH", 1), 90000000);
+}
+
 // What turns into another asset inside a position comes out as that: a range order is a swap.
 static void a_range_order_is_a_swap(void **state)
 {
@@ -832,6 +858,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(a_claim_alone_is_not_believed, start, end),
 	    cmocka_unit_test_setup_teardown(a_landing_confirms_a_claim, start, end),
 	    cmocka_unit_test_setup_teardown(a_wink_makes_nothing_vanish, start, end),
+	    cmocka_unit_test_setup_teardown(winks_do_not_wear_out_a_claim, start, end),
 	    cmocka_unit_test_setup_teardown(a_range_order_is_a_swap, start, end),
 	    cmocka_unit_test_setup_teardown(a_vault_that_an_event_named_is_believed, start, end),
 	    cmocka_unit_test_setup_teardown(what_a_person_accepts_crosses, start, end),
