@@ -44,7 +44,15 @@ static void parse(const char *text, size_t size)
 	size_t n;
 	check_rules(&m);
 	DP_CHECK(dp_manifest_print(&m, &again, &n, &fault) == DP_OK);
-	DP_CHECK(n == size && memcmp(again, text, n) == 0);
+	// One of the version before is written anew as today's: its number and its checksum differ.
+	static const char before[] = "dyepack ledger 1\n";
+	enum { NUMBER_AT = sizeof before - 3, CHECK_LINE = 6 + 32 + 1 };
+	bool is_old = size >= sizeof before - 1 && memcmp(text, before, sizeof before - 1) == 0;
+	DP_CHECK(n == size && n > sizeof before + CHECK_LINE);
+	DP_CHECK(memcmp(again, text, NUMBER_AT) == 0 &&
+	         (is_old || again[NUMBER_AT] == text[NUMBER_AT]));
+	size_t rest = NUMBER_AT + 1, end = is_old ? n - CHECK_LINE : n;
+	DP_CHECK(memcmp(again + rest, text + rest, end - rest) == 0);
 	dp_free(again);
 	dp_manifest_done(&m);
 }

@@ -216,6 +216,13 @@ bool dp_exchange_is_worn_out(const dp_exchange *x, const uint8_t key[32])
 	return b != NULL && b->rewinds >= DP_REWINDS_MAX;
 }
 
+bool dp_exchange_has_worn_out(const dp_exchange *x)
+{
+	for (uint32_t i = 0; i < x->belief_count; i++)
+		if (x->belief[i].rewinds >= DP_REWINDS_MAX) return true;
+	return false;
+}
+
 bool dp_exchange_rewind(const dp_exchange *x, uint64_t *ret_height, const dp_chain *chain)
 {
 	DP_CHECK(x != NULL && chain != NULL && chain->id < CHAINS_MAX);

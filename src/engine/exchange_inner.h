@@ -37,7 +37,7 @@ void dp_exchange_disbelieve(dp_exchange *x, const uint8_t key[32], const dp_plac
 bool dp_exchange_believes(const dp_exchange *x, const uint8_t key[32]);
 // The key has caused DP_REWINDS_MAX rewinds: nothing comes out under it any more.
 bool dp_exchange_is_worn_out(const dp_exchange *x, const uint8_t key[32]);
-
+bool dp_exchange_has_worn_out(const dp_exchange *x); // any
 // A chain was rolled back to `height`; `any` false: to before its first block.
 void dp_exchange_rolled_back(dp_exchange *x, const dp_chain *chain, bool any, uint64_t height);
 // A chain begins anew: crossings that went in or came out there are gone.

@@ -165,6 +165,37 @@ static dp_code assume_facts(struct dp_loader *l, dp_fault *fault)
 	return DP_OK;
 }
 
+// Deposits into bridges that nothing answered, long after bridges do, on a chain that was followed.
+// A router takes any address for a vault, and no event of it can prove one: a thief may have named
+// his own.
+static dp_code assume_late(struct dp_loader *l, dp_fault *fault)
+{
+	enum { ANSWERED_WITHIN_S = 2 * 86400 }; // THORChain: 99 % within 100 minutes
+	const dp_result *r = l->r;
+	const dp_result_waiting *first = NULL;
+	uint32_t late = 0;
+	for (uint32_t i = 0; i < r->waiting_count; i++) {
+		const dp_result_waiting *w = &r->waiting[i];
+		if (w->protocol == NULL || w->is_frozen || w->to_chain == NULL ||
+		    strcmp(w->store, "transit") != 0)
+			continue;
+		for (uint32_t k = 0; k < r->chain_count; k++) {
+			if (r->chain[k].chain != w->to_chain ||
+			    r->chain[k].time - w->time < ANSWERED_WITHIN_S)
+				continue;
+			if (first == NULL) first = w;
+			late++;
+		}
+	}
+	if (first == NULL) return DP_OK;
+	return assume(
+	    l, fault,
+	    "%u deposit%s into bridges waited more than two days for an answer that comes "
+	    "within hours: bridges believe whoever names their vault, so look where the "
+	    "money went in, first %s",
+	    late, late == 1 ? "" : "s", first->tx);
+}
+
 // What was taken for granted where money went through something.
 static dp_code assume_passages(struct dp_loader *l, dp_fault *fault)
 {
@@ -201,7 +232,7 @@ static dp_code assume_passages(struct dp_loader *l, dp_fault *fault)
 		DP_TRY(assume(l, fault,
 		              "what is in transit has not come out on any chain that was followed, "
 		              "as far as it was: it counts as unresolved"));
-	return DP_OK;
+	return assume_late(l, fault);
 }
 
 dp_code dp_result_assumptions(struct dp_loader *l, dp_fault *fault)

@@ -358,10 +358,7 @@ void lw_check_books(const lw_world *w, const char *file, int line)
 
 bool lw_is_worn_out(const lw_world *w)
 {
-	for (uint64_t i = 0; i < dp_exchange_count(w->exchange); i++)
-		if (dp_exchange_is_worn_out(w->exchange, dp_exchange_at(w->exchange, i)->key))
-			return true;
-	return false;
+	return dp_exchange_has_worn_out(w->exchange);
 }
 
 //- everything as bytes ---------------------------------------------------------------------------

@@ -325,6 +325,32 @@ static void every_format_tells_of_both_chains(void **state)
 	dp_result_free(r);
 }
 
+static bool assumes(const dp_result *r, const char *words)
+{
+	for (uint32_t i = 0; i < r->assumption_count; i++)
+		if (strstr(r->assumption[i], words) != NULL) return true;
+	return false;
+}
+
+// A bridge answers within hours. Whoever waits for days, on a chain that was followed, may have put
+// it into a vault of his own.
+static void who_waits_for_days_is_pointed_at(void **state)
+{
+	static const char words[] = "waited more than two days";
+	dp_result *r = load(state);
+	assert_false(assumes(r, words));
+	dp_result_free(r);
+	assert_int_equal(dp_sql_run(dp_casebook_db(*state),
+	                            "update crossing set to_chain='" BITCOIN "' where key='dd';"
+	                            "update run set time=time+300000 where id=2",
+	                            NULL),
+	                 DP_OK);
+	r = load(state);
+	assert_true(assumes(r, words));
+	assert_true(assumes(r, E("6")));
+	dp_result_free(r);
+}
+
 //- the path --------------------------------------------------------------------------------------
 
 static dp_path *find(void **state, const char *holder)
@@ -394,6 +420,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(leads_are_told_and_nothing_moves_by_them, make, done),
 	    cmocka_unit_test_setup_teardown(books_that_lost_a_side_do_not_add_up, make, done),
 	    cmocka_unit_test_setup_teardown(every_format_tells_of_both_chains, make, done),
+	    cmocka_unit_test_setup_teardown(who_waits_for_days_is_pointed_at, make, done),
 	    cmocka_unit_test_setup_teardown(the_path_leads_over_the_bridge_to_the_theft, make,
 	                                    done),
 	    cmocka_unit_test_setup_teardown(the_path_leads_through_a_swap, make, done),
