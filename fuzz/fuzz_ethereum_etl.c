@@ -8,29 +8,9 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "source/ethereum_etl.h"
+#include "check_notes.h"
 
 enum { FILES_MAX = 6 };
-
-static volatile uint32_t bytes_seen; // so that what notes carry is read
-
-// Every note belongs to a transaction that was done, and holds what it says.
-static void check_notes(const dp_block *k)
-{
-	uint32_t sum = 0;
-	for (uint32_t i = 0; i < k->note_count; i++) {
-		const dp_note *n = &k->note[i];
-		const dp_tx *tx = &k->tx[n->tx];
-		DP_CHECK((tx->flags & (DP_TXF_FAILED | DP_TXF_COINBASE)) == 0);
-		DP_CHECK(n->data_size == n->full_size || n->data_size == DP_NOTE_DATA_MAX);
-		for (uint32_t b = 0; b < n->data_size; b++) sum += dp_note_data(k, n)[b];
-		if (n->kind == DP_NOTE_LOG) DP_CHECK(dp_note_topic_wanted(n->topic[0]));
-		if (n->kind != DP_NOTE_NOMINAL) continue;
-		DP_CHECK(n->at < tx->mv_count);
-		dp_asset asset = k->mv[tx->mv_first + n->at].asset;
-		DP_CHECK(dp_asset_nominal(asset).v != 0);
-	}
-	bytes_seen = sum;
-}
 
 static dp_code drain(dp_source *s, dp_fault *fault)
 {

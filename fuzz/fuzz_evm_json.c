@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "source/evm_json.h"
+#include "check_notes.h"
 
 enum { RECEIPTS_MAX = 1000 };
 
@@ -24,27 +25,6 @@ static dp_code read_receipts(dp_evm_block *b, const dp_json *list, dp_fault *fau
 	const dp_json *i = dp_json_first(list);
 	for (; i != NULL && count < RECEIPTS_MAX; i = dp_json_next(i)) receipt[count++] = i;
 	return dp_evm_json_receipts(b, receipt, count, fault);
-}
-
-static volatile uint32_t bytes_seen; // so that what notes carry is read
-
-// Every note belongs to a transaction that was done, and holds what it says.
-static void check_notes(const dp_block *k)
-{
-	uint32_t sum = 0;
-	for (uint32_t i = 0; i < k->note_count; i++) {
-		const dp_note *n = &k->note[i];
-		const dp_tx *tx = &k->tx[n->tx];
-		DP_CHECK((tx->flags & (DP_TXF_FAILED | DP_TXF_COINBASE)) == 0);
-		DP_CHECK(n->data_size == n->full_size || n->data_size == DP_NOTE_DATA_MAX);
-		for (uint32_t b = 0; b < n->data_size; b++) sum += dp_note_data(k, n)[b];
-		if (n->kind == DP_NOTE_LOG) DP_CHECK(dp_note_topic_wanted(n->topic[0]));
-		if (n->kind != DP_NOTE_NOMINAL) continue;
-		DP_CHECK(n->at < tx->mv_count);
-		dp_asset asset = k->mv[tx->mv_first + n->at].asset;
-		DP_CHECK(dp_asset_nominal(asset).v != 0);
-	}
-	bytes_seen = sum;
 }
 
 static void check_rows(dp_evm_block *b, dp_fault *fault)
