@@ -203,9 +203,48 @@ static void poison_reaches_what_was_bought(void **state)
 	assert_u256(lw_tainted(w, LW_ETH, "friend", "USDC", 1), lw_amount(LW_ETH, "USDC", "2700"));
 }
 
+// stETH is followed in shares: what was stolen counts in stETH as it was then, the shares carry it as
+// their origin, also through a swap, and half a theft paints half of the shares.
+static void a_rebasing_token_is_stolen_in_its_own_units_and_followed_in_shares(void **state)
+{
+	(void)state;
+	char text[600];
+	(void)snprintf(text, sizeof text,
+	               "incident: heist\ntitle: A theft\nchain: ethereum\npolicy: fifo\nstolen:\n"
+	               "  - {address: '%s', asset: steth, amount: '60', tx: '0x%s'}\n",
+	               lw_hex("thief"), lw_txid(LW_ETH, 1));
+	lw_case(w, text);
+	lw_block(w, LW_ETH, 0);
+	lw_tx(w, 1);
+	// 120 stETH stand in 100 shares; of these 60 were stolen.
+	lw_move(w, "stETH-share", "victim", "thief", "100");
+	uint8_t nominal[32];
+	dp_note *note;
+	dp_u256_to_be(nominal, lw_amount(LW_ETH, "stETH", "120"));
+	assert_int_equal(dp_builder_note(w->at, &note, nominal, sizeof nominal, NULL), DP_OK);
+	note->kind = DP_NOTE_NOMINAL;
+	lw_block(w, LW_ETH, 1);
+	lw_tx(w, 2);
+	lw_move(w, "stETH-share", "thief", "curve", "50");
+	lw_internal(w, "curve", "thief", "59");
+	lw_start(w, "fifo");
+	lw_step(w, LW_ETH);
+	lw_check(w);
+	assert_u256(lw_tainted(w, LW_ETH, "thief", "stETH-share", 1),
+	            lw_amount(LW_ETH, "stETH-share", "50"));
+	assert_u256(lw_origin(w, LW_ETH, "thief", "stETH-share", 1),
+	            lw_amount(LW_ETH, "stETH", "60"));
+	lw_step(w, LW_ETH);
+	lw_check(w);
+	assert_u256(lw_tainted(w, LW_ETH, "thief", "ETH", 1), lw_amount(LW_ETH, "ETH", "59"));
+	assert_u256(lw_origin(w, LW_ETH, "thief", "ETH", 1), lw_amount(LW_ETH, "stETH", "60"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(
+	        a_rebasing_token_is_stolen_in_its_own_units_and_followed_in_shares, start, end),
 	    cmocka_unit_test_setup_teardown(a_swap_carries_the_origin_over, start, end),
 	    cmocka_unit_test_setup_teardown(a_swap_may_pay_somebody_else, start, end),
 	    cmocka_unit_test_setup_teardown(a_wrapper_is_a_swap, start, end),
