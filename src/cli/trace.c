@@ -37,6 +37,7 @@ static const char usage[] =
     "block files; 'dyepack list sources' tells what is recognised and what each can give.\n"
     "Sources of several chains may be given together: money that a bridge took from one is\n"
     "followed on the other. Where a source does not tell its chain: CHAIN=SOURCE.\n"
+    "What is followed through, and what proves it: 'dyepack list links'.\n"
     "The other way round, where money came from: 'dyepack trace --backward --help'.\n";
 
 // One chain that is followed.

@@ -65,6 +65,9 @@ dp_code dp_record_link(dp_engine *e, dp_link_record **ret_record, uint32_t *ret_
 		r->other = leg->other;
 		r->to = leg->to;
 		r->refused = leg->refused;
+		// A person's word proves nothing of itself.
+		bool stated = leg->protocol == NULL;
+		if (stated && (kind == DP_LINK_OUT || kind == DP_LINK_IN)) r->confidence = 0;
 	}
 	*ret_record = r;
 	*ret_index = e->record_count;
@@ -347,13 +350,15 @@ static dp_code end_exit(dp_engine *e, const dp_tx *tx, dp_exit *x, dp_fault *fau
 	}
 	c->is_open = true;
 	dp_parcels *content = content_for(c, x->leg.asset);
-	// How much "all of it" was is known now.
-	if (x->link != 0 && x->leg.all_of_it && dp_u256_is_zero(x->leg.amount)) {
-		c->leg.amount = dp_policy_total(e->policy, &x->inside);
-		e->record[x->link - 1].units_in = c->leg.amount;
-	}
 	if (content == NULL)
 		return dp_fail(fault, DP_LIMIT, "more than %d assets in one link", DP_CONTENT_MAX);
+	// How much "all of it" was is known now, and with what is there already.
+	if (x->leg.all_of_it && dp_u256_is_zero(x->leg.amount)) {
+		dp_u256 more = dp_policy_total(e->policy, &x->inside);
+		if (x->link != 0) e->record[x->link - 1].units_in = more;
+		if (c->leg.asset.v == x->leg.asset.v)
+			c->leg.amount = dp_u256_add(dp_policy_total(e->policy, content), more);
+	}
 	return dp_policy_put(e->policy, content, &x->inside, fault);
 }
 
@@ -873,6 +878,19 @@ static void claim_key(uint8_t ret_key[32], const dp_link_claim *c)
 	dp_link_key(ret_key, "accepted", bytes, sizeof bytes);
 }
 
+// Whose word it is, as far as there is room: whole characters only.
+static void set_words(char text[DP_LEG_TEXT_MAX], const dp_link_claim *c)
+{
+	const char *by = c->by != NULL && c->by[0] != 0 ? c->by : "a person's word";
+	size_t n = strlen(by);
+	if (n >= DP_LEG_TEXT_MAX) {
+		n = DP_LEG_TEXT_MAX - 1;
+		while (n > 0 && ((uint8_t)by[n] & 0xc0) == 0x80) n--;
+	}
+	memcpy(text, by, n);
+	text[n] = 0;
+}
+
 static dp_code person_legs(dp_engine *e, const dp_tx *tx, dp_fault *fault)
 {
 	uint32_t count;
@@ -889,7 +907,7 @@ static dp_code person_legs(dp_engine *e, const dp_tx *tx, dp_fault *fault)
 			leg.to = c->to;
 			leg.other = c->to_chain;
 			leg.other_asset = c->asset;
-			set_text(leg.text, "a person's word");
+			set_words(leg.text, c);
 			uint32_t before = e->exit_count;
 			add_exit(e, tx, &leg);
 			if (e->exit_count == before) continue;
@@ -909,6 +927,7 @@ static dp_code person_legs(dp_engine *e, const dp_tx *tx, dp_fault *fault)
 		leg->asset = c->asset;
 		leg->amount = c->amount;
 		leg->to = c->to;
+		set_words(leg->text, c);
 		DP_TRY(begin_in(e, tx, leg, fault));
 	}
 	return DP_OK;

@@ -118,7 +118,7 @@ class LinkChains(dye.Case):
         self.assertIn("trace again", self.decide("accept", link))
         after = self.follow()
         accepted = self.check(after)
-        self.assertIn("a person's word", [n["text"] for n in accepted["links"]])
+        self.assertIn("J. Doe: they say so", [n["text"] for n in accepted["links"]])
         # It is followed, and still not proven.
         listed = json.loads(self.done("link", "list", self.book, "theft", "--format", "json"))
         self.assertEqual([(c["proven"], c["out_tx"] is None) for c in listed["crossings"]],
