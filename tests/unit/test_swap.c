@@ -203,8 +203,8 @@ static void poison_reaches_what_was_bought(void **state)
 	assert_u256(lw_tainted(w, LW_ETH, "friend", "USDC", 1), lw_amount(LW_ETH, "USDC", "2700"));
 }
 
-// stETH is followed in shares: what was stolen counts in stETH as it was then, the shares carry it as
-// their origin, also through a swap, and half a theft paints half of the shares.
+// stETH is followed in shares: what was stolen counts in stETH as it was then, the shares carry it
+// as their origin, also through a swap, and half a theft paints half of the shares.
 static void a_rebasing_token_is_stolen_in_its_own_units_and_followed_in_shares(void **state)
 {
 	(void)state;
