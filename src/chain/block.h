@@ -94,7 +94,8 @@ typedef struct dp_block {
 void dp_block_notes(const dp_block *b, uint32_t *ret_first, uint32_t *ret_count, uint32_t tx);
 static inline const uint8_t *dp_note_data(const dp_block *b, const dp_note *n)
 {
-	return b->note_bytes + n->data_at;
+	// A block whose notes carry nothing has no bytes at all.
+	return n->data_at == 0 ? b->note_bytes : b->note_bytes + n->data_at;
 }
 
 // The place of movement `mv` of transaction `tx` (indices in this block) in the whole block.

@@ -230,8 +230,8 @@ static dp_code pair_shares(building *s, const dp_evm_transfer *t, uint32_t n)
 // Nearly no transaction has logs of shares; then nothing is paired.
 static dp_code put_tokens(building *s)
 {
-	const dp_evm_transfer *t = s->b->transfer + s->tx->transfer_first;
 	uint32_t n = s->tx->transfer_count, shares = 0;
+	const dp_evm_transfer *t = n == 0 ? NULL : s->b->transfer + s->tx->transfer_first;
 	for (uint32_t i = 0; i < n; i++) shares += t[i].is_shares;
 	if (shares > 0) DP_TRY(pair_shares(s, t, n));
 	for (uint32_t i = 0; i < n; i++) {
@@ -240,6 +240,12 @@ static dp_code put_tokens(building *s)
 		DP_TRY(put_token(s, &t[i], has ? &t[s->pair[i]] : NULL));
 	}
 	return DP_OK;
+}
+
+// A block whose notes carry nothing has no bytes at all.
+static const uint8_t *bytes_at(const dp_evm_block *b, uint64_t at)
+{
+	return at == 0 ? b->note_bytes : b->note_bytes + at;
 }
 
 //- notes -----------------------------------------------------------------------------------------
@@ -251,7 +257,7 @@ static dp_code put_memo(building *s)
 	dp_note *note;
 	if (tx->memo_size == 0 || tx->no_sender || !tx->has_to || tx->creates) return DP_OK;
 	if (dp_u256_is_zero(tx->value)) return DP_OK;
-	DP_TRY(put_note(s, &note, DP_NOTE_INPUT, s->b->note_bytes + tx->memo_at, tx->memo_size));
+	DP_TRY(put_note(s, &note, DP_NOTE_INPUT, bytes_at(s->b, tx->memo_at), tx->memo_size));
 	memcpy(note->place, tx->to, 20);
 	return DP_OK;
 }
@@ -261,8 +267,8 @@ static dp_code put_logs(building *s)
 	for (uint32_t i = 0; i < s->tx->log_count; i++) {
 		const dp_evm_log *log = &s->b->log[s->tx->log_first + i];
 		dp_note *note;
-		DP_TRY(put_note(s, &note, DP_NOTE_LOG, s->b->note_bytes + log->data_at,
-		                log->data_size));
+		DP_TRY(
+		    put_note(s, &note, DP_NOTE_LOG, bytes_at(s->b, log->data_at), log->data_size));
 		note->full_size = log->full_size;
 		note->at = log->at;
 		note->topic_count = (uint8_t)log->topic_count;
