@@ -101,7 +101,7 @@ void lw_settle(lw_world *w);
 bool lw_is_asked(const lw_world *w); // must any chain go back?
 void lw_run(lw_world *w);            // all of Ethereum, then Base, then Bitcoin, until all is read
 void lw_run_by_chance(lw_world *w, t_rng *rng);
-void lw_undo(lw_world *w, int chain); // rolls one block back, and nothing else
+void lw_undo(lw_world *w, int chain);                  // rolls one block back, and nothing else
 void lw_back(lw_world *w, int chain, uint32_t blocks); // rolls back, and settles
 
 //- looking ---------------------------------------------------------------------------------------
