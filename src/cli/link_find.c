@@ -22,7 +22,8 @@ static const char usage[] =
     "Usage: dyepack link find CASEBOOK CASE LEDGER... --tags FILE... [options]\n\n"
     "Looks in ledgers for payments of swappers and bridges that may belong to what the case\n"
     "brought there, by amount, time and fees, ranks them and keeps them in the casebook. Nothing\n"
-    "is followed because of it: 'dyepack link accept' is for that.\n";
+    "is followed because of it: 'dyepack link accept' is for that. LEDGER is a folder that\n"
+    "'dyepack import' wrote; 'dyepack list swappers' has the times and fees.\n";
 
 //- one deposit -----------------------------------------------------------------------------------
 

@@ -136,11 +136,11 @@ static void say_undone(const struct run *r, bool is_one)
 {
 	if (!is_one) (void)printf("%s: ", r->chain->name);
 	if (dp_engine_blocks(r->engine) == 0)
-		(void)printf("undid %llu blocks; no block is followed now\n",
-		             (unsigned long long)r->undone);
+		(void)printf("undid %llu block%s; no block is followed now\n",
+		             (unsigned long long)r->undone, r->undone == 1 ? "" : "s");
 	else
-		(void)printf("undid %llu blocks; the last block is %llu now\n",
-		             (unsigned long long)r->undone,
+		(void)printf("undid %llu block%s; the last block is %llu now\n",
+		             (unsigned long long)r->undone, r->undone == 1 ? "" : "s",
 		             (unsigned long long)dp_engine_height(r->engine));
 }
 

@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "casebook/sql.h"
 #include "chain/gap.h"
+#include "codec/time.h"
 #include "report/private.h"
 
 static dp_code assume(struct dp_loader *l, dp_fault *fault, const char *format, ...)
@@ -88,15 +89,36 @@ static dp_code assume_lacking(struct dp_loader *l, uint64_t gaps, dp_fault *faul
 	return DP_OK;
 }
 
+// Did every chain get the same tags from the start? Then it is said once.
+static dp_code share_tags(struct dp_loader *l, bool *ret_shared, dp_fault *fault)
+{
+	sqlite3_stmt *s;
+	DP_TRY(dp_sql_prepare(l->db, &s,
+	                      "select count(*), count(distinct t.digest), max(t.height) from "
+	                      "tagset t join run r on r.id=t.run where r.company=?",
+	                      fault));
+	dp_sql_i64(s, 1, l->company);
+	dp_code code = dp_sql_row(l->db, s, fault);
+	*ret_shared = code == DP_OK && l->run_count > 1 &&
+	              sqlite3_column_int64(s, 0) == (int64_t)l->run_count &&
+	              sqlite3_column_int64(s, 1) == 1 && sqlite3_column_int64(s, 2) == 0;
+	(void)sqlite3_finalize(s);
+	return code;
+}
+
 // Which tags said where following ends, so that somebody else can follow with the same.
 static dp_code assume_tags(struct dp_loader *l, dp_fault *fault)
 {
 	sqlite3_stmt *s;
+	bool shared, names_chain = l->names_chain;
+	DP_TRY(share_tags(l, &shared, fault));
+	if (shared && l->run != l->list) return DP_OK;
 	DP_TRY(dp_sql_prepare(l->db, &s,
 	                      "select height, tags, lower(hex(digest)) from tagset where run=? "
 	                      "order by height",
 	                      fault));
 	dp_sql_i64(s, 1, l->run->id);
+	l->names_chain = names_chain && !shared;
 	dp_code code;
 	while ((code = dp_sql_row(l->db, s, fault)) == DP_OK) {
 		uint64_t height = (uint64_t)sqlite3_column_int64(s, 0);
@@ -107,6 +129,7 @@ static dp_code assume_tags(struct dp_loader *l, dp_fault *fault)
 		           from, (long long)sqlite3_column_int64(s, 1), dp_sql_get_text(s, 2));
 		if (code != DP_OK) break;
 	}
+	l->names_chain = names_chain;
 	(void)sqlite3_finalize(s);
 	return code == DP_END ? DP_OK : code;
 }
@@ -235,6 +258,52 @@ static dp_code assume_passages(struct dp_loader *l, dp_fault *fault)
 	return assume_late(l, fault);
 }
 
+// Does something of the case come out in other units than it went in?
+static bool changes_asset(const dp_result *r)
+{
+	bool any = r->link_count > 0;
+	for (uint32_t i = 0; i < r->passage_count && !any; i++)
+		any = r->passage[i].is_mine &&
+		      (r->passage[i].kind == DP_LINK_SWAP || r->passage[i].kind == DP_LINK_IN);
+	return any;
+}
+
+// Who said what nothing proves: in the case file, and about links that were found.
+static dp_code assume_accepted(struct dp_loader *l, dp_fault *fault)
+{
+	const dp_result *r = l->r;
+	if (r->chain[0].no_links)
+		DP_TRY(assume(l, fault,
+		              "links were not followed (--no-links): swaps, bridges, mixers and "
+		              "freezes stand as wallets"));
+	for (uint32_t i = 0; i < r->link_count; i++)
+		DP_TRY(assume(l, fault, "accepted link %u of the case file, by: %.300s", i + 1,
+		              r->link[i].claim->by));
+	for (uint32_t i = 0; i < r->link_count; i++) {
+		const dp_result_link *k = &r->link[i];
+		char came[DP_AMOUNT_TEXT_MAX], said[DP_AMOUNT_TEXT_MAX];
+		if (!k->claim->has_to_tx || !k->done || dp_u256_eq(k->units_out, k->claim->amount))
+			continue;
+		DP_TRY(assume(l, fault,
+		              "link %u of the case file says that %s %s came out; its payment "
+		              "brought %s %s, and that was followed",
+		              i + 1, dp_amount_text(said, k->claim->amount, k->claim->asset),
+		              dp_asset_symbol(k->claim->asset),
+		              dp_amount_text(came, k->units_out, k->claim->asset),
+		              dp_asset_symbol(k->claim->asset)));
+	}
+	for (uint32_t i = 0; i < r->decision_count; i++) {
+		const dp_result_decision *d = &r->decision[i];
+		char when[DP_TIME_TEXT_MAX];
+		if (!d->is_in_force || !d->is_accepted) continue;
+		dp_time_format(when, d->time);
+		DP_TRY(assume(l, fault, "link %.20s %s, accepted by: %.300s, %s", d->id,
+		              d->was_refused ? "that the search had refused" : "is not proven",
+		              d->words, when));
+	}
+	return DP_OK;
+}
+
 dp_code dp_result_assumptions(struct dp_loader *l, dp_fault *fault)
 {
 	dp_result *r = l->r;
@@ -247,15 +316,13 @@ dp_code dp_result_assumptions(struct dp_loader *l, dp_fault *fault)
 		           "not add up",
 		           r->policy->name));
 	for (size_t part = 0; part < sizeof of_chains / sizeof *of_chains; part++) {
-		if (part == 1 && !r->policy->conserving && r->link_count > 0)
+		if (part == 1 && !r->policy->conserving && changes_asset(r))
 			DP_TRY(assume(
 			    l, fault,
-			    "behind an accepted link the reach is counted in units of the asset "
+			    "behind a link or a swap the reach is counted in units of the asset "
 			    "that came out, even where it stands under the stolen one"));
 		if (part == 1) DP_TRY(assume_seeds(l, fault));
-		for (uint32_t i = 0; part == 2 && i < r->link_count; i++)
-			DP_TRY(assume(l, fault, "accepted link %u of the case file, by: %.300s",
-			              i + 1, r->link[i].claim->by));
+		if (part == 2) DP_TRY(assume_accepted(l, fault));
 		if (part == 2) DP_TRY(assume_passages(l, fault));
 		l->names_chain = l->run_count > 1;
 		for (uint32_t i = 0; i < l->run_count; i++) {

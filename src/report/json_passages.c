@@ -137,6 +137,27 @@ static void there(dp_json_out *o, const dp_result_passage *p)
 	text(o, "other_time", known ? at : "");
 }
 
+// What came out of a bridge is with its other side; out of a mixer or a freeze nothing comes: that
+// is no amount, and not one of nothing.
+static bool says_out(const dp_result_passage *p)
+{
+	return p->asset_out.v != 0 && !dp_u256_is_zero(p->units_out);
+}
+
+// What was refused may state no amount.
+static bool says_in(const dp_result_passage *p)
+{
+	return p->kind != DP_LINK_REFUSED || !dp_u256_is_zero(p->units_in);
+}
+
+static void amount_if(dp_json_out *o, const char *key, dp_u256 v, bool is_known)
+{
+	if (is_known)
+		amount(o, key, v);
+	else
+		text(o, key, "");
+}
+
 static void passage(dp_json_out *o, const dp_result *r, const dp_result_passage *p)
 {
 	dp_json_object(o);
@@ -155,12 +176,13 @@ static void passage(dp_json_out *o, const dp_result *r, const dp_result_passage 
 	when(o, "time", p->time);
 	there(o, p);
 	asset(o, "asset_in", p->asset_in);
-	amount(o, "units_in", p->units_in);
+	amount_if(o, "units_in", p->units_in, says_in(p));
 	asset(o, "asset_out", p->asset_out);
-	amount(o, "units_out", p->units_out);
+	amount_if(o, "units_out", p->units_out, says_out(p));
 	origins(o, r, p->origin);
 	truth(o, "equal_part", p->is_equal_part);
 	text(o, "text", p->text);
+	text(o, "by", p->by);
 	text(o, "refused", p->refused);
 	if (p->kind == DP_LINK_COINJOIN) interval(o, r, p);
 	dp_json_object_end(o);

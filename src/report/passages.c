@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "casebook/decision.h"
 #include "casebook/sql.h"
 #include "link/leg.h"
 #include "report/private.h"
@@ -86,6 +85,7 @@ static dp_code read_passage(struct dp_loader *l, sqlite3_stmt *s, dp_fault *faul
 	                        &p->from,          &p->via, &p->to,  &p->tx,   &p->there_tx};
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
 		DP_TRY(dp_result_text(r, texts[i], dp_sql_get_text(s, 6 + (int)i), fault));
+	p->by = "";
 	p->protocol = dp_protocol_find(p->protocol_name);
 	p->chain = l->run->chain;
 	p->other = chain_at(s, 16);
@@ -290,20 +290,6 @@ static dp_code count_mixer(struct dp_loader *l, const dp_result_passage *p, dp_f
 	return DP_OK;
 }
 
-static dp_code keep_decision(void *context, const char *id, bool is_accepted, const char *words,
-                             int64_t time, dp_fault *fault)
-{
-	struct dp_loader *l = context;
-	dp_result *r = l->r;
-	DP_TRY(DP_RESULT_NEXT(r, decision, r->decision_count, l->decision_cap, fault));
-	dp_result_decision *d = &r->decision[r->decision_count++];
-	d->is_accepted = is_accepted;
-	d->time = time;
-	d->id = d->words = "";
-	DP_TRY(dp_result_text(r, &d->id, id, fault));
-	return dp_result_text(r, &d->words, words, fault);
-}
-
 dp_code dp_result_passages_end(struct dp_loader *l, dp_fault *fault)
 {
 	dp_result *r = l->r;
@@ -315,7 +301,7 @@ dp_code dp_result_passages_end(struct dp_loader *l, dp_fault *fault)
 		if (p->is_mine && p->kind == DP_LINK_MIXER) DP_TRY(count_mixer(l, p, fault));
 	}
 	DP_TRY(load_waiting(l, fault));
-	return dp_decisions_visit(l->db, r->c.incident, keep_decision, l, fault);
+	return dp_result_accepted(l, fault);
 }
 
 //- where it is now -------------------------------------------------------------------------------

@@ -114,11 +114,27 @@ static dp_code asset_of(const struct finder *f, dp_asset *ret_asset, const char 
 
 enum { NAMES_SHOWN_MAX = 12 };
 
+// Deciding about a link takes back what was followed, and leaves the decisions.
+static dp_code no_case(struct finder *f, dp_fault *fault)
+{
+	sqlite3_stmt *stmt;
+	DP_TRY(dp_sql_prepare(f->db, &stmt, "select 1 from decision limit 1", fault));
+	dp_code code = dp_sql_row(f->db, stmt, fault);
+	(void)sqlite3_finalize(stmt);
+	if (code == DP_OK)
+		return dp_fail(fault, DP_NOT_FOUND,
+		               "a link was decided on since this casebook's case was traced: trace "
+		               "it again into this casebook, then ask");
+	if (code != DP_END) return code;
+	return dp_fail(fault, DP_NOT_FOUND, "this casebook holds no case yet");
+}
+
 // No such case: say which there are.
 static dp_code unknown_case(struct finder *f, const char *incident, dp_fault *fault)
 {
 	sqlite3_stmt *stmt;
-	DP_TRY(dp_sql_prepare(f->db, &stmt, "select incident from cases order by incident", fault));
+	DP_TRY(dp_sql_prepare(f->db, &stmt, "select distinct incident from cases order by incident",
+	                      fault));
 	char list[200] = "", copy[NAMES_SHOWN_MAX][64];
 	const char *names[NAMES_SHOWN_MAX + 1] = {NULL};
 	size_t used = 0;
@@ -136,7 +152,7 @@ static dp_code unknown_case(struct finder *f, const char *incident, dp_fault *fa
 	bool more = code == DP_OK;
 	(void)sqlite3_finalize(stmt);
 	if (code != DP_OK && code != DP_END) return code;
-	if (count == 0) return dp_fail(fault, DP_NOT_FOUND, "this casebook holds no case yet");
+	if (count == 0) return no_case(f, fault);
 	const char *near = dp_nearest(incident, strlen(incident), names);
 	return dp_fail(fault, DP_NOT_FOUND,
 	               "there is no case '%.60s' in this casebook%s%s%s: it "
@@ -342,11 +358,12 @@ static const struct path_link *link_of(const struct finder *f, int64_t seq)
 
 // Units also arrive at an address that is a service, or has become a hub: then no holder of that
 // address exists and the row says it. What a hub's last flow leaves unresolved was on its way to
-// nobody, though its movement names somebody.
+// nobody, though its movement names somebody. What is frozen where it lies had arrived before.
 #define ARRIVES_SQL                                                                                \
-	"dst<-2 and address=?3 and (dst in (-3,-4,-7,-9,-10) or (dst=-5 and coalesce(stop,-1)<0 "  \
-	"and not exists(select 1 from holder h where h.run=flow.run and h.no=flow.src and "        \
-	"h.hub=1)))"
+	"dst<-2 and address=?3 and (dst in (-3,-4,-7,-10) or (dst=-9 and not exists(select 1 "     \
+	"from holder h where h.run=flow.run and h.no=flow.src and h.address=flow.address)) or "    \
+	"(dst=-5 and coalesce(stop,-1)<0 and not exists(select 1 from holder h where "             \
+	"h.run=flow.run and h.no=flow.src and h.hub=1)))"
 _Static_assert(DP_PARTY_BUCKET0 == -2 && DP_BUCKET_SERVICE == 1 && DP_BUCKET_MIXER == 2 &&
                    DP_BUCKET_UNRESOLVED == 3 && DP_BUCKET_BURNT == 5 && DP_BUCKET_FROZEN == 7 &&
                    DP_BUCKET_RETURNED == 8,
@@ -631,6 +648,9 @@ static dp_code fill_via(struct finder *f, dp_path_step *s, const dp_path_row *r,
 		DP_TRY(keep(f, texts[i], dp_sql_get_text(q, (int)i), fault));
 	const dp_protocol *p = dp_protocol_find(s->protocol);
 	s->title = p != NULL ? p->title : s->protocol;
+	// Who froze it, not that issuers do.
+	if (strcmp(s->protocol, "freeze") == 0 && dp_asset_info_of(s->asset)->issuer[0] != 0)
+		s->title = dp_asset_info_of(s->asset)->issuer;
 	s->other = chain_at(q, 6);
 	s->other_height = (uint64_t)sqlite3_column_int64(q, 7);
 	s->other_time = sqlite3_column_int64(q, 8);

@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "codec/json.h"
 #include "codec/time.h"
+#include "link/leg.h"
 #include "report/path.h"
 #include "report/private.h"
 
@@ -115,15 +116,17 @@ static void text_amounts(dp_out *o, const dp_path *p, const dp_path_stolen *st,
 	dp_out_text(o, "\n");
 }
 
-// What the step goes through, with the transaction of its other side.
-static void text_via(dp_out *o, const dp_path_step *s)
+// It rests on a person's word: no protocol speaks for it.
+static bool is_claimed(const dp_path_step *s)
+{
+	return s->protocol[0] == 0 &&
+	       (s->from.kind == DP_PATH_CROSSING || s->to.kind == DP_PATH_CROSSING) &&
+	       (strcmp(s->via, "bridge-out") == 0 || strcmp(s->via, "bridge-in") == 0);
+}
+
+static void text_other(dp_out *o, const dp_path_step *s)
 {
 	char when[DP_TIME_TEXT_MAX];
-	if (s->via[0] == 0) return;
-	dp_out_printf(o, "          by %s", s->via);
-	if (s->title[0] != 0) dp_out_printf(o, ", %s", s->title);
-	if (s->text[0] != 0) dp_out_printf(o, ", %s", s->text);
-	dp_out_text(o, "\n");
 	if (s->from.kind != DP_PATH_CROSSING && s->to.kind != DP_PATH_CROSSING) return;
 	if (s->key[0] != 0) dp_out_printf(o, "          key   %s\n", s->key);
 	if (s->other_tx[0] == 0) return;
@@ -132,6 +135,27 @@ static void text_via(dp_out *o, const dp_path_step *s)
 	              s->from.kind == DP_PATH_CROSSING ? "went in on" : "came out on",
 	              s->other != NULL ? s->other->name : "another chain",
 	              (unsigned long long)s->other_height, when, s->other_tx);
+}
+
+// What the step goes through, with the transaction of its other side.
+static void text_via(dp_out *o, const dp_path_step *s)
+{
+	if (s->via[0] == 0) return;
+	if (is_claimed(s)) {
+		// The casebook keeps the beginning of the words with the link.
+		bool is_cut = strlen(s->text) + 4 > DP_LEG_TEXT_MAX;
+		dp_out_text(o, "          by an accepted link: claimed, not on the ledger\n");
+		if (s->text[0] != 0) dp_out_text(o, "          word  ");
+		if (s->text[0] != 0) folded(o, s->text, 16);
+		if (is_cut) dp_out_text(o, "                .. (in full: dyepack link list)\n");
+		text_other(o, s);
+		return;
+	}
+	dp_out_printf(o, "          by %s", s->via);
+	if (s->title[0] != 0) dp_out_printf(o, ", %s", s->title);
+	if (s->text[0] != 0) dp_out_printf(o, ", %s", s->text);
+	dp_out_text(o, "\n");
+	text_other(o, s);
 }
 
 static void text_step(dp_out *o, const dp_path *p, const dp_path_stolen *st, uint32_t i)

@@ -121,6 +121,11 @@ DP_MUST dp_code dp_result_places(struct dp_loader *l, dp_fault *fault);
 DP_MUST dp_code dp_result_findings(struct dp_loader *l, dp_fault *fault);
 const char *dp_passage_title(const dp_result_passage *p); // "THORChain"; "" where there is none
 
+//- accepted.c: links on a person's word
+bool dp_passage_is_claimed(const dp_result_passage *p);
+// Once the origins of passages are known: loads decisions, and says whose word each such link is.
+DP_MUST dp_code dp_result_accepted(struct dp_loader *l, dp_fault *fault);
+
 //- leads.c
 DP_MUST dp_code dp_result_leads(struct dp_loader *l, dp_fault *fault);
 

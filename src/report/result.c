@@ -114,8 +114,8 @@ static dp_code load_chains(struct dp_loader *l, dp_fault *fault)
 	r->chain = dp_alloc(l->run_count * sizeof *r->chain);
 	if (r->chain == NULL) return dp_fail(fault, DP_NO_MEMORY, "out of memory");
 	sqlite3_stmt *s;
-	DP_TRY(dp_sql_prepare(l->db, &s, "select height, time, height_seen from run where id=?",
-	                      fault));
+	DP_TRY(dp_sql_prepare(
+	    l->db, &s, "select height, time, height_seen, no_links from run where id=?", fault));
 	dp_code code = DP_OK;
 	for (uint32_t i = 0; i < l->run_count && code == DP_OK; i++) {
 		dp_result_chain *c = &r->chain[r->chain_count++];
@@ -128,6 +128,7 @@ static dp_code load_chains(struct dp_loader *l, dp_fault *fault)
 		c->height = (uint64_t)sqlite3_column_int64(s, 0);
 		c->time = sqlite3_column_int64(s, 1);
 		c->height_seen = (uint64_t)sqlite3_column_int64(s, 2);
+		c->no_links = sqlite3_column_int(s, 3) != 0;
 		l->list[i].height_seen = c->height_seen;
 		r->started |= c->started;
 	}
@@ -366,7 +367,9 @@ static dp_code add_arrival(struct dp_loader *l, struct flow *f, int bucket, dp_f
 	a->height = f->height;
 	a->time = f->time;
 	const dp_result_node *src = node_of(l, f->src);
-	a->hop = src != NULL ? src->hop + 1 : l->tx_hop + 1;
+	// What is frozen where it lies, by no movement, did not go a hop further.
+	bool stays = bucket == DP_BUCKET_FROZEN && f->mv_index < 0;
+	a->hop = src != NULL ? src->hop + !stays : l->tx_hop + 1;
 	a->from = src != NULL ? src->no : 0;
 	return DP_OK;
 }

@@ -20,6 +20,7 @@ typedef struct dp_result_chain {
 	uint64_t height_seen; // of the first block whose rows tell of balances
 	uint64_t height;      // of the last block
 	int64_t time;
+	bool no_links; // it was followed without swaps, bridges, mixers and freezes
 } dp_result_chain;
 
 // A stolen asset: one colour of the case.
@@ -171,6 +172,7 @@ typedef struct dp_result_passage {
 	uint8_t kind;                // dp_link_kind
 	const dp_protocol *protocol; // NULL: none, or not known any more
 	const char *protocol_name, *key, *ref, *text, *refused;
+	const char *by; // whose word it rests on; "": what the ledger shows
 	const char *from, *via, *to;
 	const dp_chain *chain, *other;
 	const char *tx, *there_tx; // here, and on the other side
@@ -233,6 +235,11 @@ typedef struct dp_result_decision {
 	const char *id, *words;
 	int64_t time;
 	bool is_accepted;
+	bool is_in_force; // nobody decided otherwise since
+	// Of those in force, as the search had it: "" and 0 where it is not known any more.
+	bool was_refused;
+	uint32_t confidence;
+	const char *in_tx, *out_tx, *place, *to;
 } dp_result_decision;
 
 typedef struct dp_result {

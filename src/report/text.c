@@ -255,24 +255,17 @@ static int by_service(const void *a, const void *b)
 	return c != 0 ? c : (x->asset.v > y->asset.v) - (x->asset.v < y->asset.v);
 }
 
-// What each service got in all: whom to call first.
-static void arrived_in_all(dp_out *o, const dp_result *r)
+// What each place got in all: whom to call first.
+static void arrived_in_all(dp_out *o, const dp_result_arrival **a, uint32_t n)
 {
 	enum { SUMS_MAX = 20 };
-	if (r->arrival_count < 2 || !r->policy->conserving) return;
-	const dp_result_arrival **a = dp_alloc(r->arrival_count * sizeof *a);
-	if (a == NULL) {
-		if (o->code == DP_OK) o->code = dp_fail(o->fault, DP_NO_MEMORY, "out of memory");
-		return;
-	}
-	for (uint32_t i = 0; i < r->arrival_count; i++) a[i] = &r->arrival[i];
-	qsort(a, r->arrival_count, sizeof *a, by_service);
+	qsort(a, n, sizeof *a, by_service);
 	uint32_t sums = 0;
 	dp_out_text(o, "  in all\n");
-	for (uint32_t i = 0, end; i < r->arrival_count; i = end) {
+	for (uint32_t i = 0, end; i < n; i = end) {
 		char amount[DP_AMOUNT_TEXT_MAX];
 		dp_u256 sum = a[i]->units;
-		for (end = i + 1; end < r->arrival_count && by_service(&a[i], &a[end]) == 0; end++)
+		for (end = i + 1; end < n && by_service(&a[i], &a[end]) == 0; end++)
 			sum = dp_u256_add(sum, a[end]->units);
 		if (++sums > SUMS_MAX) continue;
 		dp_out_printf(
@@ -282,30 +275,50 @@ static void arrived_in_all(dp_out *o, const dp_result *r)
 		    end - i, end - i == 1 ? "" : "s");
 	}
 	if (sums > SUMS_MAX) dp_out_printf(o, "  ... and %u more\n", sums - SUMS_MAX);
-	dp_free(a);
 }
 
-static void arrivals(dp_out *o, const dp_result *r)
+static void arrived_one(dp_out *o, const dp_result_arrival *a)
+{
+	char amount[DP_AMOUNT_TEXT_MAX], when[DP_TIME_TEXT_MAX], after[64];
+	dp_time_format(when, a->time);
+	dp_amount_short(amount, a->units, a->asset, 8);
+	dp_out_printf(o, "  %24s %-6s %s at %s\n", amount, dp_asset_symbol(a->asset),
+	              a->service[0] != 0 ? a->service : dp_bucket_name((dp_bucket)a->bucket),
+	              a->address);
+	dp_out_printf(o, "  %31s %s%s, hop %u\n", "", when, after_theft(after, a), a->hop);
+	arrived_by(o, a);
+	if (a->tx[0] != 0) dp_out_printf(o, "  %31s %s\n", "in", a->tx);
+}
+
+// Only a service can be asked to hold what it got. What a mixer has, what is frozen already and
+// what went back is told apart from that.
+static void arrivals(dp_out *o, const dp_result *r, bool at_services)
 {
 	if (r->arrival_count == 0) return;
-	heading(o, "ARRIVED (this can be frozen)");
-	arrived_in_all(o, r);
-	if (r->arrival_count > 1 && r->policy->conserving) dp_out_text(o, "  one by one\n");
-	for (uint32_t i = 0; i < r->arrival_count && i < ARRIVALS_MAX; i++) {
-		const dp_result_arrival *a = &r->arrival[i];
-		char amount[DP_AMOUNT_TEXT_MAX], when[DP_TIME_TEXT_MAX], after[64];
-		dp_time_format(when, a->time);
-		dp_amount_short(amount, a->units, a->asset, 8);
-		dp_out_printf(o, "  %24s %-6s %s at %s\n", amount, dp_asset_symbol(a->asset),
-		              a->service[0] != 0 ? a->service
-		                                 : dp_bucket_name((dp_bucket)a->bucket),
-		              a->address);
-		dp_out_printf(o, "  %31s %s%s, hop %u\n", "", when, after_theft(after, a), a->hop);
-		arrived_by(o, a);
-		if (a->tx[0] != 0) dp_out_printf(o, "  %31s %s\n", "in", a->tx);
+	const dp_result_arrival **a = dp_alloc(r->arrival_count * sizeof *a);
+	if (a == NULL) {
+		if (o->code == DP_OK) o->code = dp_fail(o->fault, DP_NO_MEMORY, "out of memory");
+		return;
 	}
-	if (r->arrival_count > ARRIVALS_MAX)
-		dp_out_printf(o, "  ... %u in all: see --format csv or json\n", r->arrival_count);
+	uint32_t n = 0, shown = 0;
+	for (uint32_t i = 0; i < r->arrival_count; i++)
+		if ((r->arrival[i].bucket == DP_BUCKET_SERVICE) == at_services)
+			a[n++] = &r->arrival[i];
+	if (n > 0)
+		heading(o, at_services ? "ARRIVED (this can be frozen)"
+		                       : "ARRIVED (following ends here)");
+	if (n > 1 && r->policy->conserving) {
+		arrived_in_all(o, a, n);
+		dp_out_text(o, "  one by one\n");
+	}
+	dp_free(a);
+	// The largest first, as the result has them.
+	for (uint32_t i = 0; i < r->arrival_count && shown < ARRIVALS_MAX; i++) {
+		if ((r->arrival[i].bucket == DP_BUCKET_SERVICE) != at_services) continue;
+		arrived_one(o, &r->arrival[i]);
+		shown++;
+	}
+	if (n > ARRIVALS_MAX) dp_out_printf(o, "  ... %u in all: see --format csv or json\n", n);
 }
 
 static void splits(dp_out *o, const dp_result *r)
@@ -329,10 +342,27 @@ static void splits(dp_out *o, const dp_result *r)
 	}
 }
 
+// Found links that a person accepted, and nobody took back.
+static void decisions(dp_out *o, const dp_result *r)
+{
+	bool any = false;
+	for (uint32_t i = 0; i < r->decision_count; i++) {
+		const dp_result_decision *d = &r->decision[i];
+		char when[DP_TIME_TEXT_MAX];
+		if (!d->is_in_force || !d->is_accepted) continue;
+		if (!any && r->link_count == 0)
+			heading(o, "ACCEPTED LINKS (a person's word, kept in the casebook)");
+		any = true;
+		dp_time_format(when, d->time);
+		dp_out_printf(o, "  %.20s, %s%s\n", d->id, when,
+		              d->was_refused ? "; the search had refused it" : "");
+		wrapped(o, "    by: ", d->words, 2);
+	}
+}
+
 static void links(dp_out *o, const dp_result *r)
 {
-	if (r->link_count == 0) return;
-	heading(o, "ACCEPTED LINKS (a person's word, in the case file)");
+	if (r->link_count > 0) heading(o, "ACCEPTED LINKS (a person's word, in the case file)");
 	for (uint32_t i = 0; i < r->link_count; i++) {
 		const dp_result_link *k = &r->link[i];
 		char a[DP_AMOUNT_TEXT_MAX], to[DP_ADDR_TEXT_MAX], shorter[DP_SHORT_MAX];
@@ -351,6 +381,7 @@ static void links(dp_out *o, const dp_result *r)
 		              k->done ? "" : " so far");
 		wrapped(o, "    by: ", k->claim->by, 1);
 	}
+	decisions(o, r);
 }
 
 static void uncovered(dp_out *o, const dp_result *r)
@@ -429,7 +460,8 @@ dp_code dp_report_text(const dp_result *r, const dp_sink *w, dp_fault *fault)
 	stolen(&o, r);
 	hops(&o, r);
 	dp_text_passages(&o, r);
-	arrivals(&o, r);
+	arrivals(&o, r, true);
+	arrivals(&o, r, false);
 	splits(&o, r);
 	largest(&o, r);
 	links(&o, r);

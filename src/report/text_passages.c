@@ -13,7 +13,14 @@
 #include "codec/time.h"
 #include "report/private.h"
 
-enum { LINES_MAX = 6, REFUSED_MAX = 3, FINDINGS_MAX = 3, LEADS_MAX = 4, LABEL = 16 };
+enum {
+	LINES_MAX = 6,
+	REFUSED_MAX = 3,
+	FINDINGS_MAX = 3,
+	LEADS_MAX = 4,
+	PLACES_MAX = 3,
+	LABEL = 16
+};
 
 static const char *plural(uint64_t n)
 {
@@ -148,7 +155,7 @@ static void group_line(dp_out *o, const struct group *g)
 		dp_out_printf(o, ", %s\n", g->name);
 }
 
-static void groups(dp_out *o, const struct group *g, uint32_t n)
+static void groups(dp_out *o, const dp_result *r, const struct group *g, uint32_t n)
 {
 	uint32_t shown = 0, rest = 0, refused = 0;
 	for (uint32_t i = 0; i < n; i++) {
@@ -172,6 +179,7 @@ static void groups(dp_out *o, const struct group *g, uint32_t n)
 		if (g[i].kind != DP_LINK_REFUSED) continue;
 		dp_out_printf(o, "  %*s %u %.30s: %.60s\n", LABEL, "", g[i].count, g[i].name,
 		              g[i].refused);
+		dp_out_printf(o, "  %*s first in %s\n", LABEL, "", r->passage[g[i].first].tx);
 		shown++;
 	}
 }
@@ -198,6 +206,7 @@ static void waiting(dp_out *o, const dp_result *r)
 		if (w->to_address[0] != 0)
 			dp_out_printf(o, " %s", dp_address_short(to, w->to_address));
 		dp_out_text(o, "\n");
+		if (w->text[0] != 0) dp_out_printf(o, "  %*s %.80s\n", LABEL, "", w->text);
 	}
 	if (left > 0) dp_out_printf(o, "  %*s ... and %u more\n", LABEL, "", left);
 }
@@ -217,6 +226,23 @@ static void findings(dp_out *o, const dp_result *r)
 		              r->finding_count - FINDINGS_MAX);
 }
 
+// Where to look: who was paid by the first of its withdrawals.
+static void lead_places(dp_out *o, const dp_result *r, const dp_lead *k)
+{
+	for (uint32_t i = 0; i < k->listed_out && i < PLACES_MAX; i++) {
+		const dp_mixer_event *m = &r->event[r->leads.event[k->withdrawal + i]];
+		char to[DP_ADDR_TEXT_MAX], tx[DP_TXID_TEXT_MAX];
+		dp_addr a = {.kind = DP_ADDR_EVM, .len = 20};
+		memcpy(a.bytes, m->address, 20);
+		dp_addr_format(to, &a, m->chain);
+		dp_txid_format(tx, m->txid, m->chain);
+		dp_out_printf(o, "    to %s in\n       %s\n", to, tx);
+	}
+	if (k->listed_out > PLACES_MAX)
+		dp_out_printf(o, "    ... and to %u more: see --format json\n",
+		              k->listed_out - PLACES_MAX);
+}
+
 static void leads(dp_out *o, const dp_result *r)
 {
 	if (r->leads.count == 0) return;
@@ -226,11 +252,12 @@ static void leads(dp_out *o, const dp_result *r)
 		dp_out_printf(o, "  %s\n", k->text);
 		dp_out_printf(
 		    o,
-		    "    %s, confidence %u; one of %s%u deposits by the pool alone; %u other "
+		    "    %s, confidence %u; one of %s%u deposit%s by the pool alone; %u other "
 		    "explanation%s\n",
 		    dp_lead_name((dp_lead_kind)k->kind), k->confidence,
-		    k->set_is_whole ? "" : "at most ", k->set, k->alternatives,
+		    k->set_is_whole ? "" : "at most ", k->set, plural(k->set), k->alternatives,
 		    plural(k->alternatives));
+		lead_places(o, r, k);
 	}
 	if (r->leads.count > LEADS_MAX)
 		dp_out_printf(o, "  ... %u in all: see --format json\n", r->leads.count);
@@ -250,6 +277,9 @@ static void by_chain(dp_out *o, const dp_result *r)
 		const char *gap = r->policy->conserving ? ", being " : "";
 		for (uint32_t k = 0; k < r->stolen_count && r->policy->conserving; k++) {
 			if (dp_u256_is_zero(p->origin[k])) continue;
+			if (p->asset.v == r->stolen[k].asset.v &&
+			    dp_u256_eq(p->units, p->origin[k]))
+				continue; // it is what it was
 			dp_out_printf(o, "%s%s", gap, amount(b, p->origin[k], r->stolen[k].asset));
 			gap = " + ";
 		}
@@ -269,7 +299,7 @@ void dp_text_passages(dp_out *o, const dp_result *r)
 	}
 	uint32_t n = make_groups(r, g);
 	if (n > 0 || r->waiting_count > 0) dp_out_text(o, "\nTHROUGH SWAPS, BRIDGES AND MIXERS\n");
-	groups(o, g, n);
+	groups(o, r, g, n);
 	dp_free(g);
 	waiting(o, r);
 	findings(o, r);

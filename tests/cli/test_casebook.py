@@ -182,7 +182,8 @@ class Rollback(Casebooks):
             before = dye.dump(self.book("book-" + policy))
             for height in (49, 40, 20):
                 said = self.done("rollback", self.book("book-" + policy), "two", height)
-                self.assertIn("undid %d blocks" % (50 - height), said)
+                undone = 50 - height
+                self.assertIn("undid %d block%s;" % (undone, "" if undone == 1 else "s"), said)
                 direct = self.path("direct")
                 if os.path.exists(direct):
                     os.remove(direct)

@@ -297,6 +297,12 @@ class SeveralChains(dye.Case):
         there = [h for h in result["holders"] if h["address"] == OTHERS.text]
         self.assertEqual([(int(h["amount"]), int(h["origin"])) for h in there],
                          [(312500000, ETHER)])
+        stated = [n for n in result["links"] if n["kind"] == "accepted"]
+        self.assertEqual([(n["amount"], n["complete"], n["origin"][0]["units"]) for n in stated],
+                         [("312500000", True, str(ETHER))])
+        claimed = [n for n in result["links"] if n.get("by") == "the swapper's letter"
+                   and n["kind"].startswith("bridge")]
+        self.assertEqual([n["confidence"] for n in claimed], [0, 0])
 
     def test_what_is_stolen_where_nobody_looks_is_refused(self):
         yaml = self.case("two", stolen=[{"address": THIEF, "tx": Ethereum.txid(1)},

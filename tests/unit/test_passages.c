@@ -2,7 +2,7 @@
 // over a bridge into bitcoin, was swapped, frozen, mixed and joined. The rows are written here by
 // hand, so every figure is known; nothing of the engine is trusted.
 // Covers: report/passages.c report/leads.c report/assumptions.c report/text_passages.c
-// Covers: report/json_passages.c
+// Covers: report/json_passages.c report/accepted.c
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -351,6 +351,128 @@ static void who_waits_for_days_is_pointed_at(void **state)
 	dp_result_free(r);
 }
 
+static void run_sql(void **state, const char *sql)
+{
+	dp_fault fault = {0};
+	if (dp_sql_run(dp_casebook_db(*state), sql, &fault) != DP_OK) fail_msg("%s", fault.text);
+}
+
+// The bridge's two rows are made a person's: no protocol, and the words on both.
+static const char accepted[] =
+    "update link set protocol=null, confidence=0, text='cut words' where key='aa';"
+    "update crossing set protocol=null where key='aa';"
+    "insert into candidate(incident,id,found,rank,count,verdict,reason,confidence,alternatives,"
+    "rivals,relation,model,service,chain,tx,height,time,payer,place,asset,amount,to_chain,to_tx,"
+    "to_height,to_time,to_place,to_address,to_asset,to_amount) values('far','L2',0,1,1,'refused',"
+    "'too late',35,0,0,'','','','eip155:1','" E(
+        "2") "',2,1700000200,'','" POOL "','" ETH "','40','" BITCOIN
+             "','" B("1") "',10,1700000300,'','" COIN "','" BTC "','4000');"
+                          "insert into decision(incident,id,verdict,words,time) "
+                          "values('far','L2','rejected','no',1700001000),"
+                          "('far','L2','accepted','the whole words of J. Doe',1700002000);";
+
+static void a_persons_link_names_the_person_and_is_not_proven(void **state)
+{
+	static const char *const text[] = {"ACCEPTED LINKS",
+	                                   "L2, 2023-11-14T22:46:40Z",
+	                                   "the search had refused it",
+	                                   "the whole words of J. Doe",
+	                                   "that the search had refused, accepted by",
+	                                   NULL};
+	static const char *const json[] = {"\"by\": \"the whole words of J. Doe\"",
+	                                   "\"confidence\": 35", NULL};
+	static const char *const way[] = {"an accepted link: claimed, not on the ledger",
+	                                  "word  cut words", NULL};
+	dp_sink out = {page_write, &page};
+	run_sql(state, accepted);
+	dp_result *r = load(state);
+	assert_int_equal(r->passage[0].confidence, 35);
+	assert_string_equal(r->passage[0].by, "the whole words of J. Doe");
+	page.used = 0;
+	assert_int_equal(dp_report_text(r, &out, NULL), DP_OK);
+	has(text);
+	page.used = 0;
+	assert_int_equal(dp_report_json((const dp_result *const *)&r, 1, &out, NULL), DP_OK);
+	has(json);
+	dp_result_free(r);
+	dp_path *p;
+	assert_int_equal(dp_path_find(&p, *state, "far", B("3") ":0", NULL), DP_OK);
+	page.used = 0;
+	assert_int_equal(dp_path_text(p, &out, NULL), DP_OK);
+	has(way);
+	dp_path_free(p);
+	// Taken back since, it is nobody's word any more.
+	run_sql(state, "insert into decision(incident,id,verdict,words,time) values('far','L2',"
+	               "'rejected','no again',1700003000)");
+	r = load(state);
+	assert_false(assumes(r, "J. Doe"));
+	assert_string_equal(r->passage[0].by, "cut words");
+	assert_int_equal(r->passage[0].confidence, 0);
+	dp_result_free(r);
+}
+
+static void what_cannot_be_frozen_is_not_said_to_be(void **state)
+{
+	static const char *const text[] = {"ARRIVED (following ends here)",
+	                                   "hop 0",
+	                                   "because of this",
+	                                   "first in " E("6"),
+	                                   "to ",
+	                                   NULL};
+	dp_sink out = {page_write, &page};
+	run_sql(state, "update crossing set text='because of this' where key='dd'");
+	dp_result *r = load(state);
+	page.used = 0;
+	assert_int_equal(dp_report_text(r, &out, NULL), DP_OK);
+	has(text);
+	assert_null(strstr(page.text, "this can be frozen"));
+	assert_non_null(strstr(page.text, "to " THIEF " in\n       " E("8")));
+	for (uint32_t i = 0; i < r->arrival_count; i++)
+		if (r->arrival[i].bucket == DP_BUCKET_FROZEN)
+			assert_int_equal(r->arrival[i].hop, 0); // no movement took it there
+	dp_result_free(r);
+}
+
+static void a_link_without_a_side_has_no_amount_there(void **state)
+{
+	static const char *const json[] = {"\"units_out\": null", "\"units_in\": null", NULL};
+	dp_sink out = {page_write, &page};
+	dp_result *r = load(state);
+	page.used = 0;
+	assert_int_equal(dp_report_json((const dp_result *const *)&r, 1, &out, NULL), DP_OK);
+	has(json);
+	assert_null(strstr(page.text, "\"units_out\": \"0\""));
+	dp_result_free(r);
+}
+
+static void how_links_were_followed_is_said(void **state)
+{
+	static const char units[] = "counted in units of the asset that came out";
+	dp_result *r = load(state);
+	assert_false(assumes(r, "--no-links") || assumes(r, units));
+	dp_result_free(r);
+	run_sql(state, "update run set no_links=1, policy='poison'");
+	r = load(state);
+	assert_true(assumes(r, "--no-links") && assumes(r, units));
+	dp_result_free(r);
+}
+
+static void tags_of_all_chains_are_said_once(void **state)
+{
+	run_sql(state,
+	        "insert into tagset(run,height,tags,digest) values(1,0,3,x'ab'),(2,0,3,x'ab')");
+	dp_result *r = load(state);
+	uint32_t said = 0;
+	for (uint32_t i = 0; i < r->assumption_count; i++)
+		said += strstr(r->assumption[i], "digest ab") != NULL;
+	assert_int_equal(said, 1);
+	dp_result_free(r);
+	run_sql(state, "update tagset set digest=x'cd' where run=2");
+	r = load(state);
+	assert_true(assumes(r, "digest ab") && assumes(r, "bitcoin: services are where tags"));
+	dp_result_free(r);
+}
+
 //- the path --------------------------------------------------------------------------------------
 
 static dp_path *find(void **state, const char *holder)
@@ -410,10 +532,35 @@ static void what_came_out_of_nothing_is_damage(void **state)
 	assert_non_null(strstr(fault.text, "more came out of a link"));
 }
 
+// What is frozen where it lies has arrived once; and a casebook that a decision emptied says so.
+static void a_path_says_what_it_cannot_show(void **state)
+{
+	dp_path *p;
+	dp_fault fault = {0};
+	run_sql(state, "update flow set address='" ICED "' where dst=-9");
+	p = find(state, ICED);
+	is_number(p->stolen[0].arrived, 20);
+	is_number(p->stolen[0].again, 0);
+	dp_path_free(p);
+	assert_int_equal(dp_path_find(&p, *state, "fra", ICED, &fault), DP_NOT_FOUND);
+	assert_non_null(strstr(fault.text, "it has far"));
+	assert_null(strstr(fault.text, "far, far"));
+	run_sql(state, "delete from cases");
+	assert_int_equal(dp_path_find(&p, *state, "far", ICED, &fault), DP_NOT_FOUND);
+	assert_non_null(strstr(fault.text, "trace it again"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(both_chains_are_one_result_and_add_up, make, done),
+	    cmocka_unit_test_setup_teardown(a_persons_link_names_the_person_and_is_not_proven, make,
+	                                    done),
+	    cmocka_unit_test_setup_teardown(what_cannot_be_frozen_is_not_said_to_be, make, done),
+	    cmocka_unit_test_setup_teardown(a_link_without_a_side_has_no_amount_there, make, done),
+	    cmocka_unit_test_setup_teardown(how_links_were_followed_is_said, make, done),
+	    cmocka_unit_test_setup_teardown(tags_of_all_chains_are_said_once, make, done),
+	    cmocka_unit_test_setup_teardown(a_path_says_what_it_cannot_show, make, done),
 	    cmocka_unit_test_setup_teardown(each_link_has_what_of_the_case_went_through_it, make,
 	                                    done),
 	    cmocka_unit_test_setup_teardown(coins_of_a_round_spent_together_are_found, make, done),
