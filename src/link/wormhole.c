@@ -243,7 +243,7 @@ static bool find_payment(const dp_movement **ret_mv, const dp_block *b, uint32_t
 static uint32_t decode_redeemed(dp_leg *ret_leg, const dp_block *b, uint32_t n)
 {
 	const dp_protocol *self = &dp_protocol_wormhole;
-	const dp_movement *mv;
+	const dp_movement *mv = NULL;
 	uint64_t chain, sequence;
 	const dp_note *note = &b->note[n];
 	if (!is_contract(b->chain, note->place, BRIDGE))
@@ -259,7 +259,7 @@ static uint32_t decode_redeemed(dp_leg *ret_leg, const dp_block *b, uint32_t n)
 	if (leg.other != NULL && (!dp_abi_word_address(emitter, note->topic[2]) ||
 	                          !is_contract(leg.other, emitter, BRIDGE)))
 		return dp_log_refuse(ret_leg, self, n, DP_LEG_IN, bad_sender);
-	if (!find_payment(&mv, b, n))
+	if (!find_payment(&mv, b, n) || mv == NULL)
 		return dp_log_refuse(ret_leg, self, n, DP_LEG_IN, no_movement);
 	leg.asset = mv->asset;
 	leg.amount = mv->amount;
