@@ -522,8 +522,6 @@ dp_entry *dp_entry_of(dp_engine *e, const dp_addr *from, const dp_addr *to, dp_a
 	return NULL;
 }
 
-// Takes what comes out of the crossing's content into `taken`: of the same asset one for one, else
-// all of it.
 // A position gives out one asset for another that was put into it (a range order is a swap): as
 // much of that as it is worth, or all where nobody knows.
 static dp_code take_turned(dp_engine *e, dp_crossing *c, dp_parcels *taken, dp_asset asset,
@@ -544,6 +542,8 @@ static dp_code take_turned(dp_engine *e, dp_crossing *c, dp_parcels *taken, dp_a
 	return DP_OK;
 }
 
+// Takes what comes out of the crossing's content into `taken`: of the same asset one for one, else
+// all of it.
 static dp_code take_content(dp_engine *e, dp_crossing *c, dp_parcels *taken, dp_asset asset,
                             bool is_refund, dp_u256 *io_units, bool *ret_same, dp_fault *fault)
 {
