@@ -112,8 +112,10 @@ static void spoil(const char *method, const char *params, const char *from, cons
 	fail_msg("no call %s %s", method, params);
 }
 
+// A request whose client has gone away may still be being answered.
 static void forget_all(void)
 {
+	pthread_mutex_lock(&node.lock);
 	for (size_t i = 0; i < node.count; i++) {
 		free(node.call[i].method);
 		free(node.call[i].params);
@@ -122,6 +124,7 @@ static void forget_all(void)
 	}
 	node.count = 0;
 	node.asked[0] = 0;
+	pthread_mutex_unlock(&node.lock);
 }
 
 static call *find_call(const char *method, size_t n, const char *params, size_t m)
