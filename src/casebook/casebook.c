@@ -10,6 +10,8 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "casebook/decision.h"
+#include "casebook/docket.h"
+#include "casebook/outbox.h"
 #include "casebook/private.h"
 #include "casebook/service.h"
 #include "casebook/sql.h"
@@ -17,7 +19,8 @@
 #include "engine/exchange.h"
 
 static const char schema[] =
-    "create table meta(version integer not null);"
+    "create table meta(version integer not null, turn integer not null default 0,"
+    " docket integer not null default 0);"
     "create table run(id integer primary key, company integer not null default 0,"
     " policy text not null, no_links integer not null default 0, chain text not null,"
     " books blob, height integer, time integer, hash blob, height_first integer,"
@@ -47,6 +50,7 @@ static const char schema[] =
     " link integer);"
     "create index flow_dst on flow(run, dst);"
     "create index flow_src on flow(run, src);" DP_SERVICE_SCHEMA DP_LINKS_SCHEMA DP_DECISION_SCHEMA
+        DP_OUTBOX_SCHEMA DP_DOCKET_SCHEMA
     "create table note(seq integer primary key, run integer not null, height integer not null,"
     " time integer not null, tx text, kind text not null, holder integer, address text,"
     " counterparty text, asset text, units text, text text);"
@@ -146,7 +150,7 @@ static dp_code open_db(dp_casebook *cb, const char *path, bool create, dp_fault 
 		return dp_fail(fault, DP_IO, "cannot open the casebook: %s",
 		               sqlite3_errmsg(cb->db));
 	}
-	(void)sqlite3_busy_timeout(cb->db, 5000);
+	dp_sql_patience(cb->db);
 	// Every commit reaches the disk before it counts (I-4).
 	DP_TRY(dp_sql_run(cb->db,
 	                  "pragma journal_mode=wal; pragma synchronous=full;"
@@ -162,9 +166,11 @@ dp_code dp_casebook_open(dp_casebook **ret_casebook, const char *path, bool crea
 	dp_casebook *cb = dp_alloc(sizeof *cb);
 	if (cb == NULL) return dp_fail(fault, DP_NO_MEMORY, "out of memory");
 	cb->now = &cb->track[0];
+	cb->root = cb;
 	dp_code code = open_db(cb, path, create, fault);
 	if (code == DP_OK) code = check_version(cb, create, fault);
 	if (code == DP_OK) code = prepare_all(cb, fault);
+	if (code == DP_OK) code = dp_outbox_prepare(cb->db, fault);
 	if (code != DP_OK) {
 		dp_fault_file(fault, path);
 		dp_casebook_close(cb);
@@ -197,17 +203,46 @@ bool dp_casebook_followed(const char *path, const char *incident, const dp_chain
 	return found;
 }
 
+dp_code dp_casebook_beside(dp_casebook **ret_casebook, dp_casebook *first, dp_fault *fault)
+{
+	DP_CHECK(ret_casebook != NULL && first != NULL && first->root == first);
+	dp_casebook *cb = dp_alloc(sizeof *cb);
+	if (cb == NULL) return dp_fail(fault, DP_NO_MEMORY, "out of memory");
+	*cb = *first; // connection and statements; what follows is its own
+	memset(cb->track, 0, sizeof cb->track);
+	cb->track_count = 0;
+	cb->now = &cb->track[0];
+	cb->has_exchange = cb->in_transaction = false;
+	cb->rows_waiting = 0;
+	cb->link_seq = NULL;
+	cb->link_seq_cap = 0;
+	*ret_casebook = cb;
+	return DP_OK;
+}
+
+static void close_tracks(dp_casebook *cb)
+{
+	for (uint32_t i = 0; i < DP_TRACKS_MAX; i++) dp_free(cb->track[i].quiet);
+	dp_free(cb->link_seq);
+}
+
 void dp_casebook_close(dp_casebook *cb)
 {
 	if (cb == NULL) return;
+	if (cb->root != cb && cb->root != NULL) {
+		close_tracks(cb);
+		dp_free(cb);
+		return;
+	}
 	sqlite3_stmt *all[] = {cb->add_holder,   cb->add_flow,   cb->add_note,   cb->add_hash,
 	                       cb->trim_hash,    cb->set_undo,   cb->set_holder, cb->gone_holder,
 	                       cb->drop_parcels, cb->add_parcel, cb->drop_undo,  cb->add_service,
 	                       cb->add_link,     cb->add_mixer};
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++) (void)sqlite3_finalize(all[i]);
 	// Closing rolls back what was not committed.
+	if (cb->db != NULL) dp_outbox_release(cb->db);
 	(void)sqlite3_close(cb->db);
-	dp_free(cb->link_seq);
+	close_tracks(cb);
 	dp_free(cb);
 }
 
@@ -636,8 +671,7 @@ dp_code dp_casebook_begin(dp_casebook *cb, dp_engine *e, const dp_engine_options
 	DP_CHECK(cb->track_count == 0 ||
 	         dp_engine_exchange(cb->track[0].engine) == dp_engine_exchange(e));
 	DP_CHECK(!options->stops_at_risk); // that is for exposure, which keeps no books
-	if (!cb->in_transaction) DP_TRY(dp_sql_run(cb->db, "begin immediate", fault));
-	cb->in_transaction = true;
+	DP_TRY(dp_casebook_write(cb, fault));
 	cb->now = &cb->track[cb->track_count];
 	*cb->now = (dp_track){.engine = e,
 	                      .of = options->chain,
@@ -843,14 +877,18 @@ static dp_code record_note(dp_casebook *cb, const dp_block *block, const dp_even
 // Blocks that say which block they follow follow one another. So do blocks of coins that have a
 // hash: none is empty, and exports name them by it but do not say what they follow. Where a source
 // leaves some out, nobody may think that nothing happened in them (I-8).
-static dp_code record_gap(dp_casebook *cb, const dp_block *block, dp_fault *fault)
+static bool is_gap(const dp_casebook *cb, const dp_block *block)
 {
 	static const uint8_t none[32];
 	bool is_coins = block->chain->kind == DP_CHAIN_UTXO;
 	bool is_linked =
 	    memcmp(block->prev, none, 32) != 0 || (is_coins && memcmp(block->hash, none, 32) != 0);
-	if (!cb->now->has_last || block->height <= cb->now->height_last + 1 || !is_linked)
-		return DP_OK;
+	return cb->now->has_last && block->height > cb->now->height_last + 1 && is_linked;
+}
+
+static dp_code record_gap(dp_casebook *cb, const dp_block *block, dp_fault *fault)
+{
+	if (!is_gap(cb, block)) return DP_OK;
 	sqlite3_stmt *s = cb->add_note;
 	dp_sql_i64(s, 1, cb->now->run);
 	dp_sql_u64(s, 2, block->height);
@@ -885,10 +923,60 @@ static dp_code count_block(dp_casebook *cb, const dp_block *block, dp_fault *fau
 	return DP_OK;
 }
 
+static dp_quiet_block journal_row(const dp_casebook *cb, const dp_engine *e, uint64_t height)
+{
+	dp_quiet_block row = {
+	    .height = height, .movements = cb->now->movements, .noise = cb->now->noise};
+	memcpy(row.hash, dp_engine_hash(e), 32);
+	memcpy(row.chain, cb->now->chain, 32);
+	return row;
+}
+
+static dp_code add_journal(dp_casebook *cb, const dp_quiet_block *row, dp_fault *fault)
+{
+	dp_sql_i64(cb->add_hash, 1, cb->now->run);
+	dp_sql_u64(cb->add_hash, 2, row->height);
+	dp_sql_blob(cb->add_hash, 3, row->hash, 32);
+	dp_sql_blob(cb->add_hash, 4, row->chain, 32);
+	dp_sql_u64(cb->add_hash, 5, row->movements);
+	dp_sql_u64(cb->add_hash, 6, row->noise);
+	return dp_sql_done(cb->db, cb->add_hash, fault);
+}
+
+// A block in which nothing happened: most are, and a transaction of the file for each would keep
+// other writers out and wear the disk out over months. Only as many are kept as the journal would.
+static dp_code keep_quiet(dp_casebook *cb, const dp_engine *e, const dp_block *block,
+                          dp_fault *fault)
+{
+	dp_track *t = cb->now;
+	uint32_t max = t->undo_keep + 1;
+	DP_TRY(count_block(cb, block, fault));
+	if (t->quiet_count == 2 * max) {
+		memmove(t->quiet, t->quiet + max, max * sizeof *t->quiet);
+		t->quiet_count = max;
+	}
+	void *items = t->quiet;
+	DP_TRY(dp_grow(&items, &t->quiet_cap, sizeof *t->quiet, (uint64_t)t->quiet_count + 1,
+	               2 * (uint64_t)max, fault));
+	t->quiet = items;
+	t->quiet[t->quiet_count++] = journal_row(cb, e, block->height);
+	return DP_OK;
+}
+
+// Into the open transaction.
+static dp_code flush_quiet(dp_casebook *cb, dp_fault *fault)
+{
+	dp_track *t = cb->now;
+	for (uint32_t i = 0; i < t->quiet_count; i++) DP_TRY(add_journal(cb, &t->quiet[i], fault));
+	t->quiet_count = 0;
+	return DP_OK;
+}
+
 dp_code dp_casebook_pass(dp_casebook *cb, const dp_block *header, dp_fault *fault)
 {
 	DP_CHECK(header->is_partial);
 	turn_to(cb, header->chain);
+	DP_TRY(dp_casebook_write(cb, fault));
 	cb->txid_of = DP_NO_INDEX;
 	return count_block(cb, header, fault);
 }
@@ -902,6 +990,10 @@ dp_code dp_casebook_record(dp_casebook *cb, const dp_engine *e, const dp_block *
 	const dp_event *ev = dp_engine_events(e, &count);
 	cb->txid_of = DP_NO_INDEX;
 	DP_CHECK(memcmp(dp_engine_hash(e), block->hash, 32) == 0);
+	bool is_quiet = count == 0 && !is_gap(cb, block) && !dp_links_has_mixers(cb, block);
+	if (cb->root->is_live && is_quiet) return keep_quiet(cb, e, block, fault);
+	DP_TRY(dp_casebook_write(cb, fault));
+	DP_TRY(flush_quiet(cb, fault));
 	DP_TRY(count_block(cb, block, fault));
 	if (block->note_count > 0) DP_TRY(dp_links_mixers(cb, block, fault));
 	for (uint32_t i = 0; i < count; i++) {
@@ -914,13 +1006,8 @@ dp_code dp_casebook_record(dp_casebook *cb, const dp_engine *e, const dp_block *
 		else
 			DP_TRY(record_note(cb, block, &ev[i], fault));
 	}
-	dp_sql_i64(cb->add_hash, 1, cb->now->run);
-	dp_sql_u64(cb->add_hash, 2, block->height);
-	dp_sql_blob(cb->add_hash, 3, dp_engine_hash(e), 32);
-	dp_sql_blob(cb->add_hash, 4, cb->now->chain, 32);
-	dp_sql_u64(cb->add_hash, 5, cb->now->movements);
-	dp_sql_u64(cb->add_hash, 6, cb->now->noise);
-	DP_TRY(dp_sql_done(cb->db, cb->add_hash, fault));
+	dp_quiet_block row = journal_row(cb, e, block->height);
+	DP_TRY(add_journal(cb, &row, fault));
 	cb->rows_waiting += count + 1;
 	return DP_OK;
 }
@@ -1026,6 +1113,12 @@ dp_code dp_casebook_forget(dp_casebook *cb, const dp_engine *e, dp_fault *fault)
 	};
 	int64_t height = dp_engine_blocks(e) > 0 ? (int64_t)dp_engine_height(e) : -1;
 	turn_to(cb, dp_engine_chain(e));
+	DP_TRY(dp_casebook_write(cb, fault));
+	DP_TRY(flush_quiet(cb, fault));
+	if (cb->now->has_undo && (height < 0 || cb->now->undo_height > (uint64_t)height)) {
+		cb->now->has_undo = height >= 0;
+		cb->now->undo_height = height >= 0 ? (uint64_t)height : 0;
+	}
 	DP_TRY(dp_links_forget(cb, height, fault));
 	for (size_t i = 0; i < sizeof sql / sizeof *sql; i++) {
 		sqlite3_stmt *stmt;
@@ -1076,6 +1169,7 @@ dp_code dp_casebook_facts(dp_casebook *cb, const dp_chain *chain, const dp_run_f
 {
 	sqlite3_stmt *stmt;
 	turn_to(cb, chain);
+	DP_TRY(dp_casebook_write(cb, fault));
 	DP_TRY(dp_sql_prepare(cb->db, &stmt,
 	                      "update run set height_first=?, continued_without=?, assume_clean=?, "
 	                      "gaps=?, height_seen=? where id=?",
@@ -1151,11 +1245,16 @@ static dp_code save_undo(dp_casebook *cb, const dp_engine *e, dp_fault *fault)
 {
 	uint32_t depth = dp_engine_undo_depth(e);
 	if (depth > DP_CASEBOOK_UNDO_BLOCKS) depth = DP_CASEBOOK_UNDO_BLOCKS;
+	// The record of a block never changes: those that the journal has need not be written again.
 	for (uint32_t back = 1; back <= depth; back++) {
 		uint64_t height;
 		uint8_t *bytes;
 		size_t size;
 		DP_TRY(dp_engine_undo_save(e, back, &height, &bytes, &size, fault));
+		if (cb->now->has_undo && height <= cb->now->undo_height) {
+			dp_free(bytes);
+			break;
+		}
 		dp_sql_blob(cb->set_undo, 1, bytes, size);
 		dp_free(bytes);
 		dp_sql_i64(cb->set_undo, 2, cb->now->run);
@@ -1195,32 +1294,118 @@ static dp_code save_books(dp_casebook *cb, const dp_engine *e, dp_fault *fault)
 	return code;
 }
 
+// Everything is added up anew at each commit, but where one follows every block: what changed is
+// added up after every transaction anyway (dp_check_books), and a million holders take 10 ms.
+enum { LIVE_CHECKS = 256 };
+
 static dp_code save_track(dp_casebook *cb, dp_engine *e, dp_fault *fault)
 {
-	DP_INVARIANT("I-2", dp_engine_conserved(e) || !dp_engine_conserves(e));
+	if (!cb->root->is_live || cb->now->checked_saves++ % LIVE_CHECKS == 0)
+		DP_INVARIANT("I-2", dp_engine_conserved(e) || !dp_engine_conserves(e));
+	DP_TRY(flush_quiet(cb, fault));
 	DP_TRY(dp_engine_visit(e, true, save_holder, cb, fault));
 	DP_TRY(save_undo(cb, e, fault));
 	DP_TRY(dp_links_save_marks(cb, e, fault));
 	return save_books(cb, e, fault);
 }
 
-dp_code dp_casebook_commit(dp_casebook *cb, dp_fault *fault)
+dp_code dp_casebook_save(dp_casebook *cb, dp_fault *fault)
 {
-	DP_CHECK(cb->in_transaction && cb->track_count > 0);
-	dp_exchange *x = dp_engine_exchange(cb->track[0].engine);
+	DP_TRY(dp_casebook_write(cb, fault));
 	for (uint32_t i = 0; i < cb->track_count; i++) {
 		cb->now = &cb->track[i];
 		DP_TRY(save_track(cb, cb->now->engine, fault));
 	}
-	DP_TRY(dp_links_save(cb, x, fault));
+	if (cb->track_count == 0) return DP_OK;
+	return dp_links_save(cb, dp_engine_exchange(cb->track[0].engine), fault);
+}
+
+void dp_casebook_saved(dp_casebook *cb)
+{
+	for (uint32_t i = 0; i < cb->track_count; i++) {
+		dp_track *t = &cb->track[i];
+		dp_engine_saved(t->engine);
+		t->has_undo = dp_engine_blocks(t->engine) > 0;
+		t->undo_height = t->has_undo ? dp_engine_height(t->engine) : 0;
+	}
+	if (cb->track_count > 0) dp_exchange_saved(dp_engine_exchange(cb->track[0].engine));
+	cb->rows_waiting = 0;
+}
+
+dp_code dp_casebook_commit(dp_casebook *cb, dp_fault *fault)
+{
+	DP_CHECK(cb->root == cb && !cb->is_live && cb->in_transaction && cb->track_count > 0);
+	DP_TRY(dp_casebook_save(cb, fault));
+	DP_TRY(dp_casebook_keep(cb, fault));
+	dp_casebook_saved(cb);
+	return dp_casebook_write(cb, fault);
+}
+
+//- transactions ----------------------------------------------------------------------------------
+
+// Whoever changes what is followed takes a turn: so others who have it in memory see that it is not
+// theirs any more.
+static dp_code read_turn(dp_casebook *cb, int64_t *ret_turn, dp_fault *fault)
+{
+	sqlite3_stmt *s;
+	DP_TRY(dp_sql_prepare(cb->db, &s, "select turn from meta", fault));
+	dp_code code = dp_sql_row(cb->db, s, fault);
+	if (code == DP_OK) *ret_turn = sqlite3_column_int64(s, 0);
+	(void)sqlite3_finalize(s);
+	return code == DP_END ? dp_fail(fault, DP_BAD_BYTES, "the casebook is damaged") : code;
+}
+
+dp_code dp_casebook_write(dp_casebook *cb, dp_fault *fault)
+{
+	dp_casebook *root = cb->root;
+	if (root->in_transaction) return DP_OK;
+	DP_TRY(dp_sql_run(root->db, "begin immediate", fault));
+	root->in_transaction = true;
+	if (!root->is_live) return DP_OK;
+	int64_t turn = 0;
+	DP_TRY(read_turn(root, &turn, fault));
+	if (turn == root->turn) return DP_OK;
+	dp_casebook_undo(root);
+	return dp_fail(fault, DP_BUSY, "somebody else has changed what this casebook follows");
+}
+
+bool dp_casebook_is_writing(const dp_casebook *cb)
+{
+	return cb->root->in_transaction;
+}
+
+dp_code dp_casebook_keep(dp_casebook *cb, dp_fault *fault)
+{
+	dp_casebook *root = cb->root;
+	DP_CHECK(root->in_transaction);
+	DP_TRY(dp_sql_run(root->db, "update meta set turn=turn+1", fault));
+	DP_TRY(dp_sql_run(root->db, "commit", fault));
+	root->in_transaction = false;
+	root->turn++;
+	return DP_OK;
+}
+
+dp_code dp_casebook_finish(dp_casebook *cb, dp_fault *fault)
+{
+	DP_CHECK(cb->root == cb && cb->in_transaction && cb->track_count == 0);
 	DP_TRY(dp_sql_run(cb->db, "commit", fault));
 	cb->in_transaction = false;
-	cb->rows_waiting = 0;
-	for (uint32_t i = 0; i < cb->track_count; i++) dp_engine_saved(cb->track[i].engine);
-	dp_exchange_saved(x);
-	DP_TRY(dp_sql_run(cb->db, "begin immediate", fault));
-	cb->in_transaction = true;
 	return DP_OK;
+}
+
+void dp_casebook_undo(dp_casebook *cb)
+{
+	dp_casebook *root = cb->root;
+	if (sqlite3_get_autocommit(root->db) == 0)
+		(void)sqlite3_exec(root->db, "rollback", NULL, NULL, NULL);
+	root->in_transaction = false;
+}
+
+dp_code dp_casebook_live(dp_casebook *cb, dp_fault *fault)
+{
+	DP_CHECK(cb->root == cb && !cb->in_transaction);
+	cb->is_live = true;
+	return read_turn(cb, &cb->turn, fault);
 }
 
 // Everything that was followed of the cases, on every chain; what people decided stays.
@@ -1231,7 +1416,7 @@ dp_code dp_casebook_reset(dp_casebook *cb, const char *incident, dp_fault *fault
 	                                     "mark",    "colour", "cases",   "mixer_event"};
 	static const char *const by_company[] = {"crossing", "crossing_parcel", "seen"};
 	sqlite3_stmt *s;
-	DP_CHECK(cb->track_count == 0 && !cb->in_transaction);
+	DP_CHECK(cb->track_count == 0 && !cb->root->in_transaction);
 	DP_TRY(dp_sql_prepare(cb->db, &s,
 	                      "select r.company from cases c join run r on r.id=c.run where "
 	                      "c.incident=?",
@@ -1243,7 +1428,7 @@ dp_code dp_casebook_reset(dp_casebook *cb, const char *incident, dp_fault *fault
 	if (code == DP_END)
 		return dp_fail(fault, DP_NOT_FOUND, "no case '%.60s' in this casebook", incident);
 	DP_TRY(code);
-	DP_TRY(dp_sql_run(cb->db, "begin immediate", fault));
+	DP_TRY(dp_casebook_write(cb, fault));
 	char sql[160];
 	for (size_t i = 0; i < sizeof by_run / sizeof *by_run; i++) {
 		(void)snprintf(
@@ -1259,5 +1444,5 @@ dp_code dp_casebook_reset(dp_casebook *cb, const char *incident, dp_fault *fault
 	}
 	(void)snprintf(sql, sizeof sql, "delete from run where company=%lld", (long long)company);
 	DP_TRY(dp_sql_run(cb->db, sql, fault));
-	return dp_sql_run(cb->db, "commit", fault);
+	return dp_casebook_keep(cb, fault);
 }

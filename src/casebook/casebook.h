@@ -15,6 +15,8 @@
 //   link     what no movement shows: swaps, legs of bridges, mixers, freezes, refusals
 //   seen     what came out of bridges under keys that nothing went in under
 //   mixer_event  what contract mixers logged in blocks that were read whole
+//   alert, history, message, telling  what somebody is to be told (outbox.h)
+//   docket   what is wanted of whoever follows (docket.h)
 //   journal  undo records of the last blocks, and what one needs to see that a source has changed
 //
 // All that one commit writes is one transaction: after kill -9 the file is at the last commit, and
@@ -30,7 +32,7 @@
 
 typedef struct dp_casebook dp_casebook;
 
-enum { DP_CASEBOOK_VERSION = 5, DP_CASEBOOK_UNDO_BLOCKS = 128 };
+enum { DP_CASEBOOK_VERSION = 6, DP_CASEBOOK_UNDO_BLOCKS = 128 };
 
 // ":memory:" for one that is not kept. `create` false: the file must be there and be a casebook.
 // How far a casebook has followed an incident, without opening it for good; false where it has not,
@@ -44,6 +46,10 @@ DP_MUST dp_code dp_casebook_open(dp_casebook **ret_casebook, const char *path, b
 void dp_casebook_close(dp_casebook *cb);
 struct sqlite3;
 struct sqlite3 *dp_casebook_db(dp_casebook *cb); // for reading
+
+// Another set of cases in the same file, over the same connection and in the same transactions.
+// Close it before the first one.
+DP_MUST dp_code dp_casebook_beside(dp_casebook **ret_casebook, dp_casebook *first, dp_fault *fault);
 
 // Begins or continues a run of these cases, in the engine's order (dp_engine_case), and opens a
 // transaction. When the casebook holds them already, the engine (fresh) is brought to the stored
@@ -118,5 +124,31 @@ bool dp_casebook_facts_get(dp_casebook *cb, int64_t run, dp_run_facts *ret_facts
 // Writes the changed holders, the books and the journal of all runs begun, and what the exchange
 // holds, and commits; another transaction begins.
 DP_MUST dp_code dp_casebook_commit(dp_casebook *cb, dp_fault *fault);
+
+//- live ------------------------------------------------------------------------------------------
+//
+// Who follows at the tip holds no transaction between blocks, so that others can write (decide,
+// add cases, mark alerts as sent). A transaction begins with the first write (dp_casebook_record of
+// a block in which something happened, dp_casebook_forget, an alert), and ends with
+//
+//   dp_casebook_save      of every set of cases that changed
+//   dp_casebook_keep      commit
+//   dp_casebook_saved     of those same sets, when that was done
+//
+// Blocks that bring nothing are kept in memory until then. When a write says DP_BUSY, somebody else
+// has changed what is followed: what is in memory is of yesterday, and has to be loaded again. So it
+// has after any other failure of these.
+
+// From here on; of the first casebook of a file, outside of a transaction.
+DP_MUST dp_code dp_casebook_live(dp_casebook *cb, dp_fault *fault);
+// Begins a transaction unless there is one.
+DP_MUST dp_code dp_casebook_write(dp_casebook *cb, dp_fault *fault);
+// Commits what is not about the state of runs: the docket, say.
+DP_MUST dp_code dp_casebook_finish(dp_casebook *cb, dp_fault *fault);
+bool dp_casebook_is_writing(const dp_casebook *cb);
+DP_MUST dp_code dp_casebook_save(dp_casebook *cb, dp_fault *fault);
+DP_MUST dp_code dp_casebook_keep(dp_casebook *cb, dp_fault *fault);
+void dp_casebook_saved(dp_casebook *cb);
+void dp_casebook_undo(dp_casebook *cb); // takes the open transaction back, if there is one
 
 #endif

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "casebook/docket.h"
 #include "casebook/sql.h"
 #include "chain/block.h"
 #include "codec/hash.h"
@@ -389,7 +390,7 @@ dp_code dp_decision_store(sqlite3 *db, const char *incident, const char *id, boo
 	dp_sql_i64(s, 5, time);
 	dp_code code = dp_sql_done(db, s, fault);
 	(void)sqlite3_finalize(s);
-	return code;
+	return code == DP_OK ? dp_docket_touch(db, fault) : code; // who follows begins anew
 }
 
 //- for the engine --------------------------------------------------------------------------------

@@ -146,6 +146,16 @@ static dp_code add_mixer_event(dp_casebook *cb, const dp_mixer_event *m, uint32_
 
 // How unusual something is can only be told from what strangers do: so every event. Where a ledger
 // is sought through, transactions with notes are all among those that it gives.
+bool dp_links_has_mixers(const dp_casebook *cb, const dp_block *block)
+{
+	if (cb->now->no_links || block->chain->kind != DP_CHAIN_ACCOUNT) return false;
+	for (uint32_t n = 0; n < block->note_count; n++) {
+		dp_mixer_event m[DP_MIXER_EVENTS_MAX];
+		if (dp_mixer_events_of_note(m, block, n) > 0) return true;
+	}
+	return false;
+}
+
 dp_code dp_links_mixers(dp_casebook *cb, const dp_block *block, dp_fault *fault)
 {
 	if (cb->now->no_links || block->chain->kind != DP_CHAIN_ACCOUNT) return DP_OK;

@@ -5,6 +5,11 @@
 #include "casebook/casebook.h"
 #include "casebook/sql.h"
 
+typedef struct dp_quiet_block {
+	uint64_t height, movements, noise;
+	uint8_t hash[32], chain[32];
+} dp_quiet_block;
+
 // One chain's run.
 typedef struct dp_track {
 	dp_engine *engine;
@@ -17,12 +22,22 @@ typedef struct dp_track {
 	uint64_t height_last;      // of that block
 	uint64_t movements, noise; // of the source's blocks up to that one
 	uint32_t undo_keep;        // blocks whose hashes the journal keeps
+	bool has_undo; // of blocks up to `undo_height`, the journal has the undo records
+	uint64_t undo_height;
+	// Live: blocks that brought nothing, whose rows of the journal are not written yet.
+	dp_quiet_block *quiet;
+	uint64_t quiet_cap;
+	uint32_t quiet_count;
+	uint64_t checked_saves; // since everything was added up anew
 } dp_track;
 
 enum { DP_TRACKS_MAX = 64 };
 
 struct dp_casebook {
 	sqlite3 *db;
+	dp_casebook *root; // whose connection and statements these are; itself, mostly
+	bool is_live;      // of the root, as is what follows
+	int64_t turn;      // of the last transaction of ours, or that we have seen
 	dp_track track[DP_TRACKS_MAX];
 	uint32_t track_count;
 	dp_track *now; // of the call being served
@@ -94,6 +109,7 @@ const char *dp_casebook_asset(char out[DP_ASSET_TEXT_MAX], dp_asset asset);
 DP_MUST dp_code dp_links_record(dp_casebook *cb, const dp_engine *e, const dp_block *block,
                                 const dp_event *ev, dp_fault *fault);
 // What contract mixers logged in a block, whoever's it is (link/mixer.h).
+bool dp_links_has_mixers(const dp_casebook *cb, const dp_block *block);
 DP_MUST dp_code dp_links_mixers(dp_casebook *cb, const dp_block *block, dp_fault *fault);
 // The row of an event's link; 0 for none.
 int64_t dp_links_row(const dp_casebook *cb, const dp_event *ev);

@@ -2,8 +2,23 @@
 #include "casebook/sql.h"
 
 #include <string.h>
+#include <time.h>
 
 #include "base/check.h"
+
+static int wait_a_little(void *context, int tries)
+{
+	(void)context;
+	if (tries >= 5000) return 0;
+	const struct timespec pause = {.tv_nsec = 2000000};
+	(void)nanosleep(&pause, NULL);
+	return 1;
+}
+
+void dp_sql_patience(sqlite3 *db)
+{
+	(void)sqlite3_busy_handler(db, wait_a_little, NULL);
+}
 
 dp_code dp_sql_fault(sqlite3 *db, dp_fault *fault, const char *doing)
 {

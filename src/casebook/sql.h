@@ -9,6 +9,10 @@
 #include "base/fault.h"
 #include "base/u256.h"
 
+// Other writers are waited for up to ten seconds, looking every two milliseconds: SQLite's own way
+// looks ever more rarely, and would starve beside one who writes often.
+void dp_sql_patience(sqlite3 *db);
+
 // A fault in SQLite's words. DP_BUSY when another process holds the file, DP_IO otherwise.
 dp_code dp_sql_fault(sqlite3 *db, dp_fault *fault, const char *doing);
 DP_MUST dp_code dp_sql_run(sqlite3 *db, const char *sql, dp_fault *fault);

@@ -300,15 +300,9 @@ static bool same_seed(const dp_seed *a, const dp_seed *b)
 	       memcmp(a->tx, b->tx, 32) == 0 && dp_addr_eq(&a->addr, &b->addr);
 }
 
-static dp_code read_seeds(const struct reader *r, const dp_yaml *root)
+static dp_code read_seed_list(const struct reader *r, const dp_yaml *list)
 {
 	dp_case *c = r->c;
-	const dp_yaml *list;
-	DP_TRY(list_of(r, &list, root, "stolen"));
-	if (list == NULL || list->size == 0)
-		return wrong(r, root, "`stolen` is missing: list what was stolen");
-	c->seed = dp_arena_alloc(&c->arena, list->size * sizeof *c->seed);
-	if (c->seed == NULL) return no_memory(r);
 	for (const dp_yaml *m = list->first; m != NULL; m = m->next) {
 		dp_seed *s = &c->seed[c->seed_count];
 		DP_TRY(read_seed(r, s, m));
@@ -320,6 +314,22 @@ static dp_code read_seeds(const struct reader *r, const dp_yaml *root)
 		c->seed_count++;
 	}
 	return DP_OK;
+}
+
+// `added` is what became known while the case was followed (`dyepack case seed`): like `stolen`.
+static dp_code read_seeds(const struct reader *r, const dp_yaml *root)
+{
+	dp_case *c = r->c;
+	const dp_yaml *list, *added;
+	DP_TRY(list_of(r, &list, root, "stolen"));
+	DP_TRY(list_of(r, &added, root, "added"));
+	if (list == NULL || list->size == 0)
+		return wrong(r, root, "`stolen` is missing: list what was stolen");
+	size_t count = (size_t)list->size + (added != NULL ? added->size : 0);
+	c->seed = dp_arena_alloc(&c->arena, count * sizeof *c->seed);
+	if (c->seed == NULL) return no_memory(r);
+	DP_TRY(read_seed_list(r, list));
+	return added != NULL ? read_seed_list(r, added) : DP_OK;
 }
 
 //- links, openings, services ---------------------------------------------------------------------
@@ -600,7 +610,7 @@ static dp_code read_case(const struct reader *r, const char *yaml, size_t size)
 	static const char *const keys[] = {
 	    "incident", "title",      "chain",     "policy",    "theft",  "stolen",
 	    "links",    "opening",    "services",  "victim",    "follow", "notes",
-	    "sources",  "dust_limit", "hub_limit", "destroyed", NULL};
+	    "sources",  "dust_limit", "hub_limit", "destroyed", "added",  NULL};
 	dp_case *c = r->c;
 	c->yaml = dp_arena_text(&c->arena, yaml, size);
 	c->yaml_size = size;

@@ -514,6 +514,33 @@ dp_code dp_engine_apply(dp_engine *e, const dp_block *block, dp_fault *fault)
 	return code == DP_OK ? dp_engine_end(e, fault) : refuse(e, code, &first, fault);
 }
 
+bool dp_engine_may_matter(const dp_engine *e, const dp_block *block)
+{
+	if (block->chain != e->options.chain) return false;
+	if (e->seeds_waiting > 0 || links_wait(e)) return true;
+	for (uint32_t i = 0; i < block->mv_count; i++)
+		if (block->src_key[i] != 0 && dp_holders_maybe(&e->holders, block->src_key[i]))
+			return true;
+	return false;
+}
+
+dp_code dp_engine_suppose(dp_engine *e, const dp_block *block,
+                          dp_code (*look)(void *context, dp_fault *fault), void *context,
+                          dp_fault *fault)
+{
+	dp_fault first = {0}, second;
+	DP_TRY(dp_engine_begin(e, block, fault));
+	dp_code code = DP_OK;
+	for (uint32_t t = 0; t < block->tx_count && code == DP_OK; t++)
+		code = apply_tx(e, t, &first);
+	if (code == DP_OK) code = look(context, &first);
+	if (code != DP_OK) return refuse(e, code, &first, fault);
+	// Taken back as a refused block is; what it gives back is then no failure.
+	return refuse(e, DP_OK, &first, &second) == DP_OK
+	           ? DP_OK
+	           : dp_fail(fault, second.code, "%s", second.text);
+}
+
 void dp_engine_pass(dp_engine *e, const dp_block *last, uint64_t count)
 {
 	DP_CHECK(e->block == NULL && last->chain == e->options.chain);
@@ -696,6 +723,11 @@ const dp_case *dp_engine_case(const dp_engine *e, uint32_t index)
 uint32_t dp_engine_holder_count(const dp_engine *e)
 {
 	return e->last_no;
+}
+
+uint32_t dp_engine_live_count(const dp_engine *e)
+{
+	return e->holders.live;
 }
 
 uint64_t dp_engine_short_cuts(const dp_engine *e)

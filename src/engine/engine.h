@@ -210,6 +210,14 @@ void dp_engine_pass(dp_engine *e, const dp_block *last, uint64_t count);
 // Only notes balances (track_openings): for the blocks up to the checkpoint of a resumed run, in
 // order. Load the undo records first: those of blocks skipped then take the balances back as well.
 DP_MUST dp_code dp_engine_skip(dp_engine *e, const dp_block *block, dp_fault *fault);
+// Might the block matter: does a movement of it take from a holder, or a seed or link wait for one
+// of its transactions? "No" is certain. For transactions that are in no block yet.
+bool dp_engine_may_matter(const dp_engine *e, const dp_block *block);
+// What would be if these transactions were in the next block: applies them, lets `look` see the
+// events, and takes everything back. State, exchange and undo records are as before (I-3).
+DP_MUST dp_code dp_engine_suppose(dp_engine *e, const dp_block *block,
+                                  dp_code (*look)(void *context, dp_fault *fault), void *context,
+                                  dp_fault *fault);
 // Undoes the last block. DP_NOT_FOUND when it is out of reach. After any other failure (no memory,
 // a damaged record from a casebook) the engine is only fit to be freed.
 DP_MUST dp_code dp_engine_rollback(dp_engine *e, dp_fault *fault);
@@ -243,6 +251,7 @@ const dp_colour_info *dp_engine_colour(const dp_engine *e, dp_colour c);
 // Cases in the engine's order, which is that of the thefts; case_index above means this.
 const dp_case *dp_engine_case(const dp_engine *e, uint32_t index);
 uint32_t dp_engine_holder_count(const dp_engine *e); // holders numbered so far
+uint32_t dp_engine_live_count(const dp_engine *e);   // of them not gone
 uint64_t dp_engine_memory(const dp_engine *e);       // bytes of state, for benches
 uint64_t dp_engine_short_cuts(const dp_engine *e); // taken so far (quick.c), for tests and benches
 

@@ -220,7 +220,7 @@ class Casebooks(dye.Case):
         for words in (("trace", self.yaml, self.eth, self.btc, "--casebook", book, "--quiet"),
                       ("rollback", book, "hop", FIRST), ("link", "list", book, "hop"),
                       ("path", book, "hop", THIEF)):
-            self.refused(*words, says=["format 4", "format 5"])
+            self.refused(*words, says=["format 4", "format 6"])
         self.assertEqual(dye.dump(book), before)
 
 

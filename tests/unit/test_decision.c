@@ -19,6 +19,12 @@ static sqlite3 *open_db(void)
 	sqlite3 *db;
 	assert_int_equal(sqlite3_open(":memory:", &db), SQLITE_OK);
 	assert_int_equal(dp_sql_run(db, DP_DECISION_SCHEMA, NULL), DP_OK);
+	// Who follows looks there whether somebody decided (casebook/docket.h).
+	assert_int_equal(dp_sql_run(db,
+	                            "create table meta(docket integer);"
+	                            "insert into meta values(0)",
+	                            NULL),
+	                 DP_OK);
 	return db;
 }
 
