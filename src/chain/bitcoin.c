@@ -597,7 +597,7 @@ static dp_code index_txids(cursor *c)
 }
 
 // No coin may be spent twice in one block (CVE-2018-17144 was such a one inside one transaction).
-static dp_code check_double_spends(cursor *c)
+static dp_code check_double_spends(cursor *c, uint32_t first)
 {
 	dp_bitcoin_decoder *d = c->decoder;
 	const dp_block *block = &c->builder->block;
@@ -605,7 +605,7 @@ static dp_code check_double_spends(cursor *c)
 	DP_TRY(dp_grow((void **)&d->spent_slot, &d->spent_slot_cap, sizeof *d->spent_slot, size,
 	               SLOT_COUNT_MAX, c->fault));
 	memset(d->spent_slot, 0, size * sizeof *d->spent_slot);
-	for (c->tx = 1; c->tx < block->tx_count; c->tx++) {
+	for (c->tx = first; c->tx < block->tx_count; c->tx++) {
 		const dp_tx *tx = &block->tx[c->tx];
 		for (uint32_t i = 0; i < tx->mv_count; i++) {
 			const dp_movement *mv = &block->mv[tx->mv_first + i];
@@ -835,7 +835,7 @@ static dp_code check_hashes(cursor *c)
 	DP_TRY(check_witness(c));
 	c->at = DP_BITCOIN_HEADER_SIZE;
 	DP_TRY(index_txids(c));
-	DP_TRY(check_double_spends(c));
+	DP_TRY(check_double_spends(c, 1)); // the coinbase spends nothing
 	return c->chain->any_order ? put_in_order(c) : DP_OK;
 }
 
@@ -908,6 +908,67 @@ dp_code dp_bitcoin_decode(dp_bitcoin_info *ret_info, dp_bitcoin_decoder *decoder
 	DP_TRY(check_hashes(&c));
 	*ret_info = c.info;
 	return DP_OK;
+}
+
+//- one transaction -------------------------------------------------------------------------------
+
+// The parts of a transaction that stands alone. It is none that only a block can hold: no coinbase
+// (number 0) and no HogEx (the last of a count).
+static dp_code read_alone(cursor *c, uint8_t ret_id[32])
+{
+	const uint8_t *version, *lock_time;
+	dp_sha256d_state s;
+	bool has_witness;
+	c->where = PLACE_TX;
+	c->tx = 1;
+	if (!take(c, 4, &version)) return bad_read(c);
+	DP_TRY(read_flag(c, &has_witness));
+	size_t body = c->at;
+	DP_TRY(read_inputs(c));
+	uint64_t input_count = c->builder->block.mv_count;
+	DP_TRY(read_outputs(c));
+	c->where = PLACE_TX;
+	size_t body_end = c->at;
+	if (has_witness) DP_TRY(read_witness(c, input_count));
+	if (!take(c, 4, &lock_time)) return bad_read(c);
+	if (c->at != c->size) return bad(c, "bytes follow the transaction");
+	dp_sha256d_init(&s);
+	dp_sha256d_update(&s, version, 4);
+	dp_sha256d_update(&s, c->p + body, body_end - body);
+	dp_sha256d_update(&s, lock_time, 4);
+	dp_sha256d_final(&s, ret_id);
+	return DP_OK;
+}
+
+dp_code dp_bitcoin_decode_tx(dp_bitcoin_decoder *decoder, dp_block_builder *builder,
+                             const dp_chain *chain, uint64_t height, int64_t time,
+                             const uint8_t *bytes, size_t size, dp_fault *fault)
+{
+	DP_CHECK(decoder != NULL && builder != NULL && (bytes != NULL || size == 0));
+	DP_CHECK(chain != NULL && chain->kind == DP_CHAIN_UTXO);
+	dp_tx *tx;
+	dp_block *block = &builder->block;
+	if (size > chain->block_size_max)
+		return dp_fail_offset(fault, DP_BAD_BYTES, chain->block_size_max,
+		                      "a transaction is smaller than a block, this has %zu bytes",
+		                      size);
+	decoder->tx_count = 0; // of the block decoded before
+	decoder->is_reordered = false;
+	cursor c = {.p = bytes,
+	            .size = size,
+	            .fault = fault,
+	            .decoder = decoder,
+	            .builder = builder,
+	            .chain = chain,
+	            .money_max = chain->money_max,
+	            .asset = dp_asset_native(chain)};
+	uint8_t id[32];
+	dp_builder_start(builder, chain, height, time);
+	DP_TRY(dp_builder_tx(builder, &tx, fault));
+	DP_TRY(read_alone(&c, id));
+	memcpy(block->tx[0].id, id, 32);
+	block->tx[0].mv_count = block->mv_count;
+	return check_double_spends(&c, 0);
 }
 
 bool dp_bitcoin_find_tx(const dp_bitcoin_decoder *decoder, uint32_t *ret_index,

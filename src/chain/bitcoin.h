@@ -91,6 +91,14 @@ DP_MUST dp_code dp_bitcoin_decode(dp_bitcoin_info *ret_info, dp_bitcoin_decoder 
                                   dp_block_builder *builder, const dp_chain *chain, uint64_t height,
                                   const uint8_t *bytes, size_t size, dp_fault *fault);
 
+// One transaction that is in no block yet, in `bytes` (all of them): a block of it alone, without
+// hashes, otherwise as above. It is checked as one in a block is (but for the hashes, which nothing
+// states) and may spend no coin twice. A coinbase is refused, and so is what carries data for
+// Litecoin's MimbleWimble part.
+DP_MUST dp_code dp_bitcoin_decode_tx(dp_bitcoin_decoder *decoder, dp_block_builder *builder,
+                                     const dp_chain *chain, uint64_t height, int64_t time,
+                                     const uint8_t *bytes, size_t size, dp_fault *fault);
+
 // Position of the transaction in the block decoded last; false when it is not in it.
 bool dp_bitcoin_find_tx(const dp_bitcoin_decoder *decoder, uint32_t *ret_index,
                         const uint8_t txid[32]);

@@ -211,17 +211,81 @@ static dp_code time_at(dp_bitcoin_node *n, int64_t *ret_time, uint64_t height, d
 	return DP_OK;
 }
 
+// Where there are not so many blocks yet, the first is taken: nothing can come before it.
+static void set_tip(dp_bitcoin_node *n, uint64_t head)
+{
+	DP_CHECK(head <= UINT32_MAX);
+	uint64_t behind = n->confirmations > 1 ? n->confirmations - 1 : 0;
+	n->head = head;
+	n->tip = head > behind ? head - behind : 0;
+}
+
+static dp_code read_tip(dp_bitcoin_node *n, const dp_rpc_answer *a, dp_fault *fault)
+{
+	uint64_t head;
+	if (a->result == NULL) return dp_rpc_fail(n->rpc, a, "getblockcount", fault);
+	if (!dp_json_u64(a->result, &head) || head > UINT32_MAX)
+		return bad_answer("getblockcount", fault);
+	set_tip(n, head);
+	return DP_OK;
+}
+
 dp_code dp_bitcoin_node_tip(dp_bitcoin_node *n, dp_fault *fault)
 {
 	dp_rpc_answer a;
 	DP_TRY(call(n, &a, "getblockcount", "[]", fault));
-	dp_code code = DP_OK;
-	if (a.result == NULL)
-		code = dp_rpc_fail(n->rpc, &a, "getblockcount", fault);
-	else if (!dp_json_u64(a.result, &n->tip) || n->tip > UINT32_MAX)
-		code = bad_answer("getblockcount", fault);
+	dp_code code = read_tip(n, &a, fault);
 	dp_rpc_answer_done(&a);
 	return code;
+}
+
+// One hash that was asked for; *ret_none: there is no such height.
+static dp_code take_hash(const dp_bitcoin_node *n, bool *ret_known, bool *ret_none,
+                         uint8_t ret_hash[32], uint64_t ticket, dp_fault *fault)
+{
+	dp_rpc_answer a;
+	DP_TRY(dp_rpc_wait(n->rpc, ticket, &a, fault));
+	dp_code code = DP_OK;
+	*ret_known = a.result != NULL && dp_bitcoin_json_hash(ret_hash, a.result);
+	*ret_none = is_no_such_height(&a);
+	if (a.result != NULL && !*ret_known) code = bad_answer("getblockhash", fault);
+	dp_rpc_answer_done(&a);
+	return code;
+}
+
+dp_code dp_bitcoin_node_look(dp_bitcoin_node *n, dp_bitcoin_below *ret_below, bool *ret_has_next,
+                             uint8_t ret_next[32], uint64_t next, const uint8_t *hash,
+                             dp_fault *fault)
+{
+	uint64_t tip, below = 0, above;
+	char params[32];
+	uint8_t is[32], is_next[32];
+	bool known = false, none = false, has_next, no_next, is_again;
+	uint32_t tries = 0;
+	dp_rpc_answer a;
+	DP_CHECK(n != NULL && ret_below != NULL && (hash == NULL || next > 0));
+	DP_TRY(dp_rpc_start(n->rpc, &tip, "getblockcount", "[]", fault));
+	(void)snprintf(params, sizeof params, "[%llu]", (unsigned long long)(next - 1));
+	if (hash != NULL) DP_TRY(dp_rpc_start(n->rpc, &below, "getblockhash", params, fault));
+	(void)snprintf(params, sizeof params, "[%llu]", (unsigned long long)next);
+	DP_TRY(dp_rpc_start(n->rpc, &above, "getblockhash", params, fault));
+	DP_TRY(dp_rpc_wait(n->rpc, tip, &a, fault));
+	DP_TRY(is_starting(n, &is_again, &a, &tries, fault));
+	dp_code code = is_again ? DP_OK : read_tip(n, &a, fault);
+	if (!is_again) dp_rpc_answer_done(&a);
+	DP_TRY(code);
+	if (hash != NULL) DP_TRY(take_hash(n, &known, &none, is, below, fault));
+	DP_TRY(take_hash(n, &has_next, &no_next, is_next, above, fault));
+	if (is_again) DP_TRY(dp_bitcoin_node_tip(n, fault));
+	// The block may have come between the answers.
+	if (has_next && n->head < next) set_tip(n, next);
+	*ret_below =
+	    known  ? memcmp(is, hash, 32) == 0 ? DP_BITCOIN_BELOW_SAME : DP_BITCOIN_BELOW_OTHER
+	    : none ? DP_BITCOIN_BELOW_NONE
+	           : DP_BITCOIN_BELOW_UNKNOWN;
+	*ret_has_next = has_next;
+	if (has_next) memcpy(ret_next, is_next, 32);
+	return DP_OK;
 }
 
 //- opening ---------------------------------------------------------------------------------------
@@ -276,7 +340,7 @@ static dp_code find_chain(dp_bitcoin_node *n, const dp_chain *wanted, const char
 static dp_code check_synced(const dp_bitcoin_node *n, const dp_json *info,
                             const dp_source_options *options, dp_fault *fault)
 {
-	uint64_t headers = n->tip;
+	uint64_t headers = n->head;
 	bool is_initial = false;
 	const dp_json *h = dp_json_get(info, "headers"),
 	              *initial = dp_json_get(info, "initialblockdownload");
@@ -286,13 +350,13 @@ static dp_code check_synced(const dp_bitcoin_node *n, const dp_json *info,
 	// A regtest chain is as old as its last block, and nobody is ahead of it: it counts as
 	// syncing when that is a day ago, and never is.
 	if (strcmp(n->chain->name, "regtest") == 0) is_initial = false;
-	bool is_behind = headers > n->tip && headers - n->tip > HEADERS_AHEAD_MAX;
-	bool has_all = options->has_height_max && options->height_max <= n->tip;
+	bool is_behind = headers > n->head && headers - n->head > HEADERS_AHEAD_MAX;
+	bool has_all = options->has_height_max && options->height_max <= n->head;
 	if ((!is_initial && !is_behind) || has_all) return DP_OK;
 	return dp_fail(fault, DP_BUSY,
 	               "the node is still syncing: block %llu of %llu; wait for it, or read up to "
 	               "a block that it has (--until)",
-	               (unsigned long long)n->tip, (unsigned long long)headers);
+	               (unsigned long long)n->head, (unsigned long long)headers);
 }
 
 // All signets share one first block; which of them it is, the script that signs its blocks tells,
@@ -324,8 +388,10 @@ static dp_code look_at(dp_bitcoin_node *n, const dp_json *info, const dp_source_
 		said[i] = text[i] > ' ' && text[i] < 0x7f ? text[i] : '?';
 		said[i + 1] = 0;
 	}
-	if (!dp_json_u64(dp_json_get(info, "blocks"), &n->tip) || n->tip > UINT32_MAX)
+	uint64_t head;
+	if (!dp_json_u64(dp_json_get(info, "blocks"), &head) || head > UINT32_MAX)
 		return bad_answer("getblockchaininfo", fault);
+	set_tip(n, head);
 	if (dp_json_bool(dp_json_get(info, "pruned"), &is_pruned) && is_pruned)
 		(void)dp_json_u64(dp_json_get(info, "pruneheight"), &n->pruned_below);
 	DP_TRY(find_chain(n, options->chain, said, fault));
@@ -340,11 +406,13 @@ dp_code dp_bitcoin_node_open(dp_bitcoin_node *n, const char *url, const dp_sourc
 	dp_rpc_answer a;
 	dp_rpc_options rpc = {.login = options->login,
 	                      .tries_max = options->tries,
+	                      .timeout_s = options->timeout_s,
 	                      .cookie = options->cookie,
 	                      .in_flight = options->in_flight,
 	                      .answer_max = answer_max,
 	                      .watch = options->watch};
 	n->watch = options->watch;
+	n->confirmations = options->confirmations;
 	n->tries = options->tries == 0 ? TRIES_DEFAULT : options->tries;
 	DP_TRY(dp_rpc_open(&n->rpc, url, &rpc, fault));
 	DP_TRY(call(n, &a, "getblockchaininfo", "[]", fault));

@@ -21,7 +21,10 @@ struct dp_coin_wanted;
 typedef struct dp_bitcoin_node {
 	dp_rpc *rpc;
 	const dp_chain *chain;
-	uint64_t tip;          // height of the newest block, when last asked
+	// When last asked: height of its newest block, and of the newest that is taken (all of
+	// `confirmations`, 0 is 1, stand on one another).
+	uint64_t head, tip;
+	uint32_t confirmations;
 	uint64_t pruned_below; // blocks below are thrown away; 0 = none
 	bool lacks_index;      // cannot give transactions by their ids
 	bool has_index;        // has given one
@@ -40,6 +43,17 @@ DP_MUST dp_code dp_bitcoin_node_open(dp_bitcoin_node *n, const char *url,
 void dp_bitcoin_node_done(dp_bitcoin_node *n);
 
 DP_MUST dp_code dp_bitcoin_node_tip(dp_bitcoin_node *n, dp_fault *fault); // asks it again
+// The same and more in one request, for who waits for a block at `next`: its hash, where it is
+// there, and whether the block below is the one of `hash` (NULL: not asked).
+typedef enum dp_bitcoin_below {
+	DP_BITCOIN_BELOW_UNKNOWN,
+	DP_BITCOIN_BELOW_SAME,
+	DP_BITCOIN_BELOW_OTHER,
+	DP_BITCOIN_BELOW_NONE // its chain is shorter
+} dp_bitcoin_below;
+DP_MUST dp_code dp_bitcoin_node_look(dp_bitcoin_node *n, dp_bitcoin_below *ret_below,
+                                     bool *ret_has_next, uint8_t ret_next[32], uint64_t next,
+                                     const uint8_t *hash, dp_fault *fault);
 // The hashes of `count` heights, as many of them as there are: *ret_count.
 DP_MUST dp_code dp_bitcoin_node_hashes(dp_bitcoin_node *n, uint8_t (*ret_hash)[32],
                                        uint32_t *ret_count, uint64_t height, uint32_t count,

@@ -20,7 +20,9 @@
 //
 // The chain can reorganise while it is read. Each block must name the one given before as its
 // parent; where it does not, the newest block given that still stands is looked for, and reading
-// goes on above it. The hashes of the last 128 blocks are kept for that.
+// goes on above it. The hashes of the last 128 blocks are kept for that. At the tip one request
+// asks for all at once: how high the chain is, whether the newest block given still stands, and the
+// hash of the next; a new block then costs one more.
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -30,6 +32,8 @@
 #include "chain/bitcoin.h"
 #include "source/bitcoin_json.h"
 #include "source/bitcoin_node.h"
+#include "source/bitcoin_zmq.h"
+#include "source/pending_bitcoin.h"
 #include "source/settle.h"
 #include "source/source_kinds.h"
 
@@ -93,6 +97,10 @@ typedef struct bitcoin_rpc {
 	uint32_t given_count;
 	uint32_t restless; // steps back since the last block
 	bool is_ended_by_fault;
+	dp_pending_bitcoin waiting;
+	uint64_t given_height; // of the block given last, and its time
+	int64_t given_time;
+	char heads_url[DP_BITCOIN_ZMQ_MAX];
 } bitcoin_rpc;
 
 //- faults ----------------------------------------------------------------------------------------
@@ -227,6 +235,7 @@ static dp_code step_back(bitcoin_rpc *b, dp_fault *fault)
 	b->height_next -= depth;
 	b->height_ask = b->height_next;
 	b->given_count -= depth;
+	dp_seen_undo(&b->waiting.seen, b->height_next);
 	return dp_bitcoin_node_tip(&b->node, fault);
 }
 
@@ -427,23 +436,48 @@ static dp_code give_block(bitcoin_rpc *b, const dp_block **ret_block, dp_fault *
 	if (code != DP_OK) return place_fault(s.height, fault, code);
 	memcpy(b->given[s.height % GIVEN_MAX], s.hash, 32);
 	if (b->given_count < GIVEN_MAX) b->given_count++;
-	b->height_next++;
+	dp_seen_block(&b->waiting.seen, *ret_block);
+	b->given_height = b->height_next++;
+	b->given_time = (*ret_block)->time;
 	b->restless = 0;
+	return DP_OK;
+}
+
+// Does what was given still stand, on a node whose chain is shorter? It may only be behind (there
+// may be many nodes behind one address): its newest block tells.
+static dp_code is_behind(bitcoin_rpc *b, bool *ret_behind, dp_fault *fault)
+{
+	uint8_t hash[1][32];
+	uint32_t got;
+	uint64_t height = b->node.head;
+	*ret_behind = true; // also where it is so far behind that we know nothing of that height
+	if (height + 1 >= b->height_next || b->height_next - height > b->given_count) return DP_OK;
+	DP_TRY(dp_bitcoin_node_hashes(&b->node, hash, &got, height, 1, fault));
+	*ret_behind = got == 1 && memcmp(hash[0], given_hash(b, height), 32) == 0;
 	return DP_OK;
 }
 
 // At the end of what the node had: has it more now, or has it changed its mind?
 static dp_code look_for_more(bitcoin_rpc *b, dp_fault *fault)
 {
-	uint8_t hash[1][32];
-	uint32_t got;
+	dp_bitcoin_below below;
+	bool has_next, behind;
+	uint8_t hash[32];
 	if (b->height_next > b->height_last) return DP_END;
-	DP_TRY(dp_bitcoin_node_tip(&b->node, fault));
-	if (b->node.tip >= b->height_next) return DP_OK;
-	if (b->given_count == 0) return DP_END;
-	DP_TRY(dp_bitcoin_node_hashes(&b->node, hash, &got, b->height_next - 1, 1, fault));
-	if (got == 1 && memcmp(hash[0], given_hash(b, b->height_next - 1), 32) == 0) return DP_END;
-	return step_back(b, fault);
+	DP_CHECK(b->slot_count == 0 && b->height_ask == b->height_next);
+	const uint8_t *newest = b->given_count > 0 ? given_hash(b, b->height_next - 1) : NULL;
+	DP_TRY(
+	    dp_bitcoin_node_look(&b->node, &below, &has_next, hash, b->height_next, newest, fault));
+	if (below == DP_BITCOIN_BELOW_OTHER) return step_back(b, fault);
+	if (b->node.tip >= b->height_next) {
+		b->hash_at = 0;
+		b->hash_count = has_next;
+		if (has_next) memcpy(b->hash[0], hash, 32);
+		return DP_OK;
+	}
+	if (below != DP_BITCOIN_BELOW_NONE) return DP_END;
+	DP_TRY(is_behind(b, &behind, fault));
+	return behind ? DP_END : step_back(b, fault);
 }
 
 static dp_code next_block(bitcoin_rpc *b, const dp_block **ret_block, dp_fault *fault)
@@ -487,7 +521,15 @@ static dp_code rpc_hash_at(dp_source *s, bool *ret_known, uint8_t ret_hash[32], 
 	uint8_t hash[1][32];
 	uint32_t got;
 	DP_CHECK(ret_known != NULL && ret_hash != NULL);
-	dp_code code = dp_bitcoin_node_hashes(&b->node, hash, &got, height, 1, fault);
+	dp_code code = DP_OK;
+	// A block that still has to be confirmed is none yet.
+	bool is_new = b->node.confirmations > 1 && height > b->node.tip;
+	if (is_new) code = dp_bitcoin_node_tip(&b->node, fault);
+	if (code == DP_OK && is_new && height > b->node.tip) {
+		*ret_known = false;
+		return DP_OK;
+	}
+	if (code == DP_OK) code = dp_bitcoin_node_hashes(&b->node, hash, &got, height, 1, fault);
 	if (code != DP_OK) return dp_bitcoin_node_blame(&b->node, code, fault);
 	*ret_known = got == 1;
 	if (got == 1) memcpy(ret_hash, hash[0], 32);
@@ -504,6 +546,7 @@ static dp_code rpc_seek(dp_source *s, uint64_t height, dp_fault *fault)
 	DP_CHECK(!b->is_ended_by_fault);
 	drop_window(b);
 	if (height != b->height_next) dp_settle_forget(&b->settler);
+	dp_seen_undo(&b->waiting.seen, height);
 	dp_code code = DP_OK;
 	if (count > 0)
 		code = dp_bitcoin_node_hashes(&b->node, hash, &got, height - count, count, fault);
@@ -518,12 +561,42 @@ static dp_code rpc_seek(dp_source *s, uint64_t height, dp_fault *fault)
 	return DP_OK;
 }
 
+//- what waits ------------------------------------------------------------------------------------
+
+static dp_code rpc_pending(dp_source *s, const dp_block **ret_block, dp_fault *fault)
+{
+	bitcoin_rpc *b = (bitcoin_rpc *)(void *)s;
+	DP_CHECK(ret_block != NULL);
+	dp_code code = dp_pending_bitcoin_next(&b->waiting, ret_block, s->has_heads,
+	                                       b->given_height, b->given_time, fault);
+	count_traffic(b);
+	return dp_bitcoin_node_blame(&b->node, code, fault);
+}
+
+static void rpc_offer(dp_source *s, const uint8_t *bytes, size_t size)
+{
+	bitcoin_rpc *b = (bitcoin_rpc *)(void *)s;
+	DP_CHECK(bytes != NULL || size == 0);
+	dp_pending_bitcoin_offer(&b->waiting, bytes, size);
+}
+
+static dp_code rpc_waiting(dp_source *s, dp_waiting *ret_waiting, const uint8_t tx[32],
+                           dp_fault *fault)
+{
+	bitcoin_rpc *b = (bitcoin_rpc *)(void *)s;
+	DP_CHECK(ret_waiting != NULL && tx != NULL);
+	dp_code code =
+	    dp_pending_bitcoin_waiting(&b->waiting, ret_waiting, tx, b->given_height, fault);
+	return dp_bitcoin_node_blame(&b->node, code, fault);
+}
+
 //- opening and closing ---------------------------------------------------------------------------
 
 static void rpc_close(dp_source *s)
 {
 	bitcoin_rpc *b = (bitcoin_rpc *)(void *)s;
 	DP_CHECK(b != NULL);
+	dp_pending_bitcoin_done(&b->waiting);
 	dp_bitcoin_node_done(&b->node);
 	dp_bitcoin_answer_done(&b->answer);
 	dp_settle_done(&b->settler);
@@ -570,6 +643,11 @@ static dp_code rpc_open(dp_source **ret_source, const char *const *paths, uint32
 	b->base.close = rpc_close;
 	b->base.hash_at = rpc_hash_at;
 	b->base.seek = rpc_seek;
+	b->base.pending = rpc_pending;
+	b->base.offer = rpc_offer;
+	b->base.waiting = rpc_waiting;
+	b->base.heads_url = b->heads_url;
+	b->waiting.node = &b->node;
 	b->height_last = options->has_height_max ? options->height_max : UINT64_MAX;
 	b->window = 1;
 	b->window_most = options->in_flight == 0 ? WINDOW_DEFAULT : options->in_flight;
@@ -582,11 +660,14 @@ static dp_code rpc_open(dp_source **ret_source, const char *const *paths, uint32
 	if (getrandom(&seed, sizeof seed, 0) != (ssize_t)sizeof seed) seed = 0x6479657061636b32;
 	b->settler.coins.seed = seed;
 	b->decoder.seed = seed + 1;
+	b->waiting.seen.seed = seed + 2;
+	b->waiting.decoder.seed = seed + 3;
 	uint64_t answer_max = b->answers_bytes;
 	if (answer_max < ANSWER_LEAST) answer_max = ANSWER_LEAST;
 	if (answer_max > ANSWER_MOST) answer_max = ANSWER_MOST;
 	dp_code code = dp_bitcoin_node_open(&b->node, paths[0], options, answer_max, fault);
 	if (code == DP_OK) code = prepare(b, options, fault);
+	if (code == DP_OK) code = dp_bitcoin_zmq_ask(&b->node, b->heads_url, paths[0], fault);
 	if (code != DP_OK) {
 		(void)dp_bitcoin_node_blame(&b->node, code, fault);
 		rpc_close(&b->base);
@@ -640,8 +721,9 @@ const dp_source_kind dp_source_bitcoin_rpc = {
     .summary = "a Bitcoin node: Bitcoin Core, btcd and the like, by JSON-RPC",
     .looks_like = "http://[user:password@]host:8332",
     .gives = "blocks of the node's chain from any height, verified; values of inputs from the node "
-             "(Bitcoin Core 23 and later), else from earlier blocks and its transaction index",
-    .can = DP_CAN_PREVOUTS | DP_CAN_BEGIN | DP_CAN_REORGANISE,
+             "(Bitcoin Core 23 and later), else from earlier blocks and its transaction index; "
+             "transactions that wait for a block",
+    .can = DP_CAN_PREVOUTS | DP_CAN_BEGIN | DP_CAN_REORGANISE | DP_CAN_MEMPOOL | DP_CAN_HEADS,
     .recognise = rpc_recognise,
     .takes_urls = true,
     .url_kind = DP_CHAIN_UTXO,

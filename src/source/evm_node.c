@@ -219,13 +219,65 @@ static dp_code check_synced(dp_evm_node *node, dp_fault *fault)
 	return code;
 }
 
+// Where there are not so many blocks yet, the first is taken: nothing can come before it.
+void dp_evm_node_set_tip(dp_evm_node *node, uint64_t head)
+{
+	DP_CHECK(node != NULL && head >> 48 == 0);
+	uint64_t behind = node->confirmations > 1 ? node->confirmations - 1 : 0;
+	node->head = head;
+	node->tip = head > behind ? head - behind : 0;
+}
+
+// An answer to eth_blockNumber.
+static dp_code read_tip(dp_evm_node *node, const dp_rpc_answer *a, dp_fault *fault)
+{
+	static const char *const method = "eth_blockNumber";
+	uint64_t head;
+	if (a->result == NULL) return dp_rpc_fail(node->rpc, a, method, fault);
+	// No chain comes near 2^48, and heights can then be added to without a thought.
+	if (!dp_evm_json_u64(&head, a->result) || head >> 48 != 0)
+		return nonsense(node, method, fault);
+	dp_evm_node_set_tip(node, head);
+	return DP_OK;
+}
+
 dp_code dp_evm_node_ask_tip(dp_evm_node *node, dp_fault *fault)
 {
-	uint64_t tip;
-	DP_TRY(ask_u64(node, &tip, "eth_blockNumber", fault));
-	// No chain comes near it, and heights can then be added to without a thought.
-	if (tip >> 48 != 0) return nonsense(node, "eth_blockNumber", fault);
-	node->tip = tip;
+	dp_rpc_answer a;
+	DP_TRY(dp_rpc_call(node->rpc, &a, "eth_blockNumber", "[]", fault));
+	dp_code code = read_tip(node, &a, fault);
+	dp_rpc_answer_done(&a);
+	return code;
+}
+
+dp_code dp_evm_node_look(dp_evm_node *node, dp_evm_below *ret_below, uint64_t next,
+                         const uint8_t *hash, dp_fault *fault)
+{
+	char quantity[DP_EVM_QUANTITY_MAX], params[PARAMS_MAX];
+	uint64_t tip, below = 0;
+	uint8_t is[32];
+	dp_rpc_answer a;
+	DP_CHECK(node != NULL && ret_below != NULL && (hash == NULL || next > 0));
+	dp_evm_below said = DP_EVM_BELOW_UNKNOWN;
+	DP_TRY(dp_rpc_start(node->rpc, &tip, "eth_blockNumber", "[]", fault));
+	dp_evm_quantity(quantity, next - 1);
+	(void)snprintf(params, sizeof params, "[\"%s\",false]", quantity);
+	if (hash != NULL)
+		DP_TRY(dp_rpc_start(node->rpc, &below, "eth_getBlockByNumber", params, fault));
+	DP_TRY(dp_rpc_wait(node->rpc, tip, &a, fault));
+	dp_code code = read_tip(node, &a, fault);
+	dp_rpc_answer_done(&a);
+	if (code != DP_OK || hash == NULL) {
+		*ret_below = said;
+		return code;
+	}
+	// What it does not tell, or says with an error, is no word about the block.
+	DP_TRY(dp_rpc_wait(node->rpc, below, &a, fault));
+	if (dp_json_is_object(a.result) &&
+	    dp_evm_json_bytes(is, sizeof is, dp_json_get(a.result, "hash")))
+		said = memcmp(is, hash, sizeof is) == 0 ? DP_EVM_BELOW_SAME : DP_EVM_BELOW_OTHER;
+	dp_rpc_answer_done(&a);
+	*ret_below = said;
 	return DP_OK;
 }
 
@@ -238,9 +290,11 @@ dp_code dp_evm_node_open(dp_evm_node *node, const char *url, const dp_source_opt
 	                          .cookie = options->cookie,
 	                          .in_flight = options->in_flight,
 	                          .tries_max = options->tries,
+	                          .timeout_s = options->timeout_s,
 	                          .answer_max = memory / ANSWER_SHARE,
 	                          .watch = options->watch};
 	node->watch = options->watch;
+	node->confirmations = options->confirmations;
 	DP_TRY(dp_rpc_open(&node->rpc, url, &o, fault));
 	DP_TRY(check_chain(node, options->chain, fault));
 	DP_TRY(check_synced(node, fault));

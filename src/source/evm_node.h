@@ -33,7 +33,8 @@ typedef struct dp_evm_node {
 	dp_rpc *rpc;
 	const dp_chain *chain;
 	dp_source_watch watch;
-	uint64_t tip; // as last asked
+	uint64_t head, tip;     // as last asked: its newest block, and the newest that is taken
+	uint32_t confirmations; // how many stand on one another when one is taken; 0 is 1
 	dp_evm_traces traces;
 	bool has_block_receipts; // else they are asked for one by one
 	bool has_old_state;      // balances at the first block that is wanted
@@ -70,6 +71,17 @@ DP_MUST dp_code dp_evm_node_open(dp_evm_node *node, const char *url,
 void dp_evm_node_close(dp_evm_node *node);
 
 DP_MUST dp_code dp_evm_node_ask_tip(dp_evm_node *node, dp_fault *fault);
+// What the node said of its newest block.
+void dp_evm_node_set_tip(dp_evm_node *node, uint64_t head);
+// The same question and others in one request, for who waits for a block at `next`: is the block
+// below it the one of `hash` (NULL: not asked)? *ret_below is what the node says of it.
+typedef enum dp_evm_below {
+	DP_EVM_BELOW_UNKNOWN,
+	DP_EVM_BELOW_SAME,
+	DP_EVM_BELOW_OTHER
+} dp_evm_below;
+DP_MUST dp_code dp_evm_node_look(dp_evm_node *node, dp_evm_below *ret_below, uint64_t next,
+                                 const uint8_t *hash, dp_fault *fault);
 // What it can answer about blocks from `height` on.
 DP_MUST dp_code dp_evm_node_probe(dp_evm_node *node, uint64_t height, dp_fault *fault);
 // See dp_source_begin. DP_NOT_FOUND when the node knows none of what is named.

@@ -21,11 +21,16 @@
 // on others), they are asked for again a few times; then the block is taken without, that is said
 // for the first of such blocks and, with their number, at the end, and the same gap is stated.
 //
+// At the tip one request asks for all at once: how high the chain is, whether the newest block
+// given still stands, and the next block with its receipts and calls, should it be there by now. So
+// a new block costs one round trip, and a chain that was replaced without growing is noticed.
+//
 // A block that does not prove itself is refused where every form of the chain is known, else taken
 // with a word on the first (evm_proof.h): one made-up key is enough to bring it about.
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "base/check.h"
 #include "base/mem.h"
@@ -34,6 +39,7 @@
 #include "source/evm_json.h"
 #include "source/evm_node.h"
 #include "source/evm_proof.h"
+#include "source/pending_evm.h"
 #include "source/source_kinds.h"
 
 enum {
@@ -59,6 +65,7 @@ typedef struct evm_rpc {
 	uint64_t memory_max, height_max;
 	uint64_t next;                 // height to give next
 	asked window[WINDOW_MAX];      // ring: height h at h % WINDOW_MAX
+	bool is_hasty;                 // `next` was asked for before it was known to be there
 	uint64_t asked_end, group_end; // heights below these were asked, will be sent together
 	uint64_t size_mean;            // of a block's answers, of late
 	uint8_t kept[KEPT][32];        // ring: hash of height h at h % KEPT
@@ -71,6 +78,9 @@ typedef struct evm_rpc {
 	uint64_t receipt_cap, single_cap;
 	uint32_t single_count;
 	uint64_t untraced_count, untraced_told, untraced_first; // blocks taken without calls
+	dp_pending_evm waiting;
+	uint64_t given_height; // of the block given last, and its time
+	int64_t given_time;
 	bool is_measured, is_ended_by_fault, is_doubt_told;
 } evm_rpc;
 
@@ -141,6 +151,7 @@ static void forget_window(evm_rpc *e)
 		*a = (asked){0};
 	}
 	e->asked_end = e->next;
+	e->is_hasty = false;
 }
 
 static void release(evm_rpc *e, answers *a)
@@ -385,6 +396,7 @@ static dp_code step_back(evm_rpc *e, dp_fault *fault)
 		               "can be undone: run again with a new casebook",
 		               e->next, dp_rpc_name(e->node.rpc));
 	e->next = e->asked_end = e->kept_end;
+	dp_seen_undo(&e->waiting.seen, e->next);
 	return dp_evm_node_ask_tip(&e->node, fault);
 }
 
@@ -402,6 +414,16 @@ static dp_code has_changed(evm_rpc *e, const answers *a, bool *ret_changed, dp_f
 
 typedef enum outcome { GIVEN, AGAIN, STEPPED_BACK } outcome;
 
+// Is there anything missing in answers that were asked for in haste? Their parts may have been
+// answered before and after the block came; an error then says nothing about the node.
+static bool is_half(const evm_rpc *e, const answers *a)
+{
+	if (!dp_json_is_object(a->block.result)) return true;
+	return (a->has_receipts && e->node.has_block_receipts &&
+	        !dp_json_is_array(a->receipts.result)) ||
+	       (a->has_calls && !dp_json_is_array(a->calls.result));
+}
+
 // The block at the next height, or why not yet: the node has not got it although it named it, or
 // the chain changed while its parts were answered.
 static dp_code try_block(evm_rpc *e, outcome *ret_outcome, const dp_block **ret_block,
@@ -410,6 +432,14 @@ static dp_code try_block(evm_rpc *e, outcome *ret_outcome, const dp_block **ret_
 	answers a = {0};
 	DP_TRY(ask_ahead(e, fault));
 	dp_code code = wait_for(e, &a, fault);
+	if (code == DP_OK && e->is_hasty && is_half(e, &a)) {
+		release(e, &a);
+		forget_window(e);
+		DP_TRY(ask_ahead(e, fault));
+		code = wait_for(e, &a, fault);
+	}
+	bool is_hasty = e->is_hasty;
+	e->is_hasty = false;
 	if (code == DP_OK && a.block.result == NULL)
 		code = dp_rpc_fail(e->node.rpc, &a.block, "eth_getBlockByNumber", fault);
 	*ret_outcome = AGAIN;
@@ -418,8 +448,8 @@ static dp_code try_block(evm_rpc *e, outcome *ret_outcome, const dp_block **ret_
 		code = decode(e, &a, ret_block, &first);
 		*ret_outcome = GIVEN;
 		if (code == DP_BAD_BYTES) {
-			bool changed;
-			code = has_changed(e, &a, &changed, fault);
+			bool changed = is_hasty;
+			code = is_hasty ? DP_OK : has_changed(e, &a, &changed, fault);
 			if (code == DP_OK && changed)
 				*ret_outcome = AGAIN;
 			else if (code == DP_OK)
@@ -436,15 +466,53 @@ static dp_code try_block(evm_rpc *e, outcome *ret_outcome, const dp_block **ret_
 	return DP_OK;
 }
 
+// Does what was given still stand, on a node whose chain is shorter? It may only be behind (there
+// may be many nodes behind one address): its newest block tells.
+static dp_code is_behind(evm_rpc *e, bool *ret_behind, dp_fault *fault)
+{
+	uint8_t hash[32];
+	uint64_t height = e->node.head;
+	bool known;
+	*ret_behind = true;
+	if (height + 1 >= e->kept_end || height < e->kept_first) return DP_OK;
+	DP_TRY(dp_evm_node_hash(&e->node, &known, hash, height, fault));
+	*ret_behind = !known || memcmp(hash, e->kept[height % KEPT], 32) == 0;
+	return DP_OK;
+}
+
+// Has the chain grown since its end was reached, or changed? The next block is asked for along with
+// the question; with confirmations to wait for it would be there long before it is wanted.
+static dp_code look_for_more(evm_rpc *e, bool *ret_changed, dp_fault *fault)
+{
+	DP_CHECK(e->asked_end == e->next && e->next <= e->height_max);
+	dp_evm_below below;
+	bool has_kept = e->kept_end > e->kept_first && e->kept_end == e->next;
+	*ret_changed = false;
+	if (e->node.confirmations <= 1) {
+		e->asked_end++;
+		e->is_hasty = true;
+		DP_TRY(ask_one(e, e->next, fault));
+	}
+	DP_TRY(dp_evm_node_look(&e->node, &below, e->next,
+	                        has_kept ? e->kept[(e->next - 1) % KEPT] : NULL, fault));
+	bool has_more = e->next <= last_wanted(e), behind = true;
+	if (!has_more) forget_window(e);
+	if (below == DP_EVM_BELOW_UNKNOWN && has_kept && !has_more)
+		DP_TRY(is_behind(e, &behind, fault));
+	*ret_changed = below == DP_EVM_BELOW_OTHER || !behind;
+	return *ret_changed ? step_back(e, fault) : DP_OK;
+}
+
 static dp_code give(evm_rpc *e, const dp_block **ret_block, dp_fault *fault)
 {
 	uint32_t tries = 0, wait_ms = WAIT_FIRST_MS;
 	for (;;) {
-		outcome came;
+		outcome came = STEPPED_BACK;
+		bool changed = false;
 		if (e->next > last_wanted(e) && e->next <= e->height_max)
-			DP_TRY(dp_evm_node_ask_tip(&e->node, fault));
+			DP_TRY(look_for_more(e, &changed, fault));
 		if (e->next > last_wanted(e)) return DP_END;
-		DP_TRY(try_block(e, &came, ret_block, fault));
+		if (!changed) DP_TRY(try_block(e, &came, ret_block, fault));
 		if (came == GIVEN) break;
 		if (came == STEPPED_BACK && ++tries < TRIES_MAX) continue;
 		forget_window(e);
@@ -457,7 +525,9 @@ static dp_code give(evm_rpc *e, const dp_block **ret_block, dp_fault *fault)
 		wait_ms *= 2;
 	}
 	keep(e, *ret_block);
-	e->next++;
+	dp_seen_block(&e->waiting.seen, *ret_block);
+	e->given_height = e->next++;
+	e->given_time = (*ret_block)->time;
 	return DP_OK;
 }
 
@@ -496,7 +566,48 @@ static dp_code evm_hash_at(dp_source *s, bool *ret_known, uint8_t ret_hash[32], 
 {
 	evm_rpc *e = (evm_rpc *)(void *)s;
 	DP_CHECK(ret_known != NULL && ret_hash != NULL);
+	// A block that still has to be confirmed is none yet.
+	if (e->node.confirmations > 1 && height > e->node.tip)
+		DP_TRY(dp_evm_node_ask_tip(&e->node, fault));
+	if (e->node.confirmations > 1 && height > e->node.tip) {
+		*ret_known = false;
+		return DP_OK;
+	}
 	return dp_evm_node_hash(&e->node, ret_known, ret_hash, height, fault);
+}
+
+static dp_code evm_pending(dp_source *s, const dp_block **ret_block, dp_fault *fault)
+{
+	evm_rpc *e = (evm_rpc *)(void *)s;
+	DP_CHECK(ret_block != NULL);
+	dp_code code = dp_pending_evm_next(&e->waiting, ret_block, s->has_heads, e->given_height,
+	                                   e->given_time, fault);
+	note_stats(e);
+	return code;
+}
+
+static void evm_offer(dp_source *s, const uint8_t *bytes, size_t size)
+{
+	evm_rpc *e = (evm_rpc *)(void *)s;
+	DP_CHECK(bytes != NULL || size == 0);
+	dp_pending_evm_offer(&e->waiting, bytes, size);
+}
+
+static dp_code evm_waiting(dp_source *s, dp_waiting *ret_waiting, const uint8_t tx[32],
+                           dp_fault *fault)
+{
+	evm_rpc *e = (evm_rpc *)(void *)s;
+	DP_CHECK(ret_waiting != NULL && tx != NULL);
+	return dp_pending_evm_waiting(&e->waiting, ret_waiting, tx, fault);
+}
+
+static dp_code evm_ask_contract(dp_source *s, bool *ret_known, uint8_t ret_word[32],
+                                const uint8_t to[20], const uint8_t *data, size_t size,
+                                dp_fault *fault)
+{
+	evm_rpc *e = (evm_rpc *)(void *)s;
+	DP_CHECK(ret_known != NULL && ret_word != NULL);
+	return dp_evm_node_ask_contract(&e->node, ret_known, ret_word, to, data, size, fault);
 }
 
 static dp_code evm_seek(dp_source *s, uint64_t height, dp_fault *fault)
@@ -504,6 +615,7 @@ static dp_code evm_seek(dp_source *s, uint64_t height, dp_fault *fault)
 	evm_rpc *e = (evm_rpc *)(void *)s;
 	DP_CHECK(!e->is_ended_by_fault);
 	forget_window(e);
+	dp_seen_undo(&e->waiting.seen, height);
 	e->next = e->asked_end = height;
 	e->kept_first = e->kept_end = height;
 	e->base.stats.height_first = height;
@@ -528,6 +640,7 @@ static void evm_close(dp_source *s)
 {
 	evm_rpc *e = (evm_rpc *)(void *)s;
 	DP_CHECK(e != NULL);
+	dp_pending_evm_done(&e->waiting); // holds answers of the node
 	dp_evm_node_close(&e->node);
 	dp_evm_done(&e->evm);
 	dp_builder_done(&e->builder);
@@ -580,6 +693,15 @@ static dp_code evm_open(dp_source **ret_source, const char *const *paths, uint32
 	e->base.close = evm_close;
 	e->base.hash_at = evm_hash_at;
 	e->base.seek = evm_seek;
+	e->base.pending = evm_pending;
+	e->base.offer = evm_offer;
+	e->base.waiting = evm_waiting;
+	e->base.ask_contract = evm_ask_contract;
+	e->base.heads_url = ""; // no node says where else it listens
+	e->waiting.node = &e->node;
+	// Without the kernel's help the table still works, only a patient enemy could slow it.
+	if (getrandom(&e->waiting.seen.seed, sizeof e->waiting.seen.seed, 0) < 0)
+		e->waiting.seen.seed = 0x6479657061636b32;
 	e->memory_max = options->memory_max == 0 ? DP_EVM_MEMORY_DEFAULT : options->memory_max;
 	e->height_max = options->has_height_max ? options->height_max : UINT64_MAX - 1;
 	e->size_mean = SIZE_GUESS;
@@ -610,8 +732,10 @@ const dp_source_kind dp_source_evm_rpc = {
                "hosted",
     .looks_like = "http://127.0.0.1:8545, https://host/key",
     .gives = "blocks proven by their hashes; receipts; transfers by contracts where the node has "
-             "debug_traceBlockByNumber or trace_block; opening balances where it keeps old state",
-    .can = DP_CAN_TRACES | DP_CAN_OPENINGS | DP_CAN_BEGIN | DP_CAN_REORGANISE,
+             "debug_traceBlockByNumber or trace_block; opening balances where it keeps old state; "
+             "transactions that wait for a block",
+    .can = DP_CAN_TRACES | DP_CAN_OPENINGS | DP_CAN_BEGIN | DP_CAN_REORGANISE | DP_CAN_MEMPOOL |
+           DP_CAN_HEADS,
     .takes_urls = true,
     .url_kind = DP_CHAIN_ACCOUNT,
     .recognise = evm_recognise,

@@ -61,7 +61,11 @@ typedef struct dp_source_options {
 	const char *cookie;  // path of a node's cookie file, or NULL
 	uint32_t in_flight;  // requests to a node at a time; 0 = default (8)
 	uint32_t tries;      // how often a request to a node is sent; 0 = default (8)
+	uint32_t timeout_s;  // of a node that says nothing at all; 0 = default (120)
 	uint32_t threads;    // that decode ahead; 0 = as many as there are processors, 1 = none
+	// A node's newest blocks are taken only when so many stand on one another, the block itself
+	// counted: 1 (or 0) is the tip itself.
+	uint32_t confirmations;
 	// UTXO: the caller joins inputs to the outputs that they spend (a ledger). Values of coins
 	// need not be looked up in the blocks before, and where no coin can be older than what the
 	// caller has (it has every block before, or the source begins with the chain), not at all.
@@ -80,6 +84,14 @@ typedef struct dp_source_stats {
 	uint64_t reordered;                 // rows that had to be moved into order
 	uint64_t requests, retries;         // to a node
 } dp_source_stats;
+
+// What became of a transaction that waited for a block.
+typedef enum dp_waiting {
+	DP_WAITING_UNKNOWN = 0, // cannot be told
+	DP_WAITING_YES,         // still waits
+	DP_WAITING_IN_BLOCK,    // is in a block
+	DP_WAITING_GONE         // the node knows it no more: dropped or replaced
+} dp_waiting;
 
 // What a kind of source can give. Printed by `dyepack list sources`.
 typedef enum dp_source_can {
@@ -116,6 +128,8 @@ struct dp_source {
 	const dp_source_kind *kind;
 	const dp_chain *chain;
 	dp_source_stats stats;
+	// `next` or `pending` said DP_END only because the answer is not there yet (aside.h).
+	bool is_working;
 	bool opening_known_zero; // it starts at the chain's beginning, where all have nothing
 	uint64_t gaps;           // DP_GAP_*; may grow while blocks are read
 	// DP_OK and a block, DP_END, or an error. After an error the source only closes.
@@ -133,6 +147,25 @@ struct dp_source {
 	dp_code (*hash_at)(dp_source *s, bool *ret_known, uint8_t ret_hash[32], uint64_t height,
 	                   dp_fault *fault);
 	dp_code (*seek)(dp_source *s, uint64_t height, dp_fault *fault);
+	// Transactions that wait for a block, each once, as a block of that one transaction with the
+	// height behind the tip and no hash; DP_END: no more now. Values of inputs are known or 0.
+	// What a head brought (heads.h) is offered first; without heads the node's mempool is asked.
+	// A transaction that makes no sense is left out. Failures of the node are DP_IO.
+	dp_code (*pending)(dp_source *s, const dp_block **ret_block, dp_fault *fault);
+	// A DP_HEADS_TX event's bytes: kept (at most 4,096, 16 MiB) until `pending` is asked.
+	void (*offer)(dp_source *s, const uint8_t *bytes, size_t size);
+	// `pending` need not ask the node for its mempool: heads bring all.
+	bool has_heads;
+	dp_code (*waiting)(dp_source *s, dp_waiting *ret_waiting, const uint8_t tx[32],
+	                   dp_fault *fault);
+	// Account chains: what contract `to` answers to `data` now (eth_call); *ret_known false: it
+	// refused, or answered no 32-byte words. At most 32 bytes are given.
+	dp_code (*ask_contract)(dp_source *s, bool *ret_known, uint8_t ret_word[32],
+	                        const uint8_t to[20], const uint8_t *data, size_t size,
+	                        dp_fault *fault);
+	// Addresses at which the node tells of new blocks by itself (heads.h), as far as it says;
+	// "" where none. Bitcoin: getzmqnotifications.
+	const char *heads_url;
 };
 
 // "traces", "prevouts", ... for one of DP_CAN_*.
