@@ -30,7 +30,8 @@ ROOMS = {
     "engine": 5,
     "technique": 6, "casebook": 6,
     "alert": 7, "api": 7, "report": 7, "screen": 7,
-    "cli": 8,
+    "live": 8,
+    "cli": 9,
 }
 
 COLUMNS_MAX = 100

@@ -73,5 +73,8 @@ int dp_cmd_screen(int argc, char **argv);
 int dp_cmd_who(int argc, char **argv);
 int dp_cmd_cluster(int argc, char **argv);
 int dp_cmd_link(int argc, char **argv);
+int dp_cmd_follow(int argc, char **argv);
+int dp_cmd_case(int argc, char **argv);
+int dp_cmd_alerts(int argc, char **argv);
 
 #endif

@@ -7,6 +7,9 @@
 
 static const dp_command commands[] = {
     {"trace", "follow stolen money through blocks and say where it is", dp_cmd_trace},
+    {"follow", "follow cases at the tip, and tell of what happens", dp_cmd_follow},
+    {"case", "which cases a casebook's follower follows: add, seed, stop", dp_cmd_case},
+    {"alerts", "what was told, to whom, and what was not: list, show, resend, ack", dp_cmd_alerts},
     {"import", "keep what a source says in a ledger, for fast and repeated use", dp_cmd_import},
     {"ledger", "ask a ledger: balances, histories, blocks; verify and pack it", dp_cmd_ledger},
     {"movements", "print what a source says, as CSV", dp_cmd_movements},

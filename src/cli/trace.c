@@ -17,12 +17,11 @@
 #include "cli/source_options.h"
 #include "cli/tags_option.h"
 #include "engine/exchange.h"
+#include "live/begin.h"
 #include "report/result.h"
 #include "source/source.h"
 
-// Clocks of chains differ: what came out of a bridge may be dated before what went in, on Bitcoin
-// by two hours.
-enum { CASES_MAX = 256, CLOCKS_S = 7200 };
+enum { CASES_MAX = 256 };
 
 static const char usage[] =
     "Usage: dyepack trace CASE.yaml... SOURCE... [options]\n\n"
@@ -177,72 +176,6 @@ static dp_code read_cases(struct trace *t, dp_fault *fault)
 	return DP_OK;
 }
 
-static void take_earlier(bool *io_has, int64_t *io_time, int64_t time)
-{
-	if (!*io_has || time < *io_time) *io_time = time;
-	*io_has = true;
-}
-
-// Adds where a seed is to be found.
-static void begin_with_seed(dp_source_begin *io_begin, uint8_t (*seed_tx)[32], const dp_case *c,
-                            const dp_seed *seed, bool *io_is_time_missing)
-{
-	dp_source_begin *b = io_begin;
-	if (seed->has_tx || seed->has_outpoint) {
-		memcpy(seed_tx[b->tx_count++], seed->has_tx ? seed->tx : seed->outpoint.txid, 32);
-		if (seed->has_time || c->theft_time != INT64_MAX)
-			take_earlier(&b->has_tx_time, &b->tx_time,
-			             seed->has_time ? seed->time : c->theft_time);
-		else
-			*io_is_time_missing = true;
-	} else if (seed->has_height) {
-		if (!b->has_height || seed->height < b->height) b->height = seed->height;
-		b->has_height = true;
-	} else if (seed->has_time) {
-		take_earlier(&b->has_time, &b->time, seed->time);
-	}
-}
-
-// Where the earliest theft of a chain is, as far as the case files tell: a node need not be read
-// from its beginning. Seeds that name a transaction are looked for by it, and by the time of the
-// theft where the source cannot look transactions up.
-static dp_code begin_with_cases(struct track *k, dp_source_begin *ret_begin, dp_fault *fault)
-{
-	const struct trace *t = k->trace;
-	const dp_chain *chain = k->group->chain;
-	uint64_t seeds = 0;
-	bool is_time_missing = false;
-	dp_source_begin b = {0};
-	for (uint32_t i = 0; i < t->case_count; i++) {
-		seeds += t->cases[i]->seed_count;
-		for (uint32_t n = 0; n < t->cases[i]->link_count; n++)
-			seeds += t->cases[i]->link[n].tx_count;
-	}
-	k->seed_tx = dp_alloc((seeds + 1) * sizeof *k->seed_tx);
-	if (k->seed_tx == NULL) return dp_fail(fault, DP_NO_MEMORY, "out of memory");
-	for (uint32_t i = 0; i < t->case_count; i++) {
-		const dp_case *c = t->cases[i];
-		for (uint32_t n = 0; n < c->seed_count; n++) {
-			if (c->seed[n].chain != chain) continue;
-			begin_with_seed(&b, k->seed_tx, c, &c->seed[n], &is_time_missing);
-			k->has_seeds = true;
-		}
-		// What went into a swap may have gone in before the theft. Where no time is known,
-		// one that cannot be looked up would mean to begin with the chain.
-		for (uint32_t n = 0; n < c->link_count && c->theft_time != INT64_MAX; n++)
-			for (uint32_t m = 0; c->link[n].chain == chain && m < c->link[n].tx_count;
-			     m++) {
-				memcpy(k->seed_tx[b.tx_count++], c->link[n].tx[m], 32);
-				take_earlier(&b.has_tx_time, &b.tx_time, c->theft_time);
-			}
-	}
-	// The time of some is not the time of the first.
-	if (is_time_missing) b.has_tx_time = false;
-	b.tx = (const uint8_t(*)[32])k->seed_tx;
-	*ret_begin = b;
-	return DP_OK;
-}
-
 // A seed placed by time, in a run that begins later, would be placed at the wrong moment.
 static dp_code check_from(const struct trace *t, const dp_source_begin *from,
                           const dp_source_begin *cases, dp_fault *fault)
@@ -373,7 +306,8 @@ static dp_code make_track(struct trace *t, uint32_t no, const dp_source_options 
 	o->watch = dp_run_watch(t->quiet);
 	if (!gets_login(t, k->group)) o->login = o->cookie = NULL;
 	dp_source_begin begin;
-	DP_TRY(begin_with_cases(k, &begin, fault));
+	DP_TRY(dp_begin_of_cases(&begin, &k->seed_tx, &k->has_seeds, t->cases, t->case_count,
+	                         o->chain, fault));
 	DP_TRY(check_from(t, &o->begin, &begin, fault));
 	if (!t->from.is_from_given) o->begin = begin;
 	o->begin.has_followed =
@@ -427,7 +361,7 @@ static dp_code open_together(struct trace *t, dp_fault *fault)
 		dp_source_begin *b = &k->options.begin;
 		bool free_to_begin = !t->from.is_from_given && !b->has_followed;
 		if (free_to_begin && is_told)
-			take_earlier(&b->has_time, &b->time, theft - CLOCKS_S);
+			dp_take_earlier(&b->has_time, &b->time, theft - DP_CLOCKS_S);
 		is_late |= free_to_begin && !is_told;
 		if (is_told || k->has_seeds || !free_to_begin)
 			DP_TRY(open_source(k, &t->run[i], fault));
@@ -438,7 +372,7 @@ static dp_code open_together(struct trace *t, dp_fault *fault)
 		int64_t time;
 		if (t->run[i].source == NULL || t->track[i].options.begin.has_followed) continue;
 		DP_TRY(first_time(&t->run[i], &known, &time, fault));
-		if (known) take_earlier(&has_first, &first, time);
+		if (known) dp_take_earlier(&has_first, &first, time);
 	}
 	for (uint32_t i = 0; i < t->track_count; i++) {
 		struct track *k = &t->track[i];
@@ -450,7 +384,7 @@ static dp_code open_together(struct trace *t, dp_fault *fault)
 		if (r->source != NULL) DP_TRY(first_time(r, &known, &time, fault));
 		if (r->source != NULL && (!known || time <= first || !can_begin(r->source)))
 			continue;
-		if (has_first) take_earlier(&b->has_time, &b->time, first - CLOCKS_S);
+		if (has_first) dp_take_earlier(&b->has_time, &b->time, first - DP_CLOCKS_S);
 		dp_source_close(r->source);
 		r->source = NULL;
 		r->held = NULL;

@@ -1,0 +1,253 @@
+// One company on one chain. See live_private.h.
+#include <string.h>
+
+#include "base/check.h"
+#include "chain/digest.h"
+#include "live/live_private.h"
+
+void dp_lane_close(lane *n)
+{
+	dp_seek_free(n->seek);
+	n->seek = NULL;
+	dp_source_close(n->ledger_source);
+	n->ledger_source = NULL;
+	n->ledger = NULL;
+	dp_source_close(n->source);
+	n->source = NULL;
+}
+
+void dp_lane_alone(lane *n)
+{
+	dp_lane_close(n);
+	n->state = LANE_ALONE;
+	n->is_level = false;
+	n->delay.until_ms = 0;
+}
+
+// The first block followed tells the report where following began.
+static void note_first(lane *n, const dp_block *b)
+{
+	if (n->first_time == INT64_MAX) n->first_time = b->time;
+	if (n->has_facts) return;
+	n->has_facts = n->facts_changed = true;
+	n->facts = (dp_run_facts){.height_first = b->height,
+	                          .height_seen = b->height,
+	                          .assume_clean = n->of->live->options.assume_clean};
+	if (n->ledger != NULL) {
+		dp_ledger_totals totals;
+		dp_ledger_totals_get(n->ledger, &totals);
+		n->facts.height_seen = totals.height_first;
+	}
+}
+
+static void note_gaps(lane *n, const dp_source *from)
+{
+	if (from == NULL || (from->gaps & ~n->facts.gaps) == 0) return;
+	n->facts.gaps |= from->gaps;
+	n->facts_changed = true;
+}
+
+static dp_code write_facts(lane *n, dp_fault *fault)
+{
+	if (!n->facts_changed) return DP_OK;
+	DP_TRY(dp_live_write(n->of->live, fault));
+	DP_TRY(dp_casebook_facts(n->of->book, n->feed->chain, &n->facts, fault));
+	n->facts_changed = false;
+	n->of->has_rows = true;
+	return DP_OK;
+}
+
+static bool is_muted(void *context, const char *incident)
+{
+	const company *c = context;
+	for (uint32_t i = 0; i < c->count; i++)
+		if (strcmp(c->cases[i]->incident, incident) == 0) return c->stopped[i];
+	return false;
+}
+
+static dp_code look(lane *n, const dp_block *b, dp_source *from, dp_fault *fault)
+{
+	dp_live *l = n->of->live;
+	uint32_t events;
+	if (l->watch == NULL) return DP_OK;
+	(void)dp_engine_events(n->engine, &events);
+	bool watched = !n->is_past && dp_watch_touches(l->watch, b);
+	if (events == 0 && !watched) return DP_OK;
+	DP_TRY(dp_live_write(l, fault));
+	dp_watch_view view = {.engine = n->engine,
+	                      .block = b,
+	                      .db = dp_casebook_db(n->of->book),
+	                      .run = dp_casebook_run(n->of->book, n->feed->chain),
+	                      .wants_watched = watched,
+	                      .is_muted = is_muted,
+	                      .context = n->of,
+	                      .now_ms = dp_live_wall(l)};
+	uint32_t raised = 0;
+	l->asking = from;
+	dp_code code = dp_watch_block(l->watch, &raised, &view, fault);
+	l->asking = NULL;
+	l->raised += raised;
+	l->stats.alerts += raised;
+	return code;
+}
+
+// What was applied goes into the casebook, and to who watches.
+static dp_code record(lane *n, const dp_block *b, dp_source *from, dp_fault *fault)
+{
+	company *c = n->of;
+	dp_live *l = c->live;
+	note_first(n, b);
+	note_gaps(n, from);
+	bool was_writing = dp_casebook_is_writing(l->book);
+	DP_TRY(dp_live_book(l, dp_casebook_record(c->book, n->engine, b, fault)));
+	if (!was_writing && dp_casebook_is_writing(l->book)) l->write_ms = dp_live_mono(l);
+	uint32_t events;
+	(void)dp_engine_events(n->engine, &events);
+	c->is_dirty = true;
+	c->has_rows |= events > 0 || dp_casebook_rows_waiting(c->book) > 0;
+	DP_TRY(dp_live_book(l, write_facts(n, fault)));
+	DP_TRY(dp_live_book(l, look(n, b, from, fault)));
+	l->worked++;
+	return DP_OK;
+}
+
+dp_code dp_lane_undo(lane *n, uint64_t height, bool to_nothing, bool is_rewind, dp_fault *fault)
+{
+	company *c = n->of;
+	dp_live *l = c->live;
+	uint64_t from = dp_engine_height(n->engine), count = 0;
+	dp_code code = DP_OK;
+	while (dp_engine_blocks(n->engine) > 0 &&
+	       (to_nothing || dp_engine_height(n->engine) > height)) {
+		code = dp_engine_rollback(n->engine, fault);
+		if (code != DP_OK) break;
+		count++;
+	}
+	if (code != DP_OK && code != DP_NOT_FOUND) {
+		l->book_failed = true; // half undone: only fit to be loaded again
+		return code;
+	}
+	if (count == 0) return code;
+	int64_t left = dp_engine_blocks(n->engine) > 0 ? (int64_t)dp_engine_height(n->engine) : -1;
+	DP_TRY(dp_live_book(l, dp_live_write(l, fault)));
+	DP_TRY(dp_live_book(l, dp_casebook_forget(c->book, n->engine, fault)));
+	DP_TRY(dp_live_book(l, dp_outbox_shake(dp_casebook_db(c->book),
+	                                       dp_casebook_run(c->book, n->feed->chain),
+	                                       n->feed->chain->caip2, left, fault)));
+	// Watched addresses are nobody's case: whoever follows the chain takes them back.
+	if (!is_rewind)
+		DP_TRY(dp_live_book(l, dp_outbox_shake(dp_casebook_db(c->book), 0,
+		                                       n->feed->chain->caip2, left, fault)));
+	c->has_rows = c->is_dirty = n->is_shaken = true;
+	l->worked++;
+	if (!is_rewind) {
+		n->feed->stats.reorgs++;
+		n->feed->stats.reorg_blocks += count;
+	}
+	dp_live_say(l, (dp_live_word){.what = is_rewind ? DP_SAID_REWIND : DP_SAID_REORG,
+	                              .chain = n->feed->chain,
+	                              .incident = c->cases[0]->incident,
+	                              .from = (uint64_t)(left + 1),
+	                              .to = from});
+	return code;
+}
+
+static dp_code does_not_follow(const dp_block *b, dp_fault *fault)
+{
+	return dp_fail(fault, DP_BAD_BYTES,
+	               "block %llu does not stand on the block %llu that came before it",
+	               (unsigned long long)b->height, (unsigned long long)b->height - 1);
+}
+
+dp_code dp_lane_take(lane *n, const dp_block *block, dp_source *from, dp_fault *fault)
+{
+	static const uint8_t none[32];
+	dp_block b = *block;
+	dp_engine *e = n->engine;
+	if (memcmp(b.hash, none, 32) == 0) dp_block_digest(b.hash, &b);
+	if (dp_engine_blocks(e) > 0 && b.height <= dp_engine_height(e)) {
+		// The same block once more: a source that was asked while its chain changed.
+		if (b.height == dp_engine_height(e) && memcmp(b.hash, dp_engine_hash(e), 32) == 0)
+			return DP_OK;
+		DP_TRY(
+		    dp_lane_undo(n, b.height == 0 ? 0 : b.height - 1, b.height == 0, false, fault));
+	}
+	if (dp_engine_blocks(e) > 0) {
+		bool follows =
+		    memcmp(b.prev, none, 32) == 0 || memcmp(b.prev, dp_engine_hash(e), 32) == 0;
+		if (b.height != dp_engine_height(e) + 1 || !follows)
+			return does_not_follow(&b, fault);
+	}
+	DP_TRY(dp_engine_apply(e, &b, fault));
+	DP_TRY(record(n, &b, from, fault));
+	return dp_company_rewind(n->of, fault);
+}
+
+dp_code dp_lane_sought(lane *n, const dp_block *block, dp_fault *fault)
+{
+	DP_TRY(record(n, block, NULL, fault));
+	return dp_company_rewind(n->of, fault);
+}
+
+dp_code dp_lane_settle(lane *n, dp_fault *fault)
+{
+	company *c = n->of;
+	dp_live *l = c->live;
+	uint32_t mine = 0, watched = 0;
+	if (!n->is_shaken) return DP_OK;
+	sqlite3 *db = dp_casebook_db(c->book);
+	const char *chain = n->feed->chain->caip2;
+	DP_TRY(dp_live_book(l, dp_live_write(l, fault)));
+	DP_TRY(
+	    dp_live_book(l, dp_outbox_settle(db, &mine, dp_casebook_run(c->book, n->feed->chain),
+	                                     chain, "reorganised away", dp_live_wall(l), fault)));
+	DP_TRY(dp_live_book(l, dp_outbox_settle(db, &watched, 0, chain, "reorganised away",
+	                                        dp_live_wall(l), fault)));
+	n->is_shaken = false;
+	l->raised += mine + watched;
+	c->has_rows = true;
+	return DP_OK;
+}
+
+//- for the sake of another chain -----------------------------------------------------------------
+
+// Takes back every block from `height` on; they are read again. Deeper than can be undone, the lane
+// begins anew: with nothing, but with what the exchange has learnt.
+static dp_code rewind_to(lane *n, uint64_t height, dp_fault *fault)
+{
+	company *c = n->of;
+	dp_live *l = c->live;
+	dp_code code = dp_lane_undo(n, height == 0 ? 0 : height - 1, height == 0, true, fault);
+	if (code == DP_NOT_FOUND) {
+		DP_TRY(dp_engine_restart(&n->engine, fault));
+		dp_casebook_replace(c->book, n->engine);
+		DP_TRY(dp_live_book(l, dp_live_write(l, fault)));
+		DP_TRY(dp_live_book(l, dp_casebook_forget(c->book, n->engine, fault)));
+		DP_TRY(dp_live_book(l, dp_outbox_shake(dp_casebook_db(c->book),
+		                                       dp_casebook_run(c->book, n->feed->chain),
+		                                       n->feed->chain->caip2, -1, fault)));
+		n->has_facts = false;
+		n->is_past = n->is_shaken = c->has_rows = c->is_dirty = true;
+		code = DP_OK;
+	}
+	DP_TRY(code);
+	n->ledger_is_done = false;
+	dp_lane_alone(n);
+	return DP_OK;
+}
+
+dp_code dp_company_rewind(company *c, dp_fault *fault)
+{
+	dp_live *l = c->live;
+	for (uint32_t i = 0; i < l->options.chain_count;) {
+		lane *n = &c->lane[i];
+		uint64_t height;
+		bool wished = dp_exchange_rewind(c->exchange, &height, n->feed->chain) &&
+		              dp_engine_blocks(n->engine) > 0 &&
+		              dp_engine_height(n->engine) >= height;
+		if (wished) DP_TRY(rewind_to(n, height, fault));
+		// What one chain takes back, others may have had from it.
+		i = wished ? 0 : i + 1;
+	}
+	return DP_OK;
+}
