@@ -71,6 +71,11 @@ dp_code dp_watch_new(dp_watch **ret_watch, const dp_watch_options *options, dp_f
 	return DP_OK;
 }
 
+void dp_watch_tags(dp_watch *w, const dp_tags *tags)
+{
+	w->options.tags = tags;
+}
+
 void dp_watch_free(dp_watch *w)
 {
 	if (w == NULL) return;

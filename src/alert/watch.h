@@ -34,7 +34,8 @@ typedef struct dp_watch_options {
 
 DP_MUST dp_code dp_watch_new(dp_watch **ret_watch, const dp_watch_options *options,
                              dp_fault *fault);
-void dp_watch_free(dp_watch *w); // NULL is fine
+void dp_watch_free(dp_watch *w);                      // NULL is fine
+void dp_watch_tags(dp_watch *w, const dp_tags *tags); // other ones from here on
 
 typedef struct dp_watch_view {
 	const dp_engine *engine; // its last block is `block`, or it supposes it

@@ -157,6 +157,7 @@ static dp_code open_parts(follow *f, dp_fault *fault)
 	if (code != DP_OK && f->contacts != NULL) dp_fault_file(fault, f->contacts);
 	DP_TRY(code);
 	// The built-in tags know mixers and bridges: they are asked whether more are given or not.
+	follow_stamp_tags(f);
 	DP_TRY(dp_cli_tags_load(&f->tags, &f->tag_files, f->quiet, fault));
 	DP_TRY(take_lock(f, fault));
 	DP_TRY(dp_docket_enter(f->casebook, f->case_path, f->case_count, true, named, &named_count,
@@ -323,6 +324,7 @@ static dp_code loop(follow *f, dp_fault *fault)
 	while (!dp_run_interrupted()) {
 		int64_t wait = 0;
 		DP_TRY(follow_hear(f, fault));
+		DP_TRY(follow_tags(f, fault));
 		DP_TRY(dp_live_step(f->live, &wait, fault));
 		find_heads(f);
 		follow_status(f);

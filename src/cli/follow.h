@@ -2,6 +2,7 @@
 //
 //   follow.c         options, and the loop
 //   follow_source.c  nodes, ledgers, heads
+//   follow_tags.c    tags that change meanwhile
 //   follow_tell.c    what happened: log, status line, metrics
 #ifndef DP_CLI_FOLLOW_H
 #define DP_CLI_FOLLOW_H
@@ -57,7 +58,8 @@ typedef struct follow {
 	dp_live *live;
 	int wake_fd; // written to when a node has answered, or the outbox has something
 	int lock_fd; // of the casebook: one follower at a time
-	int64_t told_ms, counted_ms;
+	int64_t told_ms, counted_ms, tags_ms;
+	uint64_t tags_stamp, tags_change; // of the files that the tags were read from; as last seen
 	uint64_t alerts_counted;
 	dp_outbox_counts counts;
 } follow;
@@ -80,6 +82,13 @@ DP_MUST dp_code follow_open_heads(follow *f, dp_fault *fault);
 void follow_find_heads(follow *f, const dp_chain *chain, const char *url);
 // What heads have told since the last call, passed on.
 DP_MUST dp_code follow_hear(follow *f, dp_fault *fault);
+
+//- follow_tags.c
+
+// Notes what the files of tags look like, before they are read.
+void follow_stamp_tags(follow *f);
+// Reads them again when they have changed, looked at once a second.
+DP_MUST dp_code follow_tags(follow *f, dp_fault *fault);
 
 //- follow_tell.c
 

@@ -265,6 +265,20 @@ dp_code dp_live_save(dp_live *l, dp_fault *fault)
 	return dp_live_keep(l, true, fault);
 }
 
+dp_code dp_live_tags(dp_live *l, const dp_tags *tags, dp_fault *fault)
+{
+	dp_code code = dp_live_save(l, fault);
+	// What could not be saved is read again.
+	dp_casebook_undo(l->book);
+	dp_live_drop_all(l);
+	l->options.tags = tags;
+	if (l->watch != NULL) dp_watch_tags(l->watch, tags);
+	l->book_failed = l->book_was_changed = l->is_loaded = false;
+	l->raised = 0;
+	l->stats.reloads++;
+	return code == DP_NO_MEMORY ? code : DP_OK;
+}
+
 //- from outside ----------------------------------------------------------------------------------
 
 static feed *find_feed(dp_live *l, const dp_chain *chain)

@@ -111,6 +111,10 @@ DP_MUST dp_code dp_live_step(dp_live *l, int64_t *ret_wait_ms, dp_fault *fault);
 // Commits what is followed so far: before stopping.
 DP_MUST dp_code dp_live_save(dp_live *l, dp_fault *fault);
 
+// Other tags from here on: what is in memory is loaded again with them. A company of which they say
+// something else of a place that stolen money went to is followed anew. The old ones may be freed.
+DP_MUST dp_code dp_live_tags(dp_live *l, const dp_tags *tags, dp_fault *fault);
+
 // A head told of a new block, or of a transaction that waits (heads.h): looked at in the next step.
 void dp_live_hint(dp_live *l, const dp_chain *chain);
 void dp_live_offer(dp_live *l, const dp_chain *chain, const uint8_t *bytes, size_t size);

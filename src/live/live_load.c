@@ -6,17 +6,27 @@
 #include "base/mem.h"
 #include "live/live_private.h"
 
-static void free_company(company *c)
+// Everything but what it is of.
+static void empty_company(company *c)
 {
-	if (c == NULL) return;
 	// The casebook's part first: it looks at the engines no more then.
 	dp_casebook_close(c->book);
+	c->book = NULL;
 	for (uint32_t i = 0; i < DP_LIVE_CHAINS_MAX; i++) {
 		dp_lane_close(&c->lane[i]);
 		dp_engine_free(c->lane[i].engine);
+		c->lane[i] = (lane){0};
 	}
 	dp_exchange_free(c->exchange);
+	c->exchange = NULL;
 	dp_decisions_done(&c->decisions);
+	c->has_rows = c->is_dirty = false;
+}
+
+static void free_company(company *c)
+{
+	if (c == NULL) return;
+	empty_company(c);
 	for (uint32_t i = 0; i < c->count; i++) {
 		if (c->cases[i] == NULL) continue;
 		dp_case_done(c->cases[i]);
@@ -272,7 +282,9 @@ static dp_code begin_lanes(company *c, dp_fault *fault)
 	return DP_OK;
 }
 
-static dp_code fill_company(company *c, const wanted *w, bool is_anew, dp_fault *fault)
+// *ret_there: the casebook has followed it, and that was good enough so far.
+static dp_code fill_company(company *c, const wanted *w, bool is_anew, bool *ret_there,
+                            dp_fault *fault)
 {
 	dp_live *l = c->live;
 	bool there, same;
@@ -288,6 +300,7 @@ static dp_code fill_company(company *c, const wanted *w, bool is_anew, dp_fault 
 		DP_TRY(dp_live_book(l, forget_stored(c, fault)));
 		there = false;
 	}
+	*ret_there = there;
 	DP_TRY(dp_exchange_new(&c->exchange, fault));
 	for (uint32_t i = 0; i < l->options.chain_count; i++) DP_TRY(make_lane(c, i, fault));
 	dp_code code = begin_lanes(c, fault);
@@ -330,8 +343,14 @@ static dp_code make_company(dp_live *l, wanted *w, bool is_anew, dp_fault *fault
 	w->count = 0;
 	l->company[l->company_count++] = c;
 	dp_fault first = w->why;
-	dp_code code =
-	    w->is_broken || w->policy == NULL ? DP_BAD_CASE : fill_company(c, w, is_anew, &first);
+	bool is_broken = w->is_broken || w->policy == NULL, there = false;
+	dp_code code = is_broken ? DP_BAD_CASE : fill_company(c, w, is_anew, &there, &first);
+	// It was followed with other tags, say. What it says now holds from its beginning on.
+	if (code == DP_BAD_CASE && !l->book_failed && there && !is_anew) {
+		if (dp_casebook_is_writing(l->book)) dp_casebook_undo(l->book);
+		empty_company(c);
+		code = fill_company(c, w, true, &there, &first);
+	}
 	if (code == DP_OK) return DP_OK;
 	if (l->book_failed || code == DP_NO_MEMORY) {
 		if (fault != NULL) *fault = first;
