@@ -41,8 +41,9 @@ DP_MUST dp_code dp_body_line(char ret_line[DP_BODY_LINE_MAX], sqlite3 *db, int64
 // units), shown ("12.5 ETH", for people), asset (CAIP-19), symbol, origin (base units of what was
 // stolen), stolen (CAIP-19), from, to, address, holder (outpoint), hop (number), service: {label,
 // actor, category, source, confidence}, deposit ("true" where the address looks like a deposit
-// address), link: {kind, protocol, key, to_chain, to_address, confidence}, dormant_s, finding,
-// text, direction (of a watched address: "in" or "out"), todo: ["..."] (lines for people: whom to
-// call, what they need, how long there is).
+// address), link: {kind, protocol, key, to_chain (or from_chain, where it comes out here),
+// to_address, confidence}, dormant_s, finding, text, direction (of a watched address: "in" or
+// "out"), frozen (true or false, where the chain says whether the issuer has stopped it),
+// todo: ["..."] (lines for people: whom to call, what they need, how long there is).
 
 #endif

@@ -382,10 +382,13 @@ static void say_watched(dp_body_text *t, const dp_body_item *i, const facts *f)
 static void say_where(dp_body_text *t, const dp_body_item *i, const facts *f)
 {
 	const char *to = first_of(f->to, f->address, first_of(f->holder, i->subject, ""));
+	// Of a pattern the subject says what it is, too: who stands in it comes first.
+	if (is(i->kind, "finding"))
+		to = first_of(f->address, f->to, first_of(f->holder, f->from, i->subject));
 	bool is_named = f->label[0] != 0 || f->actor[0] != 0;
 	if (is(i->kind, "link")) {
 		if (f->protocol[0] != 0 || is_named) {
-			say(t, " into ");
+			say(t, is(f->link_kind, "bridge-in") ? " out of " : " into ");
 			quote(t, first_of(f->protocol, f->label, f->actor), LABEL_MAX, THEIRS);
 		}
 		if (f->to_chain[0] != 0) {
@@ -405,7 +408,7 @@ static void say_where(dp_body_text *t, const dp_body_item *i, const facts *f)
 		say_service(t, f, to);
 	} else if (to[0] != 0 || is_named) {
 		say(t, " at ");
-		say_service(t, f, is(i->kind, "finding") ? i->subject : to);
+		say_service(t, f, to);
 	}
 }
 

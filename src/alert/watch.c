@@ -8,6 +8,7 @@
 #include "alert/watch_private.h"
 #include "base/check.h"
 #include "base/mem.h"
+#include "casebook/sql.h"
 
 // What is told of a block that is older than this was missed anyway: alerts of it travel together,
 // so that catching up on a month does not send a thousand messages.
@@ -79,8 +80,7 @@ void dp_watch_tags(dp_watch *w, const dp_tags *tags)
 void dp_watch_free(dp_watch *w)
 {
 	if (w == NULL) return;
-	(void)sqlite3_finalize(w->last_in);
-	(void)sqlite3_finalize(w->last_out);
+	dp_watch_find_done(w);
 	dp_free(w->finds.item);
 	dp_free(w->facts.bytes);
 	dp_free(w->watched);
@@ -129,15 +129,39 @@ struct raising {
 
 // Amounts and parties: what makes another revision when a block that was applied again says
 // otherwise.
-static void write_essence(char *out, size_t size, const find *f, const dp_chain *chain)
+static void write_essence(char *out, size_t size, const dp_watch_view *v, const find *f)
 {
 	char amount[DP_U256_DEC_MAX], origin[DP_U256_DEC_MAX], asset[DP_ASSET_TEXT_MAX] = "",
 	                                                       from[DP_ADDR_TEXT_MAX] = "";
 	(void)dp_u256_format(amount, f->units, 0);
 	(void)dp_u256_format(origin, f->origin, 0);
 	if (f->asset.v != 0) dp_asset_caip19(asset, f->asset);
-	if (f->from.kind != DP_ADDR_NONE) dp_addr_format(from, &f->from, chain);
+	if (f->from.kind != DP_ADDR_NONE) dp_addr_format(from, &f->from, dp_find_from_chain(f, v));
 	(void)snprintf(out, size, "%s %s %s %s", amount, origin, asset, from);
+}
+
+// What is told apart in one transaction for one receiver: the asset, what it stands for where that
+// is another, and how it went. Two finds must never have one id, or each would correct the other.
+enum { WHAT_MAX = 2 * DP_ASSET_TEXT_MAX + 80 };
+static void write_what(char ret_what[WHAT_MAX], const find *f)
+{
+	char asset[DP_ASSET_TEXT_MAX] = "", stolen[DP_ASSET_TEXT_MAX] = "";
+	if (f->asset.v != 0) dp_asset_caip19(asset, f->asset);
+	bool is_other = f->has_stolen && f->stolen.v != f->asset.v && f->stolen.v != 0;
+	if (is_other) dp_asset_caip19(stolen, f->stolen);
+	(void)snprintf(ret_what, WHAT_MAX, "%s%s%s%s%.60s", asset, is_other ? " " : "", stolen,
+	               f->protocol[0] != 0 ? " " : "", f->protocol);
+}
+
+static dp_code is_there(sqlite3 *db, bool *ret_is, const char *id, dp_fault *fault)
+{
+	sqlite3_stmt *s;
+	DP_TRY(dp_sql_prepare(db, &s, "select 1 from alert where id=?", fault));
+	dp_sql_text(s, 1, id);
+	dp_code code = dp_sql_row(db, s, fault);
+	(void)sqlite3_finalize(s);
+	*ret_is = code == DP_OK;
+	return code == DP_END ? DP_OK : code;
 }
 
 static dp_code raise(struct raising *r, const dp_alert_rule *rule, dp_fault *fault)
@@ -146,7 +170,7 @@ static dp_code raise(struct raising *r, const dp_alert_rule *rule, dp_fault *fau
 	const find *f = r->find;
 	dp_watch *w = r->watch;
 	char tx[DP_TXID_TEXT_MAX], subject[DP_ADDR_TEXT_MAX + 40] = "", group[160], essence[512],
-	                                                      asset[DP_ASSET_TEXT_MAX] = "";
+	                                                      asset[WHAT_MAX] = "";
 	if (!r->has_facts) DP_TRY(dp_watch_facts(w, r->line, v, f, r->place, fault));
 	r->has_facts = true;
 	bool is_first = rule->when == DP_WHEN_LINK && rule->first;
@@ -154,13 +178,13 @@ static dp_code raise(struct raising *r, const dp_alert_rule *rule, dp_fault *fau
 	if (is_first)
 		(void)snprintf(subject, sizeof subject, "%s %s", f->kind, f->protocol);
 	else if (f->to.kind != DP_ADDR_NONE)
-		dp_addr_format(subject, &f->to, v->block->chain);
+		dp_addr_format(subject, &f->to, dp_find_to_chain(f, v));
 	if (!is_first && f->kind[0] != 0) {
 		size_t n = strlen(subject);
-		(void)snprintf(subject + n, sizeof subject - n, " %s", f->kind);
+		(void)snprintf(subject + n, sizeof subject - n, "%s%s", n > 0 ? " " : "", f->kind);
 	}
-	if (f->asset.v != 0 && !is_first) dp_asset_caip19(asset, f->asset);
-	write_essence(essence, sizeof essence, f, v->block->chain);
+	if (!is_first) write_what(asset, f);
+	write_essence(essence, sizeof essence, v, f);
 	(void)snprintf(group, sizeof group, "%.120s",
 	               r->place->actor[0] != 0   ? r->place->actor
 	               : r->place->label[0] != 0 ? r->place->label
@@ -182,6 +206,11 @@ static dp_code raise(struct raising *r, const dp_alert_rule *rule, dp_fault *fau
 	              .essence = is_first ? "" : essence};
 	dp_alert_id(a.id, &a, asset);
 	a.tx = tx;
+	if (rule->when == DP_WHEN_WATCHED && v->only_known_watched) {
+		bool is_known = false;
+		DP_TRY(is_there(v->db, &is_known, a.id, fault));
+		if (!is_known) return DP_OK;
+	}
 	dp_alert_route route = rule->route;
 	bool is_late = !v->is_pending && v->now_ms / 1000 - v->block->time > LATE_S;
 	if (is_late && route.group_ms < LATE_GROUP_MS) route.group_ms = LATE_GROUP_MS;
@@ -193,7 +222,7 @@ static dp_code raise(struct raising *r, const dp_alert_rule *rule, dp_fault *fau
 	return DP_OK;
 }
 
-// The case a find is told of: its own; of what stands for no colour, the first that is not muted.
+// The case a find is told of; NULL: it was stopped.
 static const char *incident_of(const dp_watch_view *v, const find *f)
 {
 	if (f->case_index == DP_NO_INDEX) return "";

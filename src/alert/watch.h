@@ -1,9 +1,9 @@
 // The watch: which events of a block somebody asked to be told of.
 //
-// Looks at what the engine says of the block just applied (or supposed, for transactions that wait),
-// adds up what belongs together (one transaction, one case, one receiver, one asset), and raises an
-// alert for each rule that wants it. What an alert is about, and so its id, hangs on the transaction
-// and nothing that a reorganisation changes.
+// Looks at what the engine says of the block just applied (or supposed, for transactions that
+// wait), adds up what belongs together (one transaction, one case, one receiver, one asset), and
+// raises an alert for each rule that wants it. What an alert is about, and so its id, hangs on the
+// transaction and nothing that a reorganisation changes.
 #ifndef DP_ALERT_WATCH_H
 #define DP_ALERT_WATCH_H
 
@@ -43,7 +43,8 @@ typedef struct dp_watch_view {
 	sqlite3 *db; // of the casebook, in a write transaction
 	int64_t run; // of the engine
 	bool is_pending;
-	bool wants_watched; // also movements of watched addresses that no case touches
+	bool wants_watched;      // also movements of watched addresses that no case touches
+	bool only_known_watched; // ... where an alert of them is there already: blocks long known
 	bool (*is_muted)(void *context, const char *incident); // stopped cases; may be NULL
 	void *context;
 	int64_t now_ms;
@@ -51,7 +52,8 @@ typedef struct dp_watch_view {
 
 // Is a watched address in the block? Without it, and without events, there is nothing to look at.
 bool dp_watch_touches(const dp_watch *w, const dp_block *block);
-// *io_raised is counted up with every new revision.
+// *io_raised is counted up with every new revision. Statements on `db` are kept until another one
+// comes, or the watch is freed: do that before the casebook is closed.
 DP_MUST dp_code dp_watch_block(dp_watch *w, uint32_t *io_raised, const dp_watch_view *view,
                                dp_fault *fault);
 

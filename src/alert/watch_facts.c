@@ -66,7 +66,7 @@ place dp_watch_place(const dp_watch *w, const dp_watch_view *v, const find *f)
 	if (s != NULL) {
 		p.is_known = true;
 		p.label = s->name != NULL ? s->name : "";
-		p.source = s->by != NULL ? s->by : "the case file";
+		p.source = s->by != NULL && s->by[0] != 0 ? s->by : "the case file";
 		p.category = s->bucket == DP_BUCKET_MIXER ? "mixing_service" : "service";
 		p.confidence = 100;
 		return p;
@@ -74,7 +74,7 @@ place dp_watch_place(const dp_watch *w, const dp_watch_view *v, const find *f)
 	uint32_t count = 0;
 	if (tags == NULL || f->to.kind == DP_ADDR_NONE) return p;
 	dp_tag_stop stop;
-	const dp_network *network = dp_network_of(v->block->chain);
+	const dp_network *network = dp_network_of(dp_find_to_chain(f, v));
 	const dp_tag_record *t = NULL;
 	if (dp_tags_stop(tags, &stop, &f->to, network)) t = stop.tag;
 	if (t == NULL) t = dp_tags_find(tags, &f->to, &count);
@@ -126,6 +126,18 @@ static void write_amounts(dp_json_out *o, const find *f)
 	member(o, "origin_shown", shown);
 }
 
+// From whom to whom; or, where it is about one of them, who that is.
+static void write_parties(dp_json_out *o, const dp_watch_view *v, const find *f)
+{
+	const dp_chain *from = dp_find_from_chain(f, v), *to = dp_find_to_chain(f, v);
+	bool is_watched = f->when == DP_WHEN_WATCHED;
+	bool is_out = is_watched && strcmp(f->kind, "out") == 0;
+	if (is_watched || f->is_about) member_address(o, "address", &f->to, to);
+	if (f->is_about) return;
+	member_address(o, "from", is_out ? &f->to : &f->from, is_out ? to : from);
+	member_address(o, "to", is_out ? &f->from : &f->to, is_out ? from : to);
+}
+
 static void write_place(dp_json_out *o, const place *p)
 {
 	if (!p->is_known) return;
@@ -155,8 +167,11 @@ static void write_link(dp_json_out *o, const dp_watch_view *v, const find *f)
 		for (int i = 0; i < 32; i++) (void)snprintf(hex + 2 * i, 3, "%02x", r->key[i]);
 		member(o, "key", hex);
 	}
-	if (r->other != NULL) member(o, "to_chain", r->other->caip2);
-	member_address(o, "to_address", &r->to, r->other != NULL ? r->other : v->block->chain);
+	bool comes_in = r->kind == DP_LINK_IN || r->kind == DP_LINK_RELEASE;
+	if (r->other != NULL && r->other != v->block->chain)
+		member(o, comes_in ? "from_chain" : "to_chain", r->other->caip2);
+	member_address(o, "to_address", &r->to,
+	               r->other != NULL && !comes_in ? r->other : v->block->chain);
 	dp_json_key(o, "confidence");
 	dp_json_uint(o, r->confidence);
 	dp_json_object_end(o);
@@ -173,7 +188,7 @@ static void ask_frozen(dp_watch *w, bool *ret_known, bool *ret_frozen, const dp_
 	    w->options.advice != NULL ? dp_advice_issuer(w->options.advice, f->asset) : NULL;
 	*ret_known = *ret_frozen = false;
 	if (issuer == NULL || !issuer->has_call || w->options.ask_contract == NULL ||
-	    f->to.kind != DP_ADDR_EVM || w->asked >= ASKED_MAX)
+	    f->to.kind != DP_ADDR_EVM || f->to_chain != NULL || w->asked >= ASKED_MAX)
 		return;
 	uint8_t data[36] = {0}, word[32];
 	dp_fault ignored;
@@ -199,7 +214,7 @@ static dp_code write_todo(dp_json_out *o, dp_watch *w, const dp_watch_view *v, c
 	char address[DP_ADDR_TEXT_MAX] = "", tx[DP_TXID_TEXT_MAX], shown[SHOWN_MAX];
 	bool knows, frozen;
 	if (w->options.advice == NULL) return DP_OK;
-	if (f->to.kind != DP_ADDR_NONE) dp_addr_format(address, &f->to, v->block->chain);
+	if (f->to.kind != DP_ADDR_NONE) dp_addr_format(address, &f->to, dp_find_to_chain(f, v));
 	dp_txid_format(tx, v->block->tx[f->tx].id, v->block->chain);
 	dp_watch_shown(shown, f->units, f->asset);
 	ask_frozen(w, &knows, &frozen, v, f);
@@ -236,7 +251,7 @@ static void write_line(char out[LINE_MAX_BYTES], const dp_watch_view *v, const f
 {
 	char shown[SHOWN_MAX], who[DP_ADDR_TEXT_MAX] = "somebody";
 	dp_watch_shown(shown, f->units, f->asset);
-	if (f->to.kind != DP_ADDR_NONE) dp_addr_format(who, &f->to, v->block->chain);
+	if (f->to.kind != DP_ADDR_NONE) dp_addr_format(who, &f->to, dp_find_to_chain(f, v));
 	const char *preposition = f->when == DP_WHEN_WAKE ? "of" : "to";
 	if (p->label[0] != 0 && f->when == DP_WHEN_ARRIVAL)
 		(void)snprintf(out, LINE_MAX_BYTES, "%s at %.60s, %s", shown, p->label, who);
@@ -251,12 +266,10 @@ dp_code dp_watch_facts(dp_watch *w, char ret_line[LINE_MAX_BYTES], const dp_watc
                        const find *f, const place *p, dp_fault *fault)
 {
 	dp_json_out o = {.write = append, .context = &w->facts, .fault = fault, .compact_depth = 1};
-	const dp_chain *chain = v->block->chain;
 	w->facts.size = 0;
 	dp_json_object(&o);
 	write_amounts(&o, f);
-	member_address(&o, "from", &f->from, chain);
-	member_address(&o, f->when == DP_WHEN_WAKE ? "address" : "to", &f->to, chain);
+	write_parties(&o, v, f);
 	write_place(&o, p);
 	write_link(&o, v, f);
 	if (f->kind[0] != 0)

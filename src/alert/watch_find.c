@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "casebook/sql.h"
+#include "link/leg.h"
 
 static bool wants(const dp_watch *w, const dp_watch_view *v, dp_when when)
 {
@@ -96,12 +97,14 @@ static dp_code find_watched(dp_watch *w, const dp_watch_view *v, dp_fault *fault
 
 //- events ----------------------------------------------------------------------------------------
 
-static const char *link_kind(uint8_t kind)
+static const char *link_kind(const dp_link_record *r)
 {
-	switch (kind) {
+	bool is_position =
+	    r->protocol == &dp_protocol_uniswap3 || r->protocol == &dp_protocol_uniswap4;
+	switch (r->kind) {
 	case DP_LINK_SWAP: return "swap";
 	case DP_LINK_OUT:
-	case DP_LINK_IN: return "bridge";
+	case DP_LINK_IN: return is_position ? "position" : "bridge";
 	case DP_LINK_MIXER: return "mixer";
 	default: return NULL;
 	}
@@ -132,25 +135,26 @@ static dp_code find_link(struct going *g, const find *base, const dp_event *ev, 
 {
 	if (ev->link == 0 || ev->link > g->record_count) return DP_OK;
 	const dp_link_record *r = &g->record[ev->link - 1];
-	const char *kind = link_kind(r->kind), *froze = freeze_kind(r->kind);
+	const char *kind = link_kind(r), *froze = freeze_kind(r->kind);
 	find f = *base;
 	// What goes in is told; a swap has both sides in one transaction, and is told once.
-	bool is_way_in = ev->src > 0 || ev->src == DP_PARTY_TX || r->kind == DP_LINK_IN ||
-	                 r->kind == DP_LINK_RELEASE;
+	bool is_way_in = ev->src > 0 || (ev->src == DP_PARTY_TX && r->kind != DP_LINK_SWAP) ||
+	                 r->kind == DP_LINK_IN || r->kind == DP_LINK_RELEASE ||
+	                 r->kind == DP_LINK_DESTROY;
 	if (!is_way_in || r->kind == DP_LINK_REFUSED) return DP_OK;
 	f.link = ev->link;
 	f.protocol = r->protocol != NULL ? r->protocol->name : "";
 	f.from = r->from;
-	f.to = r->kind == DP_LINK_FREEZE || r->kind == DP_LINK_SWAP ? r->from : r->to;
-	if (f.to.kind == DP_ADDR_NONE) f.to = r->from;
+	if (r->kind == DP_LINK_IN) f.from_chain = r->there.chain;
+	// On this side only: what comes out elsewhere is that chain's receiver.
+	bool is_here =
+	    r->kind == DP_LINK_FREEZE || r->kind == DP_LINK_SWAP || r->to.kind == DP_ADDR_NONE;
+	f.to = is_here ? r->from : r->to;
+	if (!is_here && r->kind == DP_LINK_OUT) f.to_chain = r->other;
+	if (is_here) f.to_chain = f.from_chain;
 	if (froze != NULL && wants(g->watch, g->view, DP_WHEN_FREEZE)) {
 		f.when = DP_WHEN_FREEZE;
 		f.kind = froze;
-		return add(g->watch, &f, fault);
-	}
-	if (r->kind == DP_LINK_COINJOIN && wants(g->watch, g->view, DP_WHEN_FINDING)) {
-		f.when = DP_WHEN_FINDING;
-		f.kind = "coinjoin";
 		return add(g->watch, &f, fault);
 	}
 	if (kind == NULL || !wants(g->watch, g->view, DP_WHEN_LINK)) return DP_OK;
@@ -176,15 +180,59 @@ static int64_t still_for(dp_watch *w, const dp_watch_view *v, dp_party holder)
 	return last == INT64_MIN || last > v->block->time ? -1 : v->block->time - last;
 }
 
+// Told of each holder by itself: of two coins of one address, only one may have lain still.
 static dp_code find_wake(struct going *g, const find *base, const dp_event *ev, dp_fault *fault)
 {
+	dp_watch *w = g->watch;
 	find f = *base;
+	// The parcels of a holder come one after the other.
+	if (w->still_party != ev->src) w->still_s = still_for(w, g->view, ev->src);
+	w->still_party = ev->src;
+	if (w->still_s < w->dormant_s) return DP_OK;
 	f.when = DP_WHEN_WAKE;
+	f.dormant_s = w->still_s;
+	f.is_about = true;
 	f.party = ev->src;
 	f.to = base->from; // who woke
 	f.from = (dp_addr){0};
 	f.stop = DP_NO_INDEX;
-	return add(g->watch, &f, fault);
+	return add(w, &f, fault);
+}
+
+// A CoinJoin is no flow of its own: it is told to each case that has a coin among its inputs. `at`
+// is the event that tells of it; those of its transaction stand around it.
+static dp_code find_coinjoin(struct going *g, const dp_event *ev, uint32_t count, uint32_t at,
+                             dp_fault *fault)
+{
+	const dp_watch_view *v = g->view;
+	const dp_event *said = &ev[at];
+	if (said->link == 0 || said->link > g->record_count || said->tx == DP_NO_INDEX ||
+	    g->record[said->link - 1].kind != DP_LINK_COINJOIN ||
+	    !wants(g->watch, v, DP_WHEN_FINDING))
+		return DP_OK;
+	uint32_t first = at, end = at;
+	while (first > 0 && ev[first - 1].tx == said->tx) first--;
+	while (end < count && ev[end].tx == said->tx) end++;
+	for (uint32_t i = first; i < end; i++) {
+		if (ev[i].kind != DP_EV_FLOW || ev[i].src <= 0) continue;
+		const dp_colour_info *colour = dp_engine_colour(v->engine, ev[i].colour);
+		find f = {.when = DP_WHEN_FINDING,
+		          .case_index = colour->case_index,
+		          .has_stolen = true,
+		          .stolen = colour->asset,
+		          .tx = ev[i].tx,
+		          .mv = ev[i].mv,
+		          .asset = ev[i].asset,
+		          .stop = DP_NO_INDEX,
+		          .link = said->link,
+		          .kind = "coinjoin",
+		          .protocol = "",
+		          .units = ev[i].units,
+		          .origin = ev[i].origin};
+		if (ev[i].mv != DP_NO_INDEX) f.from = v->block->mv[ev[i].mv].from;
+		DP_TRY(add(g->watch, &f, fault));
+	}
+	return DP_OK;
 }
 
 static dp_code find_flow(struct going *g, const dp_event *ev, dp_fault *fault)
@@ -235,12 +283,75 @@ static dp_code find_flow(struct going *g, const dp_event *ev, dp_fault *fault)
 	return add(w, &f, fault);
 }
 
+// Events of these kinds have no colour: it is told to each case whose units the holder has had.
+static dp_code add_for_cases(struct going *g, find *f, sqlite3_stmt *s, dp_fault *fault)
+{
+	const dp_watch_view *v = g->view;
+	uint32_t added = 0, last = DP_NO_INDEX;
+	dp_code code;
+	while ((code = dp_sql_row(g->watch->db, s, fault)) == DP_OK) {
+		int64_t colour = sqlite3_column_int64(s, 0);
+		if (colour < 1 || colour > dp_engine_colour_count(v->engine)) continue;
+		f->case_index =
+		    dp_engine_colour(v->engine, (dp_colour){(uint16_t)colour})->case_index;
+		if (f->case_index == last) continue;
+		last = f->case_index;
+		code = add(g->watch, f, fault);
+		if (code != DP_OK) break;
+		added++;
+	}
+	(void)sqlite3_reset(s);
+	if (code != DP_END) return code;
+	// Nobody's, by the rows: the first case hears of it that is not stopped.
+	uint32_t cases = 0;
+	for (uint32_t i = dp_engine_colour_count(v->engine); i > 0; i--) {
+		uint32_t k = dp_engine_colour(v->engine, (dp_colour){(uint16_t)i})->case_index;
+		if (k + 1 > cases) cases = k + 1;
+	}
+	for (f->case_index = 0; added == 0 && f->case_index < cases; f->case_index++) {
+		const char *incident = dp_engine_case(v->engine, f->case_index)->incident;
+		if (v->is_muted != NULL && v->is_muted(v->context, incident)) continue;
+		return add(g->watch, f, fault);
+	}
+	return DP_OK;
+}
+
+// Is this the holder's address?
+static bool is_at(const struct going *g, dp_party holder, const dp_addr *addr)
+{
+	char address[DP_ADDR_TEXT_MAX];
+	sqlite3_stmt *s = g->watch->who;
+	(void)sqlite3_reset(s);
+	dp_sql_i64(s, 1, g->view->run);
+	dp_sql_i64(s, 2, holder);
+	if (addr->kind == DP_ADDR_NONE) return false;
+	dp_addr_format(address, addr, g->view->block->chain);
+	bool is_it = dp_sql_row(g->watch->db, s, NULL) == DP_OK &&
+	             strcmp(dp_sql_get_text(s, 0), address) == 0;
+	(void)sqlite3_reset(s);
+	return is_it;
+}
+
+// Noise names a holder on either side, and the event does not say which.
+static dp_code find_noise(struct going *g, find *f, dp_fault *fault)
+{
+	char from[DP_ADDR_TEXT_MAX] = "", to[DP_ADDR_TEXT_MAX] = "";
+	sqlite3_stmt *s = g->watch->of_address;
+	if (f->from.kind != DP_ADDR_NONE) dp_addr_format(from, &f->from, g->view->block->chain);
+	if (f->to.kind != DP_ADDR_NONE) dp_addr_format(to, &f->to, g->view->block->chain);
+	f->kind = "poisoning";
+	(void)sqlite3_reset(s);
+	dp_sql_i64(s, 1, g->view->run);
+	dp_sql_text(s, 2, from);
+	dp_sql_text(s, 3, to);
+	return add_for_cases(g, f, s, fault);
+}
+
 static dp_code find_note(struct going *g, const dp_event *ev, dp_fault *fault)
 {
 	const dp_movement *mv = ev->mv == DP_NO_INDEX ? NULL : &g->view->block->mv[ev->mv];
 	if (!wants(g->watch, g->view, DP_WHEN_FINDING) || ev->tx == DP_NO_INDEX || mv == NULL)
 		return DP_OK;
-	// Whose holder it is does not stand in the event: it is told of the first case.
 	find f = {.when = DP_WHEN_FINDING,
 	          .is_note = true,
 	          .tx = ev->tx,
@@ -249,12 +360,20 @@ static dp_code find_note(struct going *g, const dp_event *ev, dp_fault *fault)
 	          .stop = DP_NO_INDEX,
 	          .from = mv->from,
 	          .to = mv->to,
-	          .kind = ev->kind == DP_EV_HUB     ? "hub"
-	                  : ev->kind == DP_EV_NOISE ? "poisoning"
-	                                            : "uncovered",
 	          .protocol = "",
 	          .units = ev->units};
-	return add(g->watch, &f, fault);
+	if (ev->kind == DP_EV_NOISE) return find_noise(g, &f, fault);
+	// A hub, or a pool that paid more than it was known to have: about that holder alone.
+	f.kind = ev->kind == DP_EV_HUB ? "hub" : "uncovered";
+	f.is_about = true;
+	f.party = ev->src;
+	if (is_at(g, ev->src, &mv->from)) f.to = mv->from;
+	f.from = (dp_addr){0};
+	sqlite3_stmt *s = g->watch->of_holder;
+	(void)sqlite3_reset(s);
+	dp_sql_i64(s, 1, g->view->run);
+	dp_sql_i64(s, 2, ev->src);
+	return add_for_cases(g, &f, s, fault);
 }
 
 //- what belongs together -------------------------------------------------------------------------
@@ -300,41 +419,45 @@ static void join(finds *all)
 		dp_u256 sum;
 		if (!dp_u256_add_over(&sum, last->units, f->units)) last->units = sum;
 		if (!dp_u256_add_over(&sum, last->origin, f->origin)) last->origin = sum;
-		if (last->dormant_s > f->dormant_s) last->dormant_s = f->dormant_s;
+		if (last->dormant_s < f->dormant_s) last->dormant_s = f->dormant_s;
+		// A fee goes to nobody; what it was paid for does.
+		if (last->from.kind == DP_ADDR_NONE) last->from = f->from;
 	}
 	all->count = kept;
 }
 
-static dp_code prepare(dp_watch *w, const dp_watch_view *v, dp_fault *fault)
+void dp_watch_find_done(dp_watch *w)
 {
-	if (w->db == v->db) return DP_OK;
-	(void)sqlite3_finalize(w->last_in);
-	(void)sqlite3_finalize(w->last_out);
-	w->last_in = w->last_out = NULL;
-	w->db = v->db;
-	DP_TRY(dp_sql_prepare(w->db, &w->last_in,
-	                      "select time from flow where run=? and dst=? and height<? order by "
-	                      "seq desc limit 1",
-	                      fault));
-	return dp_sql_prepare(w->db, &w->last_out,
-	                      "select time from flow where run=? and src=? and height<? order by "
-	                      "seq desc limit 1",
-	                      fault);
+	sqlite3_stmt **all[] = {&w->last_in, &w->last_out, &w->of_holder, &w->of_address, &w->who};
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+		(void)sqlite3_finalize(*all[i]);
+		*all[i] = NULL;
+	}
+	w->db = NULL;
 }
 
-// Who lay still long enough; the others go.
-static void keep_woken(dp_watch *w, const dp_watch_view *v)
+static dp_code prepare(dp_watch *w, const dp_watch_view *v, dp_fault *fault)
 {
-	uint32_t kept = 0;
-	for (uint32_t i = 0; i < w->finds.count; i++) {
-		find f = w->finds.item[i];
-		if (f.when == DP_WHEN_WAKE) {
-			f.dormant_s = still_for(w, v, f.party);
-			if (f.dormant_s < w->dormant_s) continue;
-		}
-		w->finds.item[kept++] = f;
-	}
-	w->finds.count = kept;
+	struct {
+		sqlite3_stmt **stmt;
+		const char *sql;
+	} all[] = {
+	    {&w->last_in, "select time from flow where run=? and dst=? and height<? order by seq "
+	                  "desc limit 1"},
+	    {&w->last_out, "select time from flow where run=? and src=? and height<? order by seq "
+	                   "desc limit 1"},
+	    {&w->of_holder,
+	     "select distinct colour from flow where run=? and dst=? order by colour"},
+	    {&w->of_address, "select distinct f.colour from holder h join flow f on f.run=h.run "
+	                     "and f.dst=h.no where h.run=? and h.address in (?,?) order by 1"},
+	    {&w->who, "select address from holder where run=? and no=?"},
+	};
+	if (w->db == v->db) return DP_OK;
+	dp_watch_find_done(w);
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+		DP_TRY(dp_sql_prepare(v->db, all[i].stmt, all[i].sql, fault));
+	w->db = v->db;
+	return DP_OK;
 }
 
 dp_code dp_watch_find(dp_watch *w, const dp_watch_view *v, dp_fault *fault)
@@ -344,7 +467,8 @@ dp_code dp_watch_find(dp_watch *w, const dp_watch_view *v, dp_fault *fault)
 	struct going g = {.watch = w, .view = v, .tx = DP_NO_INDEX, .first_new = INT64_MAX};
 	g.record = dp_engine_links(v->engine, &g.record_count);
 	w->finds.count = 0;
-	if (wants(w, v, DP_WHEN_WAKE)) DP_TRY(prepare(w, v, fault));
+	w->still_party = 0;
+	if (wants(w, v, DP_WHEN_WAKE) || wants(w, v, DP_WHEN_FINDING)) DP_TRY(prepare(w, v, fault));
 	for (i = 0; i < count; i++)
 		if (ev[i].kind == DP_EV_HOLDER && ev[i].dst < g.first_new) g.first_new = ev[i].dst;
 	for (i = 0; i < count; i++) {
@@ -353,9 +477,10 @@ dp_code dp_watch_find(dp_watch *w, const dp_watch_view *v, dp_fault *fault)
 		else if (ev[i].kind == DP_EV_HUB || ev[i].kind == DP_EV_NOISE ||
 		         ev[i].kind == DP_EV_UNCOVERED)
 			DP_TRY(find_note(&g, &ev[i], fault));
+		else if (ev[i].kind == DP_EV_LINKED)
+			DP_TRY(find_coinjoin(&g, ev, count, i, fault));
 	}
 	if (v->wants_watched && wants(w, v, DP_WHEN_WATCHED)) DP_TRY(find_watched(w, v, fault));
 	join(&w->finds);
-	if (wants(w, v, DP_WHEN_WAKE)) keep_woken(w, v);
 	return DP_OK;
 }

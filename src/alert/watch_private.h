@@ -13,12 +13,15 @@
 typedef struct find {
 	uint8_t when; // dp_when
 	bool has_stolen, is_note;
+	bool is_about;          // `to` took nothing: what happened is about it alone
 	uint32_t case_index;    // DP_NO_INDEX: of no case (a watched address)
 	uint32_t tx, mv;        // of the first event
 	dp_asset asset, stolen; // what moved, what it stands for
 	uint16_t hop;
-	dp_addr to;           // who is it about: the receiver; the sender where something wakes
-	dp_addr from;         // kind NONE: not known
+	dp_addr to;   // who is it about: the receiver; the sender where something wakes
+	dp_addr from; // kind NONE: not known
+	// Of these two; NULL: the block's. The other side of a bridge is on another chain.
+	const dp_chain *to_chain, *from_chain;
 	uint32_t stop;        // as in dp_event
 	uint32_t link;        // 1 + index of the dp_link_record; 0: none
 	const char *kind;     // of links, findings, freezes; else ""
@@ -61,16 +64,30 @@ struct dp_watch {
 		const dp_chain *chain; // NULL: any
 	} * watched;
 	uint32_t watched_count;
-	uint8_t *filter; // a bit for each of 2^16 sums of addresses
-	sqlite3 *db;     // whose statements these are
-	sqlite3_stmt *last_in, *last_out;
+	uint8_t *filter;                            // a bit for each of 2^16 sums of addresses
+	sqlite3 *db;                                // whose statements these are
+	sqlite3_stmt *last_in, *last_out;           // when did this holder take and pay last?
+	sqlite3_stmt *of_holder, *of_address, *who; // whose colours has it had, and where is it?
+	dp_party still_party;                       // the last one asked for, and its answer
+	int64_t still_s;
 	uint32_t asked; // contracts asked in this block
 };
+
+static inline const dp_chain *dp_find_to_chain(const find *f, const dp_watch_view *v)
+{
+	return f->to_chain != NULL ? f->to_chain : v->block->chain;
+}
+
+static inline const dp_chain *dp_find_from_chain(const find *f, const dp_watch_view *v)
+{
+	return f->from_chain != NULL ? f->from_chain : v->block->chain;
+}
 
 //- watch_find.c
 
 // Into w->finds, in an order that hangs on nothing but the block.
 DP_MUST dp_code dp_watch_find(dp_watch *w, const dp_watch_view *v, dp_fault *fault);
+void dp_watch_find_done(dp_watch *w); // its statements
 bool dp_watch_is_watched(const dp_watch *w, const dp_addr *addr, const dp_chain *chain);
 
 //- watch_facts.c

@@ -57,7 +57,8 @@ static const char schema[] =
     "create index note_kind on note(run, kind);"
     "create table journal(run integer not null, height integer not null, hash blob not null,"
     " chain blob not null, movements integer not null, noise integer not null, undo blob,"
-    " primary key(run, height)) without rowid;";
+    // With rowids: who looks for a height must not go through the undo records on the way.
+    " primary key(run, height));";
 
 //- opening ---------------------------------------------------------------------------------------
 
@@ -438,32 +439,48 @@ static dp_code find_run(dp_casebook *cb, const dp_engine *e, const dp_engine_opt
 
 //- bringing an engine to the stored state --------------------------------------------------------
 
-static dp_code load_parcels(dp_casebook *cb, sqlite3_stmt *stmt, uint32_t no, dp_parcels *list,
+// Parcels in the order of their holders, as they come: a million questions for one holder's each
+// would take longer than everything else.
+typedef struct parcel_reader {
+	sqlite3_stmt *stmt;
+	bool has_row; // that is not taken yet
+	int64_t no;   // whose
+} parcel_reader;
+
+static dp_code next_parcel(dp_casebook *cb, parcel_reader *r, dp_fault *fault)
+{
+	dp_code code = dp_sql_row(cb->db, r->stmt, fault);
+	r->has_row = code == DP_OK;
+	if (r->has_row) r->no = sqlite3_column_int64(r->stmt, 0);
+	return code == DP_END ? DP_OK : code;
+}
+
+static dp_code load_parcels(dp_casebook *cb, parcel_reader *r, uint32_t no, dp_parcels *list,
                             dp_fault *fault)
 {
-	(void)sqlite3_reset(stmt);
-	dp_sql_i64(stmt, 1, cb->now->run);
-	dp_sql_u64(stmt, 2, no);
 	dp_parcels_clear(list);
-	for (;;) {
-		dp_code code = dp_sql_row(cb->db, stmt, fault);
-		if (code == DP_END) return DP_OK;
-		DP_TRY(code);
-		dp_parcel p = {.colour = {(uint16_t)sqlite3_column_int(stmt, 0)}};
-		DP_TRY(dp_sql_get_amount(stmt, 1, &p.units, fault));
-		DP_TRY(dp_sql_get_amount(stmt, 2, &p.origin, fault));
+	while (r->has_row && r->no < no) DP_TRY(next_parcel(cb, r, fault));
+	while (r->has_row && r->no == no) {
+		dp_parcel p = {.colour = {(uint16_t)sqlite3_column_int(r->stmt, 1)}};
+		DP_TRY(dp_sql_get_amount(r->stmt, 2, &p.units, fault));
+		DP_TRY(dp_sql_get_amount(r->stmt, 3, &p.origin, fault));
 		void *items = list->item;
 		DP_TRY(dp_grow(&items, &list->cap, sizeof p, (uint64_t)list->count + 1,
 		               DP_PARCELS_MAX, fault));
 		list->item = items;
 		list->item[list->count++] = p; // exactly as stored, neither joined nor dropped
+		DP_TRY(next_parcel(cb, r, fault));
 	}
+	return DP_OK;
 }
 
 static dp_code load_holders(dp_casebook *cb, dp_engine *e, sqlite3_stmt *holders,
                             sqlite3_stmt *parcels, dp_parcels *list, dp_fault *fault)
 {
+	parcel_reader reader = {.stmt = parcels};
 	dp_sql_i64(holders, 1, cb->now->run);
+	dp_sql_i64(parcels, 1, cb->now->run);
+	DP_TRY(next_parcel(cb, &reader, fault));
 	for (;;) {
 		dp_code code = dp_sql_row(cb->db, holders, fault);
 		if (code == DP_END) return DP_OK;
@@ -478,7 +495,7 @@ static dp_code load_holders(dp_casebook *cb, dp_engine *e, sqlite3_stmt *holders
 		v.moves = (uint32_t)sqlite3_column_int64(holders, 4);
 		v.hub = sqlite3_column_int(holders, 5) != 0;
 		v.mixes = (uint8_t)(sqlite3_column_int(holders, 6) & 15);
-		DP_TRY(load_parcels(cb, parcels, v.no, list, fault));
+		DP_TRY(load_parcels(cb, &reader, v.no, list, fault));
 		v.parcel = list->item;
 		v.parcel_count = list->count;
 		DP_TRY(dp_engine_holder_load(e, &v, fault));
@@ -532,8 +549,8 @@ static dp_code load_run(dp_casebook *cb, dp_engine *e, dp_fault *fault)
 	                   fault);
 	if (code == DP_OK)
 		code = dp_sql_prepare(cb->db, &parcels,
-		                      "select colour, units, origin from parcel where run=? and "
-		                      "no=? order by pos",
+		                      "select no, colour, units, origin from parcel where run=? "
+		                      "order by no, pos",
 		                      fault);
 	if (code == DP_OK) code = load_holders(cb, e, holders, parcels, &list, fault);
 	(void)sqlite3_finalize(holders);
@@ -1045,6 +1062,19 @@ bool dp_casebook_block_at(dp_casebook *cb, const dp_chain *chain, uint64_t heigh
                           dp_casebook_block *ret_block)
 {
 	turn_to(cb, chain);
+	// Blocks that brought nothing may not have come into the journal yet; they are the newest.
+	const dp_track *t = cb->now;
+	for (uint32_t i = t->quiet_count; i-- > 0;) {
+		const dp_quiet_block *q = &t->quiet[i];
+		if (q->height > height) continue;
+		uint8_t first[32] = {0};
+		dp_casebook_chain(first, q->height, q->hash);
+		ret_block->height = q->height;
+		memcpy(ret_block->hash, q->hash, 32);
+		memcpy(ret_block->chain, q->chain, 32);
+		ret_block->is_first = memcmp(first, q->chain, 32) == 0;
+		return true;
+	}
 	return block_at(cb, height, ret_block);
 }
 
@@ -1115,10 +1145,8 @@ dp_code dp_casebook_forget(dp_casebook *cb, const dp_engine *e, dp_fault *fault)
 	turn_to(cb, dp_engine_chain(e));
 	DP_TRY(dp_casebook_write(cb, fault));
 	DP_TRY(flush_quiet(cb, fault));
-	if (cb->now->has_undo && (height < 0 || cb->now->undo_height > (uint64_t)height)) {
-		cb->now->has_undo = height >= 0;
-		cb->now->undo_height = height >= 0 ? (uint64_t)height : 0;
-	}
+	// Records that had left the journal are among its newest again: the engine may have them.
+	cb->now->has_undo = false;
 	DP_TRY(dp_links_forget(cb, height, fault));
 	for (size_t i = 0; i < sizeof sql / sizeof *sql; i++) {
 		sqlite3_stmt *stmt;
@@ -1245,7 +1273,8 @@ static dp_code save_undo(dp_casebook *cb, const dp_engine *e, dp_fault *fault)
 {
 	uint32_t depth = dp_engine_undo_depth(e);
 	if (depth > DP_CASEBOOK_UNDO_BLOCKS) depth = DP_CASEBOOK_UNDO_BLOCKS;
-	// The record of a block never changes: those that the journal has need not be written again.
+	// The record of a block never changes: those that the journal has need not be written
+	// again.
 	for (uint32_t back = 1; back <= depth; back++) {
 		uint64_t height;
 		uint8_t *bytes;
@@ -1355,6 +1384,19 @@ static dp_code read_turn(dp_casebook *cb, int64_t *ret_turn, dp_fault *fault)
 	return code == DP_END ? dp_fail(fault, DP_BAD_BYTES, "the casebook is damaged") : code;
 }
 
+static dp_code somebody_else(dp_fault *fault)
+{
+	return dp_fail(fault, DP_BUSY, "somebody else has changed what this casebook follows");
+}
+
+dp_code dp_casebook_is_mine(dp_casebook *cb, dp_fault *fault)
+{
+	int64_t turn = 0;
+	DP_CHECK(cb->root->is_live);
+	DP_TRY(read_turn(cb->root, &turn, fault));
+	return turn == cb->root->turn ? DP_OK : somebody_else(fault);
+}
+
 dp_code dp_casebook_write(dp_casebook *cb, dp_fault *fault)
 {
 	dp_casebook *root = cb->root;
@@ -1366,12 +1408,31 @@ dp_code dp_casebook_write(dp_casebook *cb, dp_fault *fault)
 	DP_TRY(read_turn(root, &turn, fault));
 	if (turn == root->turn) return DP_OK;
 	dp_casebook_undo(root);
-	return dp_fail(fault, DP_BUSY, "somebody else has changed what this casebook follows");
+	return somebody_else(fault);
 }
 
 bool dp_casebook_is_writing(const dp_casebook *cb)
 {
 	return cb->root->in_transaction;
+}
+
+// The log is emptied when nothing else is to be done, and before it gets too long in any case: by
+// SQLite's own rule every second block with a dozen alerts would pay for it.
+enum { LOG_PAGES = 1000, LOG_PAGES_MAX = 16384 };
+
+static int count_log(void *context, sqlite3 *db, const char *schema_name, int pages)
+{
+	dp_casebook *root = context;
+	(void)db, (void)schema_name;
+	root->log_pages = (uint32_t)pages;
+	return SQLITE_OK;
+}
+
+static void empty_log(dp_casebook *root)
+{
+	// When it cannot be done now (somebody reads an old state), it is done later.
+	(void)sqlite3_wal_checkpoint_v2(root->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	root->log_pages = 0;
 }
 
 dp_code dp_casebook_keep(dp_casebook *cb, dp_fault *fault)
@@ -1382,6 +1443,7 @@ dp_code dp_casebook_keep(dp_casebook *cb, dp_fault *fault)
 	DP_TRY(dp_sql_run(root->db, "commit", fault));
 	root->in_transaction = false;
 	root->turn++;
+	if (root->log_pages >= LOG_PAGES_MAX) empty_log(root);
 	return DP_OK;
 }
 
@@ -1401,10 +1463,17 @@ void dp_casebook_undo(dp_casebook *cb)
 	root->in_transaction = false;
 }
 
+void dp_casebook_tidy(dp_casebook *cb)
+{
+	dp_casebook *root = cb->root;
+	if (root->is_live && !root->in_transaction && root->log_pages >= LOG_PAGES) empty_log(root);
+}
+
 dp_code dp_casebook_live(dp_casebook *cb, dp_fault *fault)
 {
 	DP_CHECK(cb->root == cb && !cb->in_transaction);
 	cb->is_live = true;
+	(void)sqlite3_wal_hook(cb->db, count_log, cb);
 	return read_turn(cb, &cb->turn, fault);
 }
 

@@ -136,11 +136,13 @@ DP_MUST dp_code dp_casebook_commit(dp_casebook *cb, dp_fault *fault);
 //   dp_casebook_saved     of those same sets, when that was done
 //
 // Blocks that bring nothing are kept in memory until then. When a write says DP_BUSY, somebody else
-// has changed what is followed: what is in memory is of yesterday, and has to be loaded again. So it
-// has after any other failure of these.
+// has changed what is followed: what is in memory is of yesterday, and has to be loaded again. So
+// it has after any other failure of these.
 
 // From here on; of the first casebook of a file, outside of a transaction.
 DP_MUST dp_code dp_casebook_live(dp_casebook *cb, dp_fault *fault);
+// DP_BUSY when somebody else has changed what is followed since: as the next write would say.
+DP_MUST dp_code dp_casebook_is_mine(dp_casebook *cb, dp_fault *fault);
 // Begins a transaction unless there is one.
 DP_MUST dp_code dp_casebook_write(dp_casebook *cb, dp_fault *fault);
 // Commits what is not about the state of runs: the docket, say.
@@ -149,6 +151,9 @@ bool dp_casebook_is_writing(const dp_casebook *cb);
 DP_MUST dp_code dp_casebook_save(dp_casebook *cb, dp_fault *fault);
 DP_MUST dp_code dp_casebook_keep(dp_casebook *cb, dp_fault *fault);
 void dp_casebook_saved(dp_casebook *cb);
+// Who follows has nothing to do just now: what commits have left in the write-ahead log goes into
+// the file itself, which would hold up the commit that does it by two more fsyncs.
+void dp_casebook_tidy(dp_casebook *cb);
 void dp_casebook_undo(dp_casebook *cb); // takes the open transaction back, if there is one
 
 #endif

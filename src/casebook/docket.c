@@ -32,14 +32,37 @@ dp_code dp_docket_new_group(sqlite3 *db, int64_t *ret_group, dp_fault *fault)
 	return code;
 }
 
+// Groups that got somebody stand in the order in which they were traced: their state is stored by
+// that.
+static dp_code order_as_traced(sqlite3 *db, int64_t now, dp_fault *fault)
+{
+	sqlite3_stmt *s;
+	DP_TRY(dp_sql_prepare(
+	    db, &s,
+	    "update docket set position=(select min(c.position) from cases c where "
+	    "c.incident=docket.incident) where incident in (select incident from cases) and grp in "
+	    "(select grp from docket where changed=?)",
+	    fault));
+	dp_sql_i64(s, 1, now);
+	dp_code code = dp_sql_done(db, s, fault);
+	(void)sqlite3_finalize(s);
+	return code;
+}
+
 dp_code dp_docket_adopt(sqlite3 *db, int64_t now, dp_fault *fault)
 {
-	// Every company has a first run, whose rows of `cases` are those of all its runs.
+	// Every company has a first run, whose rows of `cases` are those of all its runs. Cases
+	// that were traced with one that the docket knows join its group, for they cannot be
+	// followed apart. Other companies get groups above all there are: SQLite has read all that
+	// this statement reads before it writes the first row, so the highest group is one number
+	// throughout, and companies' numbers tell theirs apart.
 	sqlite3_stmt *s;
 	DP_TRY(dp_sql_prepare(
 	    db, &s,
 	    "insert into docket(incident,grp,position,yaml,policy,no_links,stopped,"
-	    "changed) select c.incident, r.company+(select coalesce(max(grp),0) from docket), "
+	    "changed) select c.incident, coalesce((select min(d.grp) from docket d join cases m on "
+	    "m.incident=d.incident where m.run=r.id), "
+	    "r.company+(select coalesce(max(grp),0) from docket)), "
 	    "c.position, c.yaml, r.policy, r.no_links, 0, ? from run r join cases c on c.run=r.id "
 	    "where r.id in "
 	    "(select min(id) from run group by company) and c.incident not in "
@@ -47,9 +70,12 @@ dp_code dp_docket_adopt(sqlite3 *db, int64_t now, dp_fault *fault)
 	    fault));
 	dp_sql_i64(s, 1, now);
 	dp_code code = dp_sql_done(db, s, fault);
+	int added = sqlite3_changes(db);
 	(void)sqlite3_finalize(s);
 	DP_TRY(code);
-	return sqlite3_changes(db) > 0 ? dp_docket_touch(db, fault) : DP_OK;
+	if (added == 0) return DP_OK;
+	DP_TRY(order_as_traced(db, now, fault));
+	return dp_docket_touch(db, fault);
 }
 
 dp_code dp_docket_add(sqlite3 *db, const dp_docket_entry *entry, int64_t now, dp_fault *fault)
@@ -145,7 +171,7 @@ dp_code dp_docket_visit(sqlite3 *db,
 	                      "select incident, grp, yaml, policy, no_links, stopped, "
 	                      "coalesce((select max(seq) "
 	                      "from decision d where d.incident=docket.incident),0) from docket "
-	                      "order by grp, position",
+	                      "order by grp, position, incident",
 	                      fault));
 	dp_code code;
 	while ((code = dp_sql_row(db, s, fault)) == DP_OK) {

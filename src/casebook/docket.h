@@ -2,10 +2,10 @@
 // following goes on (`dyepack case add|seed|stop`); the follower looks whether `meta.docket` has
 // risen, several times a second.
 //
-// Cases of one `grp` are followed together by one engine, as cases that are traced together are: the
-// earlier theft keeps a unit that two claim. A case keeps its group for ever. `yaml` is the case
-// file as it is wanted now; where it differs from that of the run, or the decisions about its links
-// do, the group is followed anew from its beginning.
+// Cases of one `grp` are followed together by one engine, as cases that are traced together are:
+// the earlier theft keeps a unit that two claim. A case keeps its group for ever. `yaml` is the
+// case file as it is wanted now; where it differs from that of the run, or the decisions about its
+// links do, the group is followed anew from its beginning.
 #ifndef DP_CASEBOOK_DOCKET_H
 #define DP_CASEBOOK_DOCKET_H
 

@@ -173,6 +173,7 @@ dp_code dp_links_mixers(dp_casebook *cb, const dp_block *block, dp_fault *fault)
 typedef struct saver {
 	dp_casebook *cb;
 	sqlite3_stmt *crossing, *parcel, *drop_parcels, *gone, *seen, *drop_beliefs;
+	bool is_ready;
 } saver;
 
 static const char *store_name(uint8_t store)
@@ -219,6 +220,35 @@ static void bind_crossing(sqlite3_stmt *s, const dp_casebook *cb, const dp_cross
 	dp_sql_u64(s, 26, c->mixes);
 }
 
+// With the first thing that is to be saved: after most blocks nothing is, and compiling takes
+// longer than saving.
+static dp_code prepare_saver(saver *v, dp_fault *fault)
+{
+	if (v->is_ready) return DP_OK;
+	v->is_ready = true;
+	struct {
+		sqlite3_stmt **stmt;
+		const char *sql;
+	} all[] = {
+	    {&v->crossing,
+	     "insert or replace into crossing(company,key,protocol,store,proven,ref,text,chain,"
+	     "height,time,tx,address,asset,units,to_chain,to_address,out_chain,out_height,out_time,"
+	     "out_tx,out_address,out_asset,out_units,open,hop,mixes,state) "
+	     "values(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"},
+	    {&v->parcel, "insert into crossing_parcel(company,key,pos,asset,colour,units,origin) "
+	                 "values(?,?,?,?,?,?,?)"},
+	    {&v->drop_parcels, "delete from crossing_parcel where company=? and key=?"},
+	    {&v->gone, "delete from crossing where company=? and key=?"},
+	    {&v->seen, "insert into seen(company,key,kind,count,chain,height,time,tx) "
+	               "values(?,?,?,?,?,?,?,?)"},
+	    {&v->drop_beliefs, "delete from seen where company=? and kind>=3"},
+	};
+	_Static_assert(DP_SEEN_BELIEF == 3 && DP_SEEN_TALLY == 4, "the kinds above");
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+		DP_TRY(dp_sql_prepare(v->cb->db, all[i].stmt, all[i].sql, fault));
+	return DP_OK;
+}
+
 static dp_code drop_parcels(const saver *v, const uint8_t key[32], dp_fault *fault)
 {
 	char hex[65];
@@ -233,6 +263,7 @@ static dp_code save_crossing(void *context, const dp_crossing *c, dp_fault *faul
 	char hex[65], asset[DP_ASSET_TEXT_MAX];
 	uint8_t *bytes;
 	size_t size;
+	DP_TRY(prepare_saver(v, fault));
 	bind_crossing(v->crossing, v->cb, c);
 	DP_TRY(dp_crossing_save(c, &bytes, &size, fault));
 	dp_sql_blob(v->crossing, 27, bytes, size);
@@ -260,6 +291,7 @@ static dp_code drop_crossing(void *context, const uint8_t key[32], dp_fault *fau
 {
 	saver *v = context;
 	char hex[65];
+	DP_TRY(prepare_saver(v, fault));
 	dp_sql_i64(v->gone, 1, v->cb->now->company);
 	dp_sql_text(v->gone, 2, hex_text(hex, key, 32));
 	DP_TRY(dp_sql_done(v->cb->db, v->gone, fault));
@@ -269,6 +301,7 @@ static dp_code drop_crossing(void *context, const uint8_t key[32], dp_fault *fau
 static dp_code save_seen(void *context, const dp_seen *seen, dp_fault *fault)
 {
 	saver *v = context;
+	DP_TRY(prepare_saver(v, fault));
 	if (seen->kind == 0) {
 		dp_sql_i64(v->drop_beliefs, 1, v->cb->now->company);
 		return dp_sql_done(v->cb->db, v->drop_beliefs, fault);
@@ -285,37 +318,11 @@ static dp_code save_seen(void *context, const dp_seen *seen, dp_fault *fault)
 	return dp_sql_done(v->cb->db, s, fault);
 }
 
-static dp_code prepare_saver(saver *v, dp_fault *fault)
-{
-	struct {
-		sqlite3_stmt **stmt;
-		const char *sql;
-	} all[] = {
-	    {&v->crossing,
-	     "insert or replace into crossing(company,key,protocol,store,proven,ref,text,chain,"
-	     "height,time,tx,address,asset,units,to_chain,to_address,out_chain,out_height,out_time,"
-	     "out_tx,out_address,out_asset,out_units,open,hop,mixes,state) "
-	     "values(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"},
-	    {&v->parcel, "insert into crossing_parcel(company,key,pos,asset,colour,units,origin) "
-	                 "values(?,?,?,?,?,?,?)"},
-	    {&v->drop_parcels, "delete from crossing_parcel where company=? and key=?"},
-	    {&v->gone, "delete from crossing where company=? and key=?"},
-	    {&v->seen, "insert into seen(company,key,kind,count,chain,height,time,tx) "
-	               "values(?,?,?,?,?,?,?,?)"},
-	    {&v->drop_beliefs, "delete from seen where company=? and kind>=3"},
-	};
-	_Static_assert(DP_SEEN_BELIEF == 3 && DP_SEEN_TALLY == 4, "the kinds above");
-	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-		DP_TRY(dp_sql_prepare(v->cb->db, all[i].stmt, all[i].sql, fault));
-	return DP_OK;
-}
-
 dp_code dp_links_save(dp_casebook *cb, dp_exchange *x, dp_fault *fault)
 {
 	saver v = {.cb = cb};
 	dp_exchange_visitor visitor = {&v, save_crossing, drop_crossing, save_seen};
-	dp_code code = prepare_saver(&v, fault);
-	if (code == DP_OK) code = dp_exchange_visit(x, &visitor, fault);
+	dp_code code = dp_exchange_visit(x, &visitor, fault);
 	sqlite3_stmt *all[] = {v.crossing, v.parcel, v.drop_parcels,
 	                       v.gone,     v.seen,   v.drop_beliefs};
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++) (void)sqlite3_finalize(all[i]);
@@ -372,6 +379,11 @@ dp_code dp_links_load(dp_casebook *cb, dp_exchange *x, dp_fault *fault)
 static dp_code save_mark(void *context, const dp_mark_view *m, dp_fault *fault)
 {
 	saver *v = context;
+	if (v->seen == NULL)
+		DP_TRY(dp_sql_prepare(v->cb->db, &v->seen,
+		                      "insert or replace into mark(run,seq,kind,protocol,asset_id,"
+		                      "ident,height) values(?,?,?,?,?,?,?)",
+		                      fault));
 	sqlite3_stmt *s = v->seen;
 	dp_sql_i64(s, 1, v->cb->now->run);
 	dp_sql_u64(s, 2, m->seq);
@@ -386,10 +398,6 @@ static dp_code save_mark(void *context, const dp_mark_view *m, dp_fault *fault)
 dp_code dp_links_save_marks(dp_casebook *cb, dp_engine *e, dp_fault *fault)
 {
 	saver v = {.cb = cb};
-	DP_TRY(dp_sql_prepare(cb->db, &v.seen,
-	                      "insert or replace into mark(run,seq,kind,protocol,asset_id,ident,"
-	                      "height) values(?,?,?,?,?,?,?)",
-	                      fault));
 	dp_code code = dp_engine_marks_visit(e, save_mark, &v, fault);
 	(void)sqlite3_finalize(v.seen);
 	return code;

@@ -504,6 +504,18 @@ dp_code dp_outbox_shake_case(sqlite3 *db, const char *incident, dp_fault *fault)
 	return code;
 }
 
+dp_code dp_outbox_spare(sqlite3 *db, const char *incident, dp_fault *fault)
+{
+	sqlite3_stmt *s;
+	DP_CHECK(incident != NULL);
+	DP_TRY(dp_sql_prepare(db, &s, "update alert set shaken=0 where shaken>0 and incident=?",
+	                      fault));
+	dp_sql_text(s, 1, incident);
+	dp_code code = dp_sql_done(db, s, fault);
+	(void)sqlite3_finalize(s);
+	return code;
+}
+
 dp_code dp_outbox_withdraw(sqlite3 *db, const char *id, const char *why, int64_t now_ms,
                            dp_fault *fault)
 {

@@ -82,9 +82,9 @@
 	"create index telling_alert on telling(id);"
 
 enum {
-	DP_ALERT_ID_MAX = 34,         // 32 hex digits and the terminator, rounded
-	DP_ALERT_SINKS_MAX = 32,      // of one rule
-	DP_SINK_NAME_MAX = 64,        // bytes of a sink's name with its terminator
+	DP_ALERT_ID_MAX = 34,    // 32 hex digits and the terminator, rounded
+	DP_ALERT_SINKS_MAX = 32, // of one rule
+	DP_SINK_NAME_MAX = 64,   // bytes of a sink's name with its terminator
 	// Revisions in a message; more begin another one. As many as a message shows
 	// (alert/body.h), so that no revision is told as a mere number.
 	DP_MESSAGE_ALERTS_MAX = 100,
@@ -147,6 +147,8 @@ DP_MUST dp_code dp_outbox_raise(sqlite3 *db, bool *ret_told, const dp_alert *a,
 // `height` -1: all of the chain.
 DP_MUST dp_code dp_outbox_shake(sqlite3 *db, int64_t run, const char *chain, int64_t height,
                                 dp_fault *fault);
+// What is told of this case stays as it is, whatever was shaken: it is followed no more.
+DP_MUST dp_code dp_outbox_spare(sqlite3 *db, const char *incident, dp_fault *fault);
 // A case is computed anew on every chain.
 DP_MUST dp_code dp_outbox_shake_case(sqlite3 *db, const char *incident, dp_fault *fault);
 // The chain has been followed to its tip again: what is still shaken of the cases of `run` (0: as

@@ -35,9 +35,10 @@ enum { DP_TRACKS_MAX = 64 };
 
 struct dp_casebook {
 	sqlite3 *db;
-	dp_casebook *root; // whose connection and statements these are; itself, mostly
-	bool is_live;      // of the root, as is what follows
-	int64_t turn;      // of the last transaction of ours, or that we have seen
+	dp_casebook *root;  // whose connection and statements these are; itself, mostly
+	bool is_live;       // of the root, as is what follows
+	int64_t turn;       // of the last transaction of ours, or that we have seen
+	uint32_t log_pages; // in the write-ahead log; of a live one
 	dp_track track[DP_TRACKS_MAX];
 	uint32_t track_count;
 	dp_track *now; // of the call being served

@@ -21,12 +21,16 @@ void dp_service_bind(sqlite3_stmt *stmt, const dp_tags *tags, const dp_tag_stop 
 	dp_sql_i64(stmt, 11, (tag->flags & DP_TAGF_INFERRED) != 0);
 }
 
+enum { IDENT_SIZE = 36 }; // of a holder, which begins with a dp_addr (engine)
+_Static_assert(sizeof(dp_addr) <= IDENT_SIZE, "an account's identity is its address");
+
 //- going on with other tags ----------------------------------------------------------------------
 
 // What was said of an address.
 struct said {
 	const char *address;
-	const char *label; // of the service; NULL: not kept (holders)
+	const uint8_t *ident; // holders of accounts: the same, unwritten; else NULL
+	const char *label;    // of the service; NULL: not kept (holders)
 	int stop;
 };
 
@@ -76,7 +80,10 @@ static dp_code compare(const struct said *then, const struct now *w, dp_fault *f
 	dp_addr addr;
 	dp_tag_stop now = {.stop = DP_FOLLOW};
 	// Scripts without an address form have no tags either.
-	if (dp_addr_parse(&addr, then->address, strlen(then->address), w->chain, NULL) != DP_OK)
+	if (then->ident != NULL)
+		memcpy(&addr, then->ident, sizeof addr);
+	else if (dp_addr_parse(&addr, then->address, strlen(then->address), w->chain, NULL) !=
+	         DP_OK)
 		return DP_OK;
 	bool is_now = tags != NULL && dp_tags_stop(tags, &now, &addr, dp_network_of(w->chain));
 	const char *label = is_now ? dp_tags_text(tags, now.tag->label) : NULL;
@@ -85,18 +92,23 @@ static dp_code compare(const struct said *then, const struct now *w, dp_fault *f
 	return changed(then, label, tags != NULL, fault);
 }
 
-// Rows of address, stop and (services only) label.
+// Rows of address, stop and (services only) label or (holders only) ident.
 static dp_code compare_all(sqlite3 *db, const char *sql, bool has_label, int64_t run,
                            const struct now *w, dp_fault *fault)
 {
 	sqlite3_stmt *s;
 	DP_TRY(dp_sql_prepare(db, &s, sql, fault));
 	dp_sql_i64(s, 1, run);
+	bool has_ident =
+	    !has_label && sqlite3_column_count(s) > 2 && w->chain->kind == DP_CHAIN_ACCOUNT;
 	dp_code code;
 	while ((code = dp_sql_row(db, s, fault)) == DP_OK) {
 		struct said then = {.address = dp_sql_get_text(s, 0),
 		                    .stop = sqlite3_column_int(s, 1),
 		                    .label = has_label ? dp_sql_get_text(s, 2) : NULL};
+		// A million addresses are not to be read letter by letter at every start.
+		if (has_ident && sqlite3_column_bytes(s, 2) == IDENT_SIZE)
+			then.ident = sqlite3_column_blob(s, 2);
 		code = compare(&then, w, fault);
 		if (code != DP_OK) break;
 	}
@@ -119,8 +131,8 @@ dp_code dp_service_check(sqlite3 *db, int64_t run, const dp_tags *tags, const dp
 		return compare_all(
 		    db, "select address, tag_stop from holder where run=? and tag_stop>0", false,
 		    run, &w, fault);
-	DP_TRY(compare_all(db, "select address, tag_stop from holder where run=?", false, run, &w,
-	                   fault));
+	DP_TRY(compare_all(db, "select address, tag_stop, ident from holder where run=?", false,
+	                   run, &w, fault));
 	// What was dust where no tag was would have arrived at a service.
 	(void)snprintf(dust, sizeof dust,
 	               "select distinct address, %d from flow where run=? and dst=%lld and "

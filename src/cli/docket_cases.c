@@ -24,11 +24,12 @@ static void name_chain(struct naming *n, const dp_chain *chain)
 static dp_code name_chains(void *context, const dp_docket_entry *e, dp_fault *fault)
 {
 	dp_case c;
-	(void)fault;
+	dp_fault why = {0};
+	if (e->is_stopped) return DP_OK;
+	dp_code code = dp_case_parse(&c, e->yaml, e->yaml_size, &why);
+	if (code == DP_NO_MEMORY && fault != NULL) *fault = why;
 	// What cannot be read is told by whoever follows it.
-	dp_fault ignored;
-	if (e->is_stopped || dp_case_parse(&c, e->yaml, e->yaml_size, &ignored) != DP_OK)
-		return DP_OK;
+	if (code != DP_OK) return code == DP_NO_MEMORY ? code : DP_OK;
 	for (uint32_t i = 0; i < c.named_count; i++) name_chain(context, c.named[i]);
 	dp_case_done(&c);
 	return DP_OK;

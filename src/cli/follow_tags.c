@@ -1,6 +1,6 @@
 // Tags that change while cases are followed: an exchange that was named today may have been paid
-// yesterday. Files are looked at once a second; when one has changed and stayed so for a second, all
-// are read again. Companies to which the new tags make a difference are followed anew (live.h).
+// yesterday. Files are looked at once a second; when one has changed and stayed so for a second,
+// all are read again. Companies to which the new tags make a difference are followed anew (live.h).
 #include <dirent.h>
 #include <string.h>
 #include <sys/stat.h>

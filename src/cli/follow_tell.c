@@ -107,24 +107,32 @@ static void show(follow *f, const dp_live_stats *s, const dp_outbox_counts *out,
 	dp_logger_show(f->log, &status);
 }
 
-// What is counted in the casebook takes a look into it, 15 ms where there are 100,000 alerts: so that
-// is done when there is something new, at most once a second, and else every ten.
+static int64_t clock_ms(void)
+{
+	struct timespec t;
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+// What is counted in the casebook takes a look into it, 15 ms where there are 100,000 alerts: so
+// that is done when there is something new, at most once a second, and else every ten.
 static void count_outbox(follow *f, const dp_live_stats *s, int64_t mono_ms)
 {
 	dp_fault ignored;
 	int64_t wait = s->alerts != f->alerts_counted || f->counts.waiting > 0 ? 1000 : 10000;
+	// After years there may be millions of alerts: never more than a hundredth of the time.
+	if (wait < 100 * f->counting_ms) wait = 100 * f->counting_ms;
 	if (f->counted_ms != 0 && mono_ms < f->counted_ms + wait) return;
 	f->counted_ms = mono_ms;
 	f->alerts_counted = s->alerts;
 	(void)!dp_outbox_count(dp_casebook_db(dp_live_casebook(f->live)), &f->counts, &ignored);
+	f->counting_ms = clock_ms() - mono_ms;
 }
 
 // At most twice a second.
 void follow_status(follow *f)
 {
-	struct timespec t;
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	int64_t mono_ms = (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+	int64_t mono_ms = clock_ms();
 	dp_metrics_beat(f->metrics);
 	dp_logger_tick(f->log);
 	if (mono_ms < f->told_ms + 500) return;

@@ -152,7 +152,15 @@ static dp_code add_ledger(struct finder *f, const struct place *p, dp_fault *fau
 	dp_code code = dp_ledger_chains(p->folder, note_chain, &c, NULL);
 	if (code == DP_NO_MEMORY) return dp_fail(fault, DP_NO_MEMORY, "out of memory");
 	for (uint32_t i = 0; i < c.count; i++) any |= is_named(f, c.chain[i]);
-	if (code != DP_OK || c.count == 0 || (!any && f->count == 1))
+	bool is_told = code == DP_OK && c.count > 0;
+	if (f->named_count == 0 && !is_told)
+		return blame(p->path,
+		             dp_fail(fault, DP_BAD_CASE,
+		                     "of which chain this is cannot be told, and no case names "
+		                     "one yet: write the chain before it, as in "
+		                     "bitcoin=ledger:DIR"),
+		             fault);
+	if (f->named_count > 0 && (!is_told || (!any && f->count == 1)))
 		return add(f, f->named[0], p->path, fault);
 	if (c.is_cut)
 		return blame(p->path,
@@ -285,7 +293,7 @@ dp_code dp_source_groups_find(dp_source_groups *ret_groups, const char *const *p
                               uint32_t named_count, const dp_source_options *options,
                               dp_fault *fault)
 {
-	DP_CHECK(ret_groups != NULL && path_count > 0 && named_count > 0 && options != NULL);
+	DP_CHECK(ret_groups != NULL && path_count > 0 && options != NULL);
 	*ret_groups = (dp_source_groups){.count = 0};
 	struct finder f = {.groups = ret_groups,
 	                   .count = path_count,

@@ -31,7 +31,8 @@ typedef struct dp_source_groups {
 	uint32_t count;                              // first, then in the order of the chain table
 } dp_source_groups;
 
-// `named`: the chains that the cases name, in order. `options` is how a node is asked.
+// `named`: the chains that the cases name, in order (none: there is no case yet). `options` is how
+// a node is asked.
 DP_MUST dp_code dp_source_groups_find(dp_source_groups *ret_groups, const char *const *paths,
                                       uint32_t path_count, const dp_chain *const *named,
                                       uint32_t named_count, const dp_source_options *options,

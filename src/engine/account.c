@@ -9,7 +9,8 @@
 
 static const dp_opening *stated_opening(const dp_engine *e, const dp_addr *addr, dp_asset asset)
 {
-	for (uint32_t i = 0; i < e->case_count; i++)
+	// Few cases state any, and every new pool is asked about.
+	for (uint32_t i = 0; e->has_openings && i < e->case_count; i++)
 		for (uint32_t j = 0; j < e->cases[i]->opening_count; j++) {
 			const dp_opening *o = &e->cases[i]->opening[j];
 			if (o->asset.v == asset.v && dp_addr_eq(&o->addr, addr)) return o;

@@ -120,7 +120,10 @@ static dp_code make(dp_engine *e, const dp_case *const *cases, uint32_t case_cou
 {
 	e->cases = dp_alloc(case_count * sizeof *e->cases);
 	if (e->cases == NULL) return dp_fail(fault, DP_NO_MEMORY, "out of memory");
-	for (uint32_t i = 0; i < case_count; i++) e->cases[i] = cases[i];
+	for (uint32_t i = 0; i < case_count; i++) {
+		e->cases[i] = cases[i];
+		e->has_openings |= cases[i]->opening_count > 0;
+	}
 	e->case_count = case_count;
 	// The earlier theft keeps a unit that two cases claim: its colours come first. A stable
 	// order for cases of one time is the order given; qsort is not stable, so insert.
@@ -199,6 +202,7 @@ void dp_engine_free(dp_engine *e)
 	dp_parcels_done(&e->in);
 	dp_parcels_done(&e->out);
 	dp_free(e->dirty.bytes);
+	dp_free(e->changed);
 	dp_txset_done(&e->seed_txs);
 	dp_txset_done(&e->link_txs);
 	dp_free(e->cases);
@@ -457,7 +461,13 @@ static dp_code refuse(dp_engine *e, dp_code code, const dp_fault *first, dp_faul
 	e->unchecked_count = 0;
 	e->event_count = e->record_count = 0;
 	dp_fault second;
+	// The record leads back to the last block that was applied; the engine stands where it
+	// stood, which is behind those that were passed over since.
+	dp_position at = e->at;
+	bool has_passed = e->has_passed;
 	dp_code undone = dp_undo_apply(e, &e->now.bytes, &e->now.balance_log, &second);
+	e->at = at;
+	e->has_passed = has_passed;
 	if (fault != NULL) *fault = undone == DP_OK ? *first : second;
 	return undone == DP_OK ? code : undone;
 }
@@ -518,15 +528,17 @@ bool dp_engine_may_matter(const dp_engine *e, const dp_block *block)
 {
 	if (block->chain != e->options.chain) return false;
 	if (e->seeds_waiting > 0 || links_wait(e)) return true;
+	// What comes out of a bridge is paid by nobody who is followed.
+	if (!e->options.no_links && block->note_count > 0) return true;
 	for (uint32_t i = 0; i < block->mv_count; i++)
 		if (block->src_key[i] != 0 && dp_holders_maybe(&e->holders, block->src_key[i]))
 			return true;
 	return false;
 }
 
-dp_code dp_engine_suppose(dp_engine *e, const dp_block *block,
-                          dp_code (*look)(void *context, dp_fault *fault), void *context,
-                          dp_fault *fault)
+static dp_code suppose(dp_engine *e, const dp_block *block,
+                       dp_code (*look)(void *context, dp_fault *fault), void *context,
+                       dp_fault *fault)
 {
 	dp_fault first = {0}, second;
 	DP_TRY(dp_engine_begin(e, block, fault));
@@ -539,6 +551,22 @@ dp_code dp_engine_suppose(dp_engine *e, const dp_block *block,
 	return refuse(e, DP_OK, &first, &second) == DP_OK
 	           ? DP_OK
 	           : dp_fail(fault, second.code, "%s", second.text);
+}
+
+dp_code dp_engine_suppose(dp_engine *e, const dp_block *block,
+                          dp_code (*look)(void *context, dp_fault *fault), void *context,
+                          dp_fault *fault)
+{
+	dp_exchange_mark mark;
+	uint64_t dirty = e->dirty.size;
+	// Undoing a block asks other chains to go back: rightly where they had something from it.
+	// Of what was only supposed nobody had anything, so what was asked is forgotten with it.
+	DP_TRY(dp_exchange_keep(e->exchange, &mark, fault));
+	dp_code code = suppose(e, block, look, context, fault);
+	dp_exchange_back(e->exchange, &mark);
+	// Holders that went came back, and those that were made never were.
+	e->dirty.size = dirty;
+	return code;
 }
 
 void dp_engine_pass(dp_engine *e, const dp_block *last, uint64_t count)

@@ -210,11 +210,14 @@ void dp_engine_pass(dp_engine *e, const dp_block *last, uint64_t count);
 // Only notes balances (track_openings): for the blocks up to the checkpoint of a resumed run, in
 // order. Load the undo records first: those of blocks skipped then take the balances back as well.
 DP_MUST dp_code dp_engine_skip(dp_engine *e, const dp_block *block, dp_fault *fault);
-// Might the block matter: does a movement of it take from a holder, or a seed or link wait for one
-// of its transactions? "No" is certain. For transactions that are in no block yet.
+// Might the block matter: does a movement of it take from a holder, does it speak of bridges and
+// the like, or does a seed or link wait for one of its transactions? "No" is certain: no stolen
+// unit moves. (Noise that only names a holder moves none.) For transactions that are in no block
+// yet.
 bool dp_engine_may_matter(const dp_engine *e, const dp_block *block);
 // What would be if these transactions were in the next block: applies them, lets `look` see the
-// events, and takes everything back. State, exchange and undo records are as before (I-3).
+// events, and takes everything back. State, exchange and undo records are as before (I-3), what the
+// exchange asks other chains for included.
 DP_MUST dp_code dp_engine_suppose(dp_engine *e, const dp_block *block,
                                   dp_code (*look)(void *context, dp_fault *fault), void *context,
                                   dp_fault *fault);

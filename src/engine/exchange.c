@@ -21,7 +21,7 @@ enum {
 	BAD_MAX = 4,
 	SEEN_MAX = 1 << 26,
 	BELIEFS_MAX = 1 << 20,
-	CHAINS_MAX = 256,
+	CHAINS_MAX = DP_EXCHANGE_CHAINS_MAX,
 	NONE = 0xffffffff
 };
 
@@ -622,6 +622,43 @@ dp_code dp_exchange_reached(dp_exchange *x, const dp_chain *chain, uint64_t heig
 	}
 	(void)fault;
 	return DP_OK;
+}
+
+//- supposing -------------------------------------------------------------------------------------
+
+dp_code dp_exchange_keep(const dp_exchange *x, dp_exchange_mark *ret_mark, dp_fault *fault)
+{
+	*ret_mark = (dp_exchange_mark){.serial = x->serial,
+	                               .belief_count = x->belief_count,
+	                               .gone_count = x->gone_count,
+	                               .beliefs_changed = x->beliefs_changed};
+	for (uint32_t i = 0; i < CHAINS_MAX; i++) {
+		ret_mark->rewind[i].is_wanted = x->side[i].wants_rewind;
+		ret_mark->rewind[i].height = x->side[i].rewind_height;
+	}
+	if (x->belief_count == 0) return DP_OK;
+	ret_mark->beliefs = dp_alloc(x->belief_count * sizeof *x->belief);
+	if (ret_mark->beliefs == NULL) return dp_fail(fault, DP_NO_MEMORY, "out of memory");
+	memcpy(ret_mark->beliefs, x->belief, x->belief_count * sizeof *x->belief);
+	return DP_OK;
+}
+
+void dp_exchange_back(dp_exchange *x, dp_exchange_mark *mark)
+{
+	// Nothing but forgetting a chain takes away from these two.
+	DP_CHECK(x->belief_count >= mark->belief_count && x->gone_count >= mark->gone_count);
+	if (mark->belief_count > 0)
+		memcpy(x->belief, mark->beliefs, mark->belief_count * sizeof *x->belief);
+	x->belief_count = mark->belief_count;
+	x->beliefs_changed = mark->beliefs_changed;
+	x->gone_count = mark->gone_count;
+	x->serial = mark->serial;
+	for (uint32_t i = 0; i < CHAINS_MAX; i++) {
+		x->side[i].wants_rewind = mark->rewind[i].is_wanted;
+		x->side[i].rewind_height = mark->rewind[i].height;
+	}
+	dp_free(mark->beliefs);
+	mark->beliefs = NULL;
 }
 
 //- for casebooks ---------------------------------------------------------------------------------

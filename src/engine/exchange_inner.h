@@ -7,7 +7,7 @@
 
 // A landing may be stamped so much earlier than its exit: miners' clocks (Bitcoin allows two
 // hours).
-enum { DP_CLOCK_SKEW_S = 7200 };
+enum { DP_CLOCK_SKEW_S = 7200, DP_EXCHANGE_CHAINS_MAX = 256 };
 
 dp_crossing *dp_exchange_get(dp_exchange *x, const uint8_t key[32]);
 // Makes a crossing, which must not be there yet. Landings of other chains that were read already
@@ -45,6 +45,21 @@ DP_MUST dp_code dp_exchange_forget(dp_exchange *x, const dp_chain *chain, dp_fau
 // A chain has come to the end of block `height`.
 DP_MUST dp_code dp_exchange_reached(dp_exchange *x, const dp_chain *chain, uint64_t height,
                                     dp_fault *fault);
+
+// What undoing a block does not take back by itself: claims that were believed, and who is asked to
+// go back. Kept before a block is supposed (dp_engine_suppose) and put back behind it.
+typedef struct dp_exchange_mark {
+	void *beliefs; // a copy; NULL where there are none
+	uint64_t serial;
+	uint32_t belief_count, gone_count;
+	bool beliefs_changed;
+	struct {
+		uint64_t height;
+		bool is_wanted;
+	} rewind[DP_EXCHANGE_CHAINS_MAX];
+} dp_exchange_mark;
+DP_MUST dp_code dp_exchange_keep(const dp_exchange *x, dp_exchange_mark *ret_mark, dp_fault *fault);
+void dp_exchange_back(dp_exchange *x, dp_exchange_mark *mark); // and frees the mark
 
 // A crossing as bytes, for undo records.
 DP_MUST dp_code dp_crossing_write(const dp_crossing *c, dp_buffer *b, dp_fault *fault);

@@ -141,6 +141,7 @@ struct dp_engine {
 	dp_asset native; // of the chain
 	const dp_case **cases;
 	uint32_t case_count;
+	bool has_openings; // some case states what somebody had
 
 	dp_holders holders;
 	uint32_t last_no;       // of holders
@@ -207,6 +208,13 @@ struct dp_engine {
 	dp_undo *undo;    // ring of options.undo_blocks
 	uint32_t undo_first, undo_count;
 	dp_buffer dirty; // identities of holders that went since the last save: no (u32)
+	// Records changed since then: who follows the tip saves after every block that brings
+	// something, and cannot look at a million records for the few that it touched. Where they
+	// are many (all that was loaded, say), none are listed and all are looked at.
+	uint32_t *changed;
+	uint64_t changed_cap;
+	uint32_t changed_count;
+	bool changed_many;
 
 	uint64_t short_cuts; // taken by quick.c
 	dp_parcels scratch_a, scratch_b, in, out;
@@ -258,6 +266,8 @@ static inline dp_bucket dp_stop_of(const dp_engine *e, uint32_t *ret_stop, const
 
 //- holders with undo
 
+// A record is to be written down with the next save.
+void dp_note_changed(dp_engine *e, uint32_t index);
 // The record may be changed from here on in this block.
 DP_MUST dp_code dp_touch_first(dp_engine *e, uint32_t index, dp_fault *fault);
 DP_MUST static inline dp_code dp_touch(dp_engine *e, uint32_t index, dp_fault *fault)

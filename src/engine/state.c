@@ -271,8 +271,8 @@ dp_code dp_holder_read(dp_engine *e, const uint8_t *bytes, size_t size, dp_fault
 	h->no = no;
 	h->hop = hop;
 	h->moves = moves;
-	h->flags =
-	    (uint8_t)(DP_HOLDER_DIRTY | (hub ? DP_HOLDER_HUB : 0) | dp_mixes_flags(marks / 2));
+	h->flags = (uint8_t)((hub ? DP_HOLDER_HUB : 0) | dp_mixes_flags(marks / 2));
+	dp_note_changed(e, index);
 	h->epoch = 0;
 	dp_parcels *list;
 	DP_TRY(dp_holders_load(&e->holders, &list, index, &e->scratch_a, fault));
@@ -412,6 +412,8 @@ dp_code dp_engine_books_load(dp_engine *e, const uint8_t *bytes, size_t size, dp
 dp_code dp_engine_holder_load(dp_engine *e, const dp_holder_view *view, dp_fault *fault)
 {
 	dp_buffer b = {0};
+	uint64_t most = HOLDER_SIZE + (uint64_t)view->parcel_count * PARCEL_SIZE_MAX;
+	DP_TRY(dp_buffer_room(&b, most, fault)); // at once
 	dp_code code = dp_buffer_u32(&b, view->no, fault);
 	if (code == DP_OK) code = dp_buffer_put(&b, view->id, 36, fault);
 	if (code == DP_OK) code = dp_buffer_u16(&b, view->asset.v, fault);
@@ -446,6 +448,53 @@ static dp_code visit_gone(dp_engine *e,
 	return DP_OK;
 }
 
+enum { CHANGED_FEW = 4096, CHANGED_SHARE = 8 };
+
+void dp_note_changed(dp_engine *e, uint32_t index)
+{
+	dp_holder *r = &e->holders.record[index];
+	DP_CHECK(index < e->holders.record_count);
+	if ((r->flags & DP_HOLDER_DIRTY) != 0) return;
+	r->flags |= DP_HOLDER_DIRTY;
+	if (e->changed_many) return;
+	// A list not much shorter than all records, or without memory, is not worth having.
+	void *items = e->changed;
+	bool is_many = e->changed_count >= CHANGED_FEW &&
+	               e->changed_count >= e->holders.record_count / CHANGED_SHARE;
+	e->changed_many =
+	    is_many || dp_grow(&items, &e->changed_cap, sizeof *e->changed,
+	                       (uint64_t)e->changed_count + 1, DP_HOLDERS_MAX, NULL) != DP_OK;
+	e->changed = items;
+	if (!e->changed_many) e->changed[e->changed_count++] = index;
+}
+
+static int by_index(const void *a, const void *b)
+{
+	const uint32_t *x = a, *y = b;
+	return (*x > *y) - (*x < *y);
+}
+
+// In the order of records, each once: one that was left and taken again is listed twice.
+static dp_code visit_changed(dp_engine *e,
+                             dp_code (*visit)(void *, const dp_holder_view *, dp_fault *),
+                             void *context, dp_fault *fault)
+{
+	dp_parcel one;
+	uint32_t count = e->changed_many ? e->holders.record_count : e->changed_count;
+	if (!e->changed_many && count > 1) qsort(e->changed, count, sizeof *e->changed, by_index);
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t index = e->changed_many ? i : e->changed[i];
+		const dp_holder *r = &e->holders.record[index];
+		bool is_again = !e->changed_many && i > 0 && index == e->changed[i - 1];
+		if (is_again || r->form == DP_FORM_FREE || (r->flags & DP_HOLDER_DIRTY) == 0)
+			continue;
+		DP_CHECK(r->no > 0);
+		dp_holder_view v = view_of(e, r, &one);
+		DP_TRY(visit(context, &v, fault));
+	}
+	return DP_OK;
+}
+
 static int by_number(const void *a, const void *b)
 {
 	const uint64_t *x = a, *y = b;
@@ -457,25 +506,20 @@ dp_code dp_engine_visit(dp_engine *e, bool changed_only,
                                          dp_fault *fault),
                         void *context, dp_fault *fault)
 {
-	if (changed_only) DP_TRY(visit_gone(e, visit, context, fault));
-	uint64_t *by_no = NULL, count = 0; // number in the high half, record in the low
-	if (!changed_only) {
-		by_no = dp_alloc(((size_t)e->holders.live + 1) * sizeof *by_no);
-		if (by_no == NULL) return dp_fail(fault, DP_NO_MEMORY, "out of memory");
+	if (changed_only) {
+		DP_TRY(visit_gone(e, visit, context, fault));
+		return visit_changed(e, visit, context, fault);
 	}
+	uint64_t count = 0; // number in the high half, record in the low
+	uint64_t *by_no = dp_alloc(((size_t)e->holders.live + 1) * sizeof *by_no);
+	if (by_no == NULL) return dp_fail(fault, DP_NO_MEMORY, "out of memory");
 	dp_code code = DP_OK;
 	dp_parcel one;
-	for (uint32_t i = 0; i < e->holders.record_count && code == DP_OK; i++) {
+	for (uint32_t i = 0; i < e->holders.record_count; i++) {
 		const dp_holder *r = &e->holders.record[i];
 		if (r->form == DP_FORM_FREE) continue;
-		DP_CHECK(r->no > 0);
-		if (!changed_only) {
-			DP_CHECK(count < e->holders.live);
-			by_no[count++] = (uint64_t)r->no << 32 | i;
-		} else if ((r->flags & DP_HOLDER_DIRTY) != 0) {
-			dp_holder_view v = view_of(e, r, &one);
-			code = visit(context, &v, fault);
-		}
+		DP_CHECK(r->no > 0 && count < e->holders.live);
+		by_no[count++] = (uint64_t)r->no << 32 | i;
 	}
 	if (count > 1) qsort(by_no, count, sizeof *by_no, by_number);
 	for (uint64_t i = 0; i < count && code == DP_OK; i++) {
@@ -519,8 +563,13 @@ void dp_engine_saved(dp_engine *e)
 {
 	e->dirty.size = 0;
 	e->marks.saved = e->marks.count;
-	for (uint32_t i = 0; i < e->holders.record_count; i++)
-		e->holders.record[i].flags &= (uint8_t)~DP_HOLDER_DIRTY;
+	uint32_t count = e->changed_many ? e->holders.record_count : e->changed_count;
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t index = e->changed_many ? i : e->changed[i];
+		e->holders.record[index].flags &= (uint8_t)~DP_HOLDER_DIRTY;
+	}
+	e->changed_count = 0;
+	e->changed_many = false;
 }
 
 dp_code dp_engine_undo_save(const dp_engine *e, uint32_t back, uint64_t *ret_height,

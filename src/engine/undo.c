@@ -70,9 +70,13 @@ dp_code dp_buffer_u256(dp_buffer *b, dp_u256 v, dp_fault *fault)
 {
 	uint8_t bytes[33];
 	uint8_t n = 0;
-	for (uint8_t i = 0; i < 32; i++) {
-		bytes[1 + i] = (uint8_t)(v.w[i / 8] >> (8 * (i % 8)));
-		if (bytes[1 + i] != 0) n = (uint8_t)(i + 1);
+	// By words: the books of thousands of cases are a hundred thousand amounts, most of them 0.
+	for (uint8_t i = 0; i < 4; i++) {
+		uint64_t word = htole64(v.w[i]);
+		memcpy(bytes + 1 + 8 * i, &word, sizeof word);
+		if (v.w[i] == 0) continue;
+		uint32_t used = 8 - (uint32_t)__builtin_clzll(v.w[i]) / 8;
+		n = (uint8_t)(8 * i + used);
 	}
 	bytes[0] = n;
 	return dp_buffer_put(b, bytes, (size_t)n + 1, fault);
@@ -130,7 +134,7 @@ dp_code dp_touch_first(dp_engine *e, uint32_t index, dp_fault *fault)
 	DP_CHECK(r->form != DP_FORM_FREE && r->epoch != e->epoch);
 	DP_TRY(dp_holder_write(e, &e->now.bytes, index, fault));
 	r->epoch = e->epoch;
-	r->flags |= DP_HOLDER_DIRTY;
+	dp_note_changed(e, index);
 	return DP_OK;
 }
 
@@ -152,7 +156,8 @@ dp_code dp_create(dp_engine *e, uint32_t *ret_index, uint64_t key, const uint8_t
 	r->no = ++e->last_no;
 	r->hop = hop > UINT16_MAX ? UINT16_MAX : (uint16_t)hop;
 	r->epoch = e->epoch;
-	r->flags = DP_HOLDER_DIRTY | dp_mixes_flags(e->tx_mixes);
+	r->flags = dp_mixes_flags(e->tx_mixes);
+	dp_note_changed(e, index);
 	dp_event *ev;
 	DP_TRY(dp_emit(e, &ev, DP_EV_HOLDER, mv, fault));
 	ev->dst = r->no;

@@ -115,6 +115,8 @@ dp_code dp_live_keep(dp_live *l, bool is_checkpoint, dp_fault *fault)
 	DP_TRY(dp_live_book(l, keep(l, is_checkpoint, fault)));
 	l->raised = 0;
 	l->stats.commits++;
+	// Not what loading writes: a disk that is full takes that, and the first block no more.
+	if (l->is_loaded) dp_live_fine(&l->delay);
 	if (is_checkpoint) l->keep_ms = dp_live_mono(l);
 	if (raised > 0 && l->options.raised != NULL) l->options.raised(l->options.context);
 	return DP_OK;
@@ -164,7 +166,6 @@ static dp_code load(dp_live *l, dp_fault *fault)
 	DP_TRY(dp_live_sync(l, fault));
 	l->is_loaded = true;
 	l->keep_ms = dp_live_mono(l);
-	dp_live_fine(&l->delay);
 	return DP_OK;
 }
 
@@ -173,6 +174,10 @@ static dp_code look_at_docket(dp_live *l, dp_fault *fault)
 	int64_t now = dp_live_mono(l), version = 0;
 	if (now < l->docket_ms) return DP_OK;
 	l->docket_ms = now + DOCKET_MS;
+	// Who forgot what was followed (`case rescan`) is heard of at once, not with the next
+	// write:
+	// a chain that stands still writes nothing.
+	DP_TRY(dp_live_book(l, dp_casebook_is_mine(l->book, fault)));
 	DP_TRY(dp_live_book(l, dp_docket_version(dp_casebook_db(l->book), &version, fault)));
 	return version == l->docket_version ? DP_OK : dp_live_sync(l, fault);
 }
@@ -182,10 +187,23 @@ static bool stopped(const dp_live *l)
 	return l->options.stopped != NULL && l->options.stopped(l->options.context);
 }
 
+// How many lanes hold something open to read from. One that waits for its first block does not
+// count, for it may wait for long.
+static void count_readers(dp_live *l)
+{
+	l->reading = 0;
+	for (uint32_t i = 0; i < l->company_count; i++)
+		for (uint32_t k = 0; k < l->options.chain_count; k++) {
+			const lane *n = &l->company[i]->lane[k];
+			l->reading += (n->source != NULL || n->seek != NULL) && !n->is_level;
+		}
+}
+
 static dp_code work(dp_live *l, dp_fault *fault)
 {
 	if (!l->is_loaded) DP_TRY(load(l, fault));
 	DP_TRY(look_at_docket(l, fault));
+	count_readers(l);
 	for (uint32_t i = 0; i < l->options.chain_count && !stopped(l); i++)
 		DP_TRY(dp_feed_step(l, &l->feed[i], fault));
 	// Whoever is at the tip comes first, also between two that read alone.
@@ -255,6 +273,7 @@ dp_code dp_live_step(dp_live *l, int64_t *ret_wait_ms, dp_fault *fault)
 		if (fault != NULL) *fault = first;
 		return code;
 	}
+	if (is_idle) dp_casebook_tidy(l->book);
 	if (is_idle) *ret_wait_ms = wait_ms(l);
 	return DP_OK;
 }
@@ -409,10 +428,21 @@ static void told(void *context, const dp_alert *alert, const char *line)
 	                              .state = dp_alert_state_name(alert->state)});
 }
 
+// As long as sql.c waits for another writer, but who wants to stop does not.
+static int wait_for_writer(void *context, int tries)
+{
+	enum { TRIES_MAX = 5000, TRIES_STOPPED = 150, PAUSE_NS = 2000000 };
+	const struct timespec pause = {.tv_nsec = PAUSE_NS};
+	if (tries >= (stopped(context) ? TRIES_STOPPED : TRIES_MAX)) return 0;
+	(void)nanosleep(&pause, NULL);
+	return 1;
+}
+
 static dp_code make(dp_live *l, dp_fault *fault)
 {
 	const dp_live_options *o = &l->options;
 	DP_TRY(dp_casebook_open(&l->book, o->casebook, true, fault));
+	(void)sqlite3_busy_handler(dp_casebook_db(l->book), wait_for_writer, l);
 	// What was traced into it is followed on.
 	DP_TRY(dp_casebook_write(l->book, fault));
 	DP_TRY(dp_docket_adopt(dp_casebook_db(l->book), dp_live_wall(l) / 1000, fault));

@@ -7,13 +7,13 @@
 //             a chain)
 //   node ---------------> company 3      behind: by a connection of its own, until it is level
 //
-// A company that is behind (new, gone back for another chain's sake, or parted from the chain) reads
-// alone and holds up nobody. The first one that finds its source at the end gives that source to the
-// chain as its feed; others join where they stand on the same block.
+// A company that is behind (new, gone back for another chain's sake, or parted from the chain)
+// reads alone and holds up nobody. The first one that finds its source at the end gives that source
+// to the chain as its feed; others join where they stand on the same block.
 //
-// All that one block changes is one transaction of the casebook: state, position, alerts (I-4). When
-// a write fails, or somebody else has changed what is followed, what is in memory is thrown away and
-// loaded from the file.
+// All that one block changes is one transaction of the casebook: state, position, alerts (I-4).
+// When a write fails, or somebody else has changed what is followed, what is in memory is thrown
+// away and loaded from the file.
 //
 // What can go wrong with a node makes its chain wait, never another: it is asked again after 0.5 s,
 // doubling to 30 s. A chain that parted from what was followed deeper than can be undone stands
@@ -75,18 +75,19 @@ typedef struct dp_live_options {
 	bool wants_pending, assume_clean;
 	uint32_t poll_ms; // look for a new block at least so often; 0 = 1,000
 	void *context;
-	// A new connection to the chain's node, begun as told. `open` is asked again after failures.
+	// A new connection to the chain's node, begun as told. `open` is asked again after
+	// failures.
 	dp_code (*open)(void *context, dp_source **ret_source, const dp_chain *chain,
 	                const dp_source_begin *begin, dp_fault *fault);
 	// Can a source that `open` gave be asked at once? One that is opened aside cannot, at first
 	// (source/aside.h). NULL: always.
 	bool (*is_ready)(dp_source *source);
-	// Has the chain a node? Without one it is followed to the end of its ledger, which is opened
-	// again now and then to see whether it has grown. NULL: all have.
+	// Has the chain a node? Without one it is followed to the end of its ledger, which is
+	// opened again now and then to see whether it has grown. NULL: all have.
 	bool (*has_node)(void *context, const dp_chain *chain);
-	// The ledger in which the chain's older blocks are, as a source (for hash_at) and by itself;
-	// *ret_at: the number of its block at which `begin` begins. *ret_source NULL: there is none.
-	// May be NULL.
+	// The ledger in which the chain's older blocks are, as a source (for hash_at) and by
+	// itself; *ret_at: the number of its block at which `begin` begins. *ret_source NULL: there
+	// is none. May be NULL.
 	dp_code (*open_ledger)(void *context, dp_source **ret_source, dp_ledger **ret_ledger,
 	                       uint64_t *ret_at, const dp_chain *chain,
 	                       const dp_source_begin *begin, dp_fault *fault);

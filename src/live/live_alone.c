@@ -25,6 +25,17 @@ static bool theft_time(const company *c, int64_t *ret_time)
 	return time != INT64_MAX;
 }
 
+void dp_company_began(company *c)
+{
+	for (uint32_t i = 0; i < c->live->options.chain_count; i++) {
+		lane *n = &c->lane[i];
+		bool waits = n->engine != NULL && n->state == LANE_ALONE && n->source == NULL &&
+		             dp_engine_blocks(n->engine) == 0;
+		if (waits && n->delay.next_ms == 0) n->delay.until_ms = 0;
+		if (waits) n->is_level = false;
+	}
+}
+
 static dp_code lane_begin(lane *n, dp_source_begin *ret_begin, bool *ret_known, dp_fault *fault)
 {
 	company *c = n->of;
@@ -61,49 +72,77 @@ static dp_code too_deep(const lane *n, dp_fault *fault)
 	    n->of->cases[0]->incident);
 }
 
-// The newest block that was followed and still stands on the source's chain. DP_BUSY: the source
-// has fewer blocks than were followed, and says nothing about those it lacks.
-static dp_code find_common(lane *n, uint64_t *ret_height, dp_source *s, dp_fault *fault)
+// Is a block that was followed still on the source's chain? DP_BUSY: the source has fewer blocks
+// than were followed, and says nothing about those it lacks.
+static dp_code stands(const dp_casebook_block *b, bool *ret_stands, dp_source *s, dp_fault *fault)
 {
-	const dp_chain *chain = n->feed->chain;
-	uint64_t height = dp_engine_height(n->engine);
-	for (uint32_t i = 0; i <= REWIND_UNDO; i++) {
-		dp_casebook_block b;
-		bool known;
-		uint8_t hash[32];
-		if (!dp_casebook_block_at(n->of->book, chain, height, &b)) break;
-		DP_TRY(s->hash_at(s, &known, hash, b.height, fault));
-		if (!known)
-			return dp_fail(
-			    fault, DP_BUSY,
-			    "has no block %llu yet, which was followed: waiting until it "
-			    "has caught up",
-			    (unsigned long long)b.height);
-		if (memcmp(hash, b.hash, 32) == 0) {
-			*ret_height = b.height;
-			return DP_OK;
-		}
-		if (b.height == 0) break;
-		height = b.height - 1;
-	}
-	return too_deep(n, fault);
+	bool known;
+	uint8_t hash[32];
+	DP_TRY(s->hash_at(s, &known, hash, b->height, fault));
+	if (!known)
+		return dp_fail(fault, DP_BUSY,
+		               "has no block %llu yet, which was followed: waiting until it has "
+		               "caught up",
+		               (unsigned long long)b->height);
+	*ret_stands = memcmp(hash, b->hash, 32) == 0;
+	return DP_OK;
 }
 
+// The newest block that was followed and still stands on the source's chain; *ret_none: not even
+// the first one does. What is below a block that stands, stands: so it is looked for by steps that
+// double, and then by halves. One by one, thousands of questions would hold up every other chain.
+static dp_code find_common(lane *n, uint64_t *ret_height, bool *ret_none, dp_source *s,
+                           dp_fault *fault)
+{
+	dp_casebook *book = n->of->book;
+	const dp_chain *chain = n->feed->chain;
+	dp_casebook_block b, oldest;
+	uint64_t at = dp_engine_height(n->engine), high = at;
+	bool is_there = false;
+	if (!dp_casebook_block_oldest(book, chain, &oldest)) return too_deep(n, fault);
+	for (uint64_t step = 1;; step *= 2) {
+		if (!dp_casebook_block_at(book, chain, at, &b)) return too_deep(n, fault);
+		DP_TRY(stands(&b, &is_there, s, fault));
+		if (is_there) break;
+		high = b.height;
+		*ret_none = b.is_first;
+		if (b.is_first) return DP_OK;
+		if (b.height <= oldest.height) return too_deep(n, fault);
+		at = b.height - oldest.height > step ? b.height - step : oldest.height;
+	}
+	*ret_height = b.height;
+	for (uint64_t low = b.height; high > low + 1;) {
+		uint64_t middle = low + (high - low) / 2;
+		if (!dp_casebook_block_at(book, chain, middle, &b)) return too_deep(n, fault);
+		is_there = true; // where the journal has no block in between, it is the one below
+		if (b.height > *ret_height) DP_TRY(stands(&b, &is_there, s, fault));
+		if (is_there && b.height > *ret_height) *ret_height = b.height;
+		if (is_there)
+			low = middle;
+		else
+			high = b.height;
+	}
+	return DP_OK;
+}
+
+// Where all that was followed was reorganised away (a theft in the newest blocks), the engine has
+// no block any more afterwards: the lane begins as it did the first time.
 static dp_code resume(lane *n, dp_source *s, bool is_ledger, dp_fault *fault)
 {
 	uint64_t common = 0;
+	bool none = false;
 	if (s->hash_at == NULL || s->seek == NULL)
 		return dp_fail(fault, DP_BAD_CASE,
 		               "cannot be asked which block stands at a height: follow a node, or "
 		               "a ledger");
-	dp_code code = find_common(n, &common, s, fault);
+	dp_code code = find_common(n, &common, &none, s, fault);
 	// A ledger that ends below what was followed has nothing more to give.
 	if (code == DP_BUSY && is_ledger) return DP_END;
 	DP_TRY(code);
-	code = dp_lane_undo(n, common, false, false, fault);
+	code = dp_lane_undo(n, common, none, false, fault);
 	if (code == DP_NOT_FOUND) return too_deep(n, fault);
 	DP_TRY(code);
-	return s->seek(s, common + 1, fault);
+	return none ? DP_OK : s->seek(s, common + 1, fault);
 }
 
 //- opening ---------------------------------------------------------------------------------------
@@ -138,6 +177,11 @@ static dp_code open_ledger(lane *n, const dp_source_begin *begin, bool *ret_open
 	dp_code code = DP_OK;
 	if (!is_behind && goes_on) {
 		code = resume(n, n->ledger_source, true, fault);
+		if (code == DP_OK && dp_engine_blocks(n->engine) == 0) {
+			dp_lane_close(n);
+			n->ledger_is_done = false;
+			return DP_OK;
+		}
 		if (code == DP_OK)
 			code = dp_ledger_block_at_height(n->ledger, &at,
 			                                 dp_engine_height(n->engine) + 1, fault);
@@ -161,6 +205,14 @@ static bool has_node(const lane *n)
 	return o->has_node == NULL || o->has_node(o->context, n->feed->chain);
 }
 
+// Its source works aside.
+static void works_on(lane *n)
+{
+	int64_t now = dp_live_mono(n->of->live);
+	n->works_until_ms = now + WORKING_MS;
+	if (n->works_since_ms == 0) n->works_since_ms = now;
+}
+
 // The source was opened; it goes on where the lane stands, as soon as it can be asked.
 static dp_code begin_node(lane *n, bool *ret_begun, dp_fault *fault)
 {
@@ -168,11 +220,18 @@ static dp_code begin_node(lane *n, bool *ret_begun, dp_fault *fault)
 	*ret_begun = n->is_begun;
 	if (n->is_begun) return DP_OK;
 	if (l->options.is_ready != NULL && !l->options.is_ready(n->source)) {
-		n->works_until_ms = dp_live_mono(l) + WORKING_MS;
+		works_on(n);
 		return DP_OK;
 	}
-	n->works_until_ms = 0;
-	if (dp_engine_blocks(n->engine) > 0) DP_TRY(resume(n, n->source, false, fault));
+	n->works_until_ms = n->works_since_ms = 0;
+	bool goes_on = dp_engine_blocks(n->engine) > 0;
+	if (goes_on) DP_TRY(resume(n, n->source, false, fault));
+	if (goes_on && dp_engine_blocks(n->engine) == 0) {
+		dp_lane_close(n); // it is opened again, to begin elsewhere
+		l->worked++;
+		return DP_OK;
+	}
+	DP_TRY(dp_watched_doubt(l, n->feed, fault));
 	n->is_begun = *ret_begun = true;
 	l->worked++;
 	return DP_OK;
@@ -183,17 +242,18 @@ static dp_code open_lane(lane *n, bool *ret_opened, dp_fault *fault)
 {
 	dp_live *l = n->of->live;
 	dp_source_begin begin;
-	bool known;
+	bool known, goes_on = dp_engine_blocks(n->engine) > 0;
 	*ret_opened = false;
 	// What is compared with the source is what the journal has.
 	if (n->of->is_dirty) DP_TRY(dp_live_keep(l, true, fault));
 	DP_TRY(lane_begin(n, &begin, &known, fault));
 	if (!known) {
+		n->is_level = true; // until dp_company_began
 		n->delay.until_ms = dp_live_mono(l) + DELAY_FIRST_MS;
 		return DP_OK;
 	}
 	DP_TRY(open_ledger(n, &begin, ret_opened, fault));
-	if (*ret_opened) return DP_OK;
+	if (*ret_opened || (goes_on && dp_engine_blocks(n->engine) == 0)) return DP_OK;
 	if (!has_node(n)) {
 		n->is_level = true;
 		n->ledger_is_done = false;
@@ -219,6 +279,8 @@ static dp_code joined(lane *n, dp_fault *fault)
 {
 	dp_live *l = n->of->live;
 	n->state = LANE_WITH_FEED;
+	n->is_level = false;
+	n->works_until_ms = n->works_since_ms = 0;
 	n->is_past = false;
 	dp_live_fine(&n->delay);
 	l->worked++;
@@ -226,7 +288,9 @@ static dp_code joined(lane *n, dp_fault *fault)
 	                              .chain = n->feed->chain,
 	                              .incident = n->of->cases[0]->incident,
 	                              .to = dp_engine_height(n->engine)});
-	return dp_lane_settle(n, fault);
+	// A feed that is still reading may bring what is in doubt; it settles when it is at its
+	// end.
+	return n->feed->is_at_end ? dp_lane_settle(n, fault) : DP_OK;
 }
 
 // Level with the others: on the same block.
@@ -247,7 +311,7 @@ static dp_code at_end(lane *n, dp_fault *fault)
 		// The first block of the case is still to come.
 		n->is_level = true;
 		n->delay.until_ms = dp_live_mono(l) + l->options.poll_ms;
-		return DP_OK;
+		return dp_lane_settle(n, fault);
 	}
 	if (stands_with_feed(n)) {
 		dp_lane_close(n);
@@ -279,6 +343,7 @@ static dp_code slice_of_ledger(lane *n, int64_t end_ms, dp_fault *fault)
 		const dp_block *b;
 		dp_code code = dp_seek_next(n->seek, &b, fault);
 		if (code == DP_END) {
+			dp_live_fine(&n->delay);
 			dp_lane_close(n);
 			l->worked++;
 			return DP_OK;
@@ -297,17 +362,19 @@ static dp_code slice_of_node(lane *n, int64_t end_ms, dp_fault *fault)
 		const dp_block *b;
 		dp_code code = dp_source_next(n->source, &b, fault);
 		if (code == DP_END && n->source->is_working) {
-			// It says so when it is ready, through the caller.
-			n->works_until_ms = dp_live_mono(l) + WORKING_MS;
+			works_on(n); // it says so when it is ready, through the caller
 			return DP_OK;
 		}
-		n->works_until_ms = 0;
+		n->works_until_ms = n->works_since_ms = 0;
+		if (code == DP_END) dp_live_fine(&n->delay);
 		if (code == DP_END) return at_end(n, fault);
 		DP_TRY(code);
 		n->is_level = false;
+		uint32_t movements = b->mv_count; // a rewind closes the source, whose the block is
 		DP_TRY(dp_lane_take(n, b, n->source, fault));
 		n->feed->stats.blocks++;
-		n->feed->stats.movements += b->mv_count;
+		n->feed->stats.movements += movements;
+		dp_live_fine(&n->delay);
 		if (n->source != NULL && stands_with_feed(n)) {
 			dp_lane_close(n);
 			return joined(n, fault);
@@ -320,7 +387,15 @@ static dp_code slice(lane *n, dp_fault *fault)
 {
 	dp_live *l = n->of->live;
 	bool opened = n->source != NULL || n->seek != NULL;
-	if (!opened) DP_TRY(open_lane(n, &opened, fault));
+	if (!opened && stands_with_feed(n)) return joined(n, fault);
+	if (!opened && l->reading >= READING_MAX) {
+		n->delay.until_ms = dp_live_mono(l) + READING_WAIT_MS;
+		return DP_OK;
+	}
+	if (!opened) {
+		DP_TRY(open_lane(n, &opened, fault));
+		l->reading += opened;
+	}
 	if (!opened) return DP_OK;
 	bool begun = true;
 	if (n->seek == NULL) DP_TRY(begin_node(n, &begun, fault));
@@ -328,6 +403,14 @@ static dp_code slice(lane *n, dp_fault *fault)
 	int64_t end_ms = dp_live_mono(l) + SLICE_MS;
 	return n->seek != NULL ? slice_of_ledger(n, end_ms, fault)
 	                       : slice_of_node(n, end_ms, fault);
+}
+
+// Has its source said nothing for long, or failed? Others of the company are not to wait for it.
+static bool is_slow(const lane *n)
+{
+	int64_t now = dp_live_mono(n->of->live);
+	return n->delay.next_ms > 0 ||
+	       (n->works_since_ms != 0 && now - n->works_since_ms >= PATIENT_MS);
 }
 
 // Of the lanes that can go on, the one that is furthest behind: so a bridge's first side is mostly
@@ -338,6 +421,7 @@ static lane *furthest_behind(company *c)
 	for (uint32_t i = 0; i < c->live->options.chain_count; i++) {
 		lane *n = &c->lane[i];
 		if (n->state == LANE_WITH_FEED || dp_live_delayed(c->live, &n->delay)) continue;
+		if (is_slow(n)) continue;
 		if (found == NULL || dp_engine_blocks(n->engine) == 0 ||
 		    (dp_engine_blocks(found->engine) > 0 &&
 		     dp_engine_time(n->engine) < dp_engine_time(found->engine)))
@@ -346,24 +430,21 @@ static lane *furthest_behind(company *c)
 	return found;
 }
 
-dp_code dp_company_step(company *c, dp_fault *fault)
+static dp_code step_lane(lane *n, dp_fault *fault)
 {
+	company *c = n->of;
 	dp_live *l = c->live;
-	lane *n = c->is_broken ? NULL : furthest_behind(c);
-	if (n == NULL) return DP_OK;
 	dp_fault first = {0};
 	n->state = LANE_ALONE;
 	dp_code code = slice(n, &first);
-	if (code == DP_OK) {
-		if (n->source != NULL || n->seek != NULL) dp_live_fine(&n->delay);
-		return DP_OK;
-	}
+	if (code == DP_OK) return DP_OK;
 	if (l->book_failed || code == DP_NO_MEMORY) {
 		if (fault != NULL) *fault = first;
 		return code;
 	}
 	// The source's trouble: it is closed, and opened again later, where this lane stands.
 	dp_lane_close(n);
+	n->works_until_ms = n->works_since_ms = 0;
 	bool stands_still = code == DP_BAD_CASE;
 	if (stands_still) n->state = LANE_STOPPED;
 	dp_live_trouble(
@@ -373,6 +454,22 @@ dp_code dp_company_step(company *c, dp_fault *fault)
 	                   .incident = c->cases[0]->incident,
 	                   .text = "lost"},
 	    &first);
-	if (stands_still) n->delay.until_ms = dp_live_mono(l) + STOPPED_MS;
+	int64_t now = dp_live_mono(l);
+	if (stands_still) n->delay.until_ms = now + STOPPED_MS;
+	if (code == DP_BUSY && n->delay.until_ms > now + BUSY_MAX_MS)
+		n->delay.until_ms = now + BUSY_MAX_MS;
 	return DP_OK;
+}
+
+dp_code dp_company_step(company *c, dp_fault *fault)
+{
+	dp_live *l = c->live;
+	if (c->is_broken) return DP_OK;
+	for (uint32_t i = 0; i < l->options.chain_count; i++) {
+		lane *n = &c->lane[i];
+		bool waits = n->state == LANE_WITH_FEED || dp_live_delayed(l, &n->delay);
+		if (!waits && is_slow(n)) DP_TRY(step_lane(n, fault));
+	}
+	lane *n = furthest_behind(c);
+	return n == NULL ? DP_OK : step_lane(n, fault);
 }

@@ -1,6 +1,7 @@
 // The feed of a chain: one source for all that are at the tip. A block is read once and given to
 // every company; who cannot take it goes on alone.
 #include <string.h>
+#include <time.h>
 
 #include "base/check.h"
 #include "live/live_private.h"
@@ -9,7 +10,7 @@ void dp_feed_close(feed *f)
 {
 	dp_source_close(f->source);
 	f->source = NULL;
-	f->is_at_end = f->is_working = false;
+	f->is_at_end = f->is_working = f->pending_works = false;
 }
 
 // Everybody on this feed goes on by himself; the first one at the end makes another feed.
@@ -78,6 +79,33 @@ static void lost(dp_live *l, feed *f, const dp_fault *why)
 	}
 }
 
+// For the figures only: of the machine, whatever clock the caller has.
+static uint64_t clock_ns(void)
+{
+	struct timespec t;
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+// The node has answered with a block.
+static dp_code follow_block(dp_live *l, feed *f, const dp_block *b, dp_fault *fault)
+{
+	uint64_t began = clock_ns();
+	DP_TRY(give(l, f, b, fault));
+	f->height = b->height;
+	memcpy(f->hash, b->hash, 32);
+	f->time = b->time;
+	f->stats.blocks++;
+	f->stats.movements += b->mv_count;
+	f->stats.tip = f->source->stats.height_last;
+	l->worked++;
+	dp_live_say(l, (dp_live_word){.what = DP_SAID_BLOCK, .chain = f->chain, .to = b->height});
+	if (l->raised == 0) return DP_OK;
+	DP_TRY(dp_live_keep(l, false, fault));
+	f->stats.block_ns_last = clock_ns() - began;
+	return DP_OK;
+}
+
 dp_code dp_feed_step(dp_live *l, feed *f, dp_fault *fault)
 {
 	int64_t now = dp_live_mono(l);
@@ -85,7 +113,7 @@ dp_code dp_feed_step(dp_live *l, feed *f, dp_fault *fault)
 	if (f->source == NULL || !(is_due || f->is_working)) return DP_OK;
 	if (!has_readers(l, f)) {
 		dp_feed_close(f);
-		return DP_OK;
+		return dp_watched_doubt(l, f, fault);
 	}
 	if (!f->is_working) f->hinted = false;
 	for (int64_t end_ms = now + SLICE_MS; dp_live_mono(l) < end_ms && has_readers(l, f);) {
@@ -107,17 +135,7 @@ dp_code dp_feed_step(dp_live *l, feed *f, dp_fault *fault)
 			lost(l, f, &first);
 			return DP_OK;
 		}
-		DP_TRY(give(l, f, b, fault));
-		f->height = b->height;
-		memcpy(f->hash, b->hash, 32);
-		f->time = b->time;
-		f->stats.blocks++;
-		f->stats.movements += b->mv_count;
-		f->stats.tip = f->source->stats.height_last;
-		l->worked++;
-		dp_live_say(
-		    l, (dp_live_word){.what = DP_SAID_BLOCK, .chain = f->chain, .to = b->height});
-		if (l->raised > 0) DP_TRY(dp_live_keep(l, false, fault));
+		DP_TRY(follow_block(l, f, b, fault));
 	}
 	return DP_OK;
 }
@@ -133,8 +151,9 @@ struct supposing {
 static bool is_muted(void *context, const char *incident)
 {
 	const company *c = context;
+	// Few are stopped, and names are long: thousands of cases are asked about for each alert.
 	for (uint32_t i = 0; i < c->count; i++)
-		if (strcmp(c->cases[i]->incident, incident) == 0) return c->stopped[i];
+		if (c->stopped[i] && strcmp(c->cases[i]->incident, incident) == 0) return true;
 	return false;
 }
 
@@ -203,7 +222,7 @@ static dp_code read_waiting(dp_live *l, feed *f, struct waiting *ret, dp_fault *
 	sqlite3_stmt *s;
 	sqlite3 *db = dp_casebook_db(l->book);
 	ret->count = 0;
-	// Those asked longest ago first: at most so many in one step.
+	// At most so many in one step; by and by each has its turn.
 	DP_TRY(dp_sql_prepare(db, &s,
 	                      "select id, tx, raised from alert where state='pending' and chain=? "
 	                      "and tx is not null order by random() limit ?",
@@ -232,7 +251,9 @@ static dp_code withdraw_gone(dp_live *l, feed *f, dp_fault *fault)
 	struct waiting w;
 	enum { FORGOTTEN_MS = 24 * 3600 * 1000 };
 	DP_TRY(dp_live_book(l, read_waiting(l, f, &w, fault)));
-	for (uint32_t i = 0; i < w.count; i++) {
+	// Each is a question that is waited for: blocks, and other chains, are not to wait with it.
+	int64_t end_ms = dp_live_mono(l) + SLICE_MS;
+	for (uint32_t i = 0; i < w.count && dp_live_mono(l) < end_ms; i++) {
 		dp_waiting state = DP_WAITING_UNKNOWN;
 		dp_fault ignored = {0};
 		if (f->source->waiting(f->source, &state, w.tx[i], &ignored) != DP_OK) return DP_OK;

@@ -21,13 +21,16 @@ void dp_lane_alone(lane *n)
 	dp_lane_close(n);
 	n->state = LANE_ALONE;
 	n->is_level = false;
-	n->delay.until_ms = 0;
+	n->delay.until_ms = n->works_until_ms = n->works_since_ms = 0;
 }
 
 // The first block followed tells the report where following began.
 static void note_first(lane *n, const dp_block *b)
 {
-	if (n->first_time == INT64_MAX) n->first_time = b->time;
+	if (n->first_time == INT64_MAX) {
+		n->first_time = b->time;
+		dp_company_began(n->of);
+	}
 	if (n->has_facts) return;
 	n->has_facts = n->facts_changed = true;
 	n->facts = (dp_run_facts){.height_first = b->height,
@@ -60,8 +63,9 @@ static dp_code write_facts(lane *n, dp_fault *fault)
 static bool is_muted(void *context, const char *incident)
 {
 	const company *c = context;
+	// Few are stopped, and names are long: thousands of cases are asked about for each alert.
 	for (uint32_t i = 0; i < c->count; i++)
-		if (strcmp(c->cases[i]->incident, incident) == 0) return c->stopped[i];
+		if (c->stopped[i] && strcmp(c->cases[i]->incident, incident) == 0) return true;
 	return false;
 }
 
@@ -71,7 +75,7 @@ static dp_code look(lane *n, const dp_block *b, dp_source *from, dp_fault *fault
 	uint32_t events;
 	if (l->watch == NULL) return DP_OK;
 	(void)dp_engine_events(n->engine, &events);
-	bool watched = !n->is_past && dp_watch_touches(l->watch, b);
+	bool watched = dp_watch_touches(l->watch, b);
 	if (events == 0 && !watched) return DP_OK;
 	DP_TRY(dp_live_write(l, fault));
 	dp_watch_view view = {.engine = n->engine,
@@ -79,6 +83,7 @@ static dp_code look(lane *n, const dp_block *b, dp_source *from, dp_fault *fault
 	                      .db = dp_casebook_db(n->of->book),
 	                      .run = dp_casebook_run(n->of->book, n->feed->chain),
 	                      .wants_watched = watched,
+	                      .only_known_watched = n->is_past,
 	                      .is_muted = is_muted,
 	                      .context = n->of,
 	                      .now_ms = dp_live_wall(l)};
@@ -88,7 +93,55 @@ static dp_code look(lane *n, const dp_block *b, dp_source *from, dp_fault *fault
 	l->asking = NULL;
 	l->raised += raised;
 	l->stats.alerts += raised;
+	// Where the block brought nothing but these (watched addresses), the casebook must know all
+	// the same that it was followed: or nobody would take them back with it.
+	if (raised > 0) n->of->has_rows = true;
 	return code;
+}
+
+static dp_code is_told_above(sqlite3 *db, bool *ret_is, const char *chain, int64_t height,
+                             dp_fault *fault)
+{
+	sqlite3_stmt *s;
+	DP_TRY(dp_sql_prepare(db, &s,
+	                      "select 1 from alert where chain=? and height>? and incident='' and "
+	                      "state='confirmed' limit 1",
+	                      fault));
+	dp_sql_text(s, 1, chain);
+	dp_sql_i64(s, 2, height);
+	dp_code code = dp_sql_row(db, s, fault);
+	(void)sqlite3_finalize(s);
+	*ret_is = code == DP_OK;
+	return code == DP_END ? DP_OK : code;
+}
+
+// Alerts of watched addresses are nobody's case. Who has followed their blocks takes them back with
+// these; but he may be stopped, or have begun anew, and nobody else knows those blocks. Whoever
+// comes to the tip meets with all above the highest that is followed now, or they do not hold.
+dp_code dp_watched_doubt(dp_live *l, feed *f, dp_fault *fault)
+{
+	int64_t highest = -1;
+	if (l->watch == NULL || f->source != NULL) return DP_OK;
+	for (uint32_t i = 0; i < l->company_count; i++) {
+		const lane *n = &l->company[i]->lane[f->no];
+		uint64_t blocks = n->engine != NULL ? dp_engine_blocks(n->engine) : 0;
+		// Of a first block nobody has been told yet.
+		int64_t height = blocks == 0   ? -1
+		                 : blocks == 1 ? (int64_t)dp_engine_height(n->engine) - 1
+		                               : (int64_t)dp_engine_height(n->engine);
+		if (height > highest) highest = height;
+	}
+	bool is_told = false;
+	sqlite3 *db = dp_casebook_db(l->book);
+	if (highest < 0) return DP_OK;
+	DP_TRY(dp_live_book(l, is_told_above(db, &is_told, f->chain->caip2, highest, fault)));
+	if (!is_told) return DP_OK;
+	for (uint32_t i = 0; i < l->company_count; i++) {
+		lane *n = &l->company[i]->lane[f->no];
+		if (n->engine != NULL && n->state == LANE_ALONE) n->is_shaken = true;
+	}
+	DP_TRY(dp_live_book(l, dp_live_write(l, fault)));
+	return dp_live_book(l, dp_outbox_shake(db, 0, f->chain->caip2, highest, fault));
 }
 
 // What was applied goes into the casebook, and to who watches.
@@ -106,8 +159,24 @@ static dp_code record(lane *n, const dp_block *b, dp_source *from, dp_fault *fau
 	c->is_dirty = true;
 	c->has_rows |= events > 0 || dp_casebook_rows_waiting(c->book) > 0;
 	DP_TRY(dp_live_book(l, write_facts(n, fault)));
+	if (dp_engine_blocks(n->engine) == 1) DP_TRY(dp_watched_doubt(l, n->feed, fault));
 	DP_TRY(dp_live_book(l, look(n, b, from, fault)));
 	l->worked++;
+	return DP_OK;
+}
+
+// What was told of the company's cases above `left` is in doubt until it is read again. Of a case
+// that was stopped nothing is told any more, and so nothing taken back: nobody would raise it
+// again.
+static dp_code shake(lane *n, int64_t left, dp_fault *fault)
+{
+	company *c = n->of;
+	sqlite3 *db = dp_casebook_db(c->book);
+	n->is_shaken = true;
+	DP_TRY(dp_outbox_shake(db, dp_casebook_run(c->book, n->feed->chain), n->feed->chain->caip2,
+	                       left, fault));
+	for (uint32_t i = 0; i < c->count; i++)
+		if (c->stopped[i]) DP_TRY(dp_outbox_spare(db, c->cases[i]->incident, fault));
 	return DP_OK;
 }
 
@@ -129,11 +198,13 @@ dp_code dp_lane_undo(lane *n, uint64_t height, bool to_nothing, bool is_rewind, 
 	}
 	if (count == 0) return code;
 	int64_t left = dp_engine_blocks(n->engine) > 0 ? (int64_t)dp_engine_height(n->engine) : -1;
+	if (left < 0) { // the next block is a first one, and may be lower
+		n->has_facts = false;
+		n->first_time = INT64_MAX;
+	}
 	DP_TRY(dp_live_book(l, dp_live_write(l, fault)));
 	DP_TRY(dp_live_book(l, dp_casebook_forget(c->book, n->engine, fault)));
-	DP_TRY(dp_live_book(l, dp_outbox_shake(dp_casebook_db(c->book),
-	                                       dp_casebook_run(c->book, n->feed->chain),
-	                                       n->feed->chain->caip2, left, fault)));
+	DP_TRY(dp_live_book(l, shake(n, left, fault)));
 	// Watched addresses are nobody's case: whoever follows the chain takes them back.
 	if (!is_rewind)
 		DP_TRY(dp_live_book(l, dp_outbox_shake(dp_casebook_db(c->book), 0,
@@ -159,6 +230,14 @@ static dp_code does_not_follow(const dp_block *b, dp_fault *fault)
 	               (unsigned long long)b->height, (unsigned long long)b->height - 1);
 }
 
+static bool stands_on_ours(const lane *n, const dp_block *b)
+{
+	dp_casebook_block below;
+	return b->height > 0 &&
+	       dp_casebook_block_at(n->of->book, n->feed->chain, b->height - 1, &below) &&
+	       below.height == b->height - 1 && memcmp(below.hash, b->prev, 32) == 0;
+}
+
 dp_code dp_lane_take(lane *n, const dp_block *block, dp_source *from, dp_fault *fault)
 {
 	static const uint8_t none[32];
@@ -169,6 +248,10 @@ dp_code dp_lane_take(lane *n, const dp_block *block, dp_source *from, dp_fault *
 		// The same block once more: a source that was asked while its chain changed.
 		if (b.height == dp_engine_height(e) && memcmp(b.hash, dp_engine_hash(e), 32) == 0)
 			return DP_OK;
+		// Nothing is undone for a block that stands on none of ours: a node that lies once
+		// would take away what may still have to be undone.
+		if (memcmp(b.prev, none, 32) != 0 && !stands_on_ours(n, &b))
+			return does_not_follow(&b, fault);
 		DP_TRY(
 		    dp_lane_undo(n, b.height == 0 ? 0 : b.height - 1, b.height == 0, false, fault));
 	}
@@ -223,9 +306,7 @@ static dp_code rewind_to(lane *n, uint64_t height, dp_fault *fault)
 		dp_casebook_replace(c->book, n->engine);
 		DP_TRY(dp_live_book(l, dp_live_write(l, fault)));
 		DP_TRY(dp_live_book(l, dp_casebook_forget(c->book, n->engine, fault)));
-		DP_TRY(dp_live_book(l, dp_outbox_shake(dp_casebook_db(c->book),
-		                                       dp_casebook_run(c->book, n->feed->chain),
-		                                       n->feed->chain->caip2, -1, fault)));
+		DP_TRY(dp_live_book(l, shake(n, -1, fault)));
 		n->has_facts = false;
 		n->is_past = n->is_shaken = c->has_rows = c->is_dirty = true;
 		code = DP_OK;

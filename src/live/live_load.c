@@ -1,4 +1,5 @@
-// Companies out of the docket: what is wanted is compared with what is in memory and in the casebook.
+// Companies out of the docket: what is wanted is compared with what is in memory and in the
+// casebook.
 #include <stdio.h>
 #include <string.h>
 
@@ -275,7 +276,9 @@ static dp_code begin_lanes(company *c, dp_fault *fault)
 		// What a run before this one undid may not have been settled yet.
 		n->is_shaken = true;
 		int64_t run = dp_casebook_run(c->book, n->feed->chain);
-		n->has_facts = dp_casebook_facts_get(c->book, run, &n->facts);
+		// Of a run that was undone to nothing they tell of a first block that is gone.
+		n->has_facts = dp_engine_blocks(n->engine) > 0 &&
+		               dp_casebook_facts_get(c->book, run, &n->facts);
 		if (dp_engine_blocks(n->engine) > 0) n->first_time = dp_engine_time(n->engine);
 	}
 	c->has_rows = true;
@@ -291,9 +294,12 @@ static dp_code fill_company(company *c, const wanted *w, bool is_anew, bool *ret
 	// If it fails, what is taken back is its own.
 	if (dp_casebook_is_writing(l->book)) DP_TRY(dp_live_keep(l, false, fault));
 	DP_TRY(check_chains(c, fault));
-	for (uint32_t i = 0; i < c->count; i++)
-		DP_TRY(dp_decisions_load(&c->decisions, dp_casebook_db(l->book),
-		                         c->cases[i]->incident, fault));
+	for (uint32_t i = 0; i < c->count; i++) {
+		dp_code read = dp_decisions_load(&c->decisions, dp_casebook_db(l->book),
+		                                 c->cases[i]->incident, fault);
+		// A disk that fails is no reason to give the case up for good.
+		DP_TRY(read == DP_IO || read == DP_BUSY ? dp_live_book(l, read) : read);
+	}
 	DP_TRY(dp_live_book(l, dp_casebook_beside(&c->book, l->book, fault)));
 	DP_TRY(dp_live_book(l, is_stored(c, &there, &same, fault)));
 	if (there && (!same || is_anew)) {
@@ -306,7 +312,9 @@ static dp_code fill_company(company *c, const wanted *w, bool is_anew, bool *ret
 	dp_code code = begin_lanes(c, fault);
 	DP_TRY(code == DP_IO || code == DP_BUSY ? dp_live_book(l, code) : code);
 	for (uint32_t i = 0; i < c->count && !there; i++) {
-		// What was told of it before has to be found again, or it does not hold.
+		// What was told of it before has to be found again, or it does not hold. A case
+		// that is stopped is told of no more, neither that it holds nor that it does not.
+		if (c->stopped[i]) continue;
 		DP_TRY(dp_live_book(l, dp_outbox_shake_case(dp_casebook_db(l->book),
 		                                            c->cases[i]->incident, fault)));
 		for (uint32_t k = 0; k < l->options.chain_count; k++) c->lane[k].is_shaken = true;
@@ -385,6 +393,8 @@ static dp_code sync_one(dp_live *l, wanted *w, dp_fault *fault)
 		dp_live_say(l, (dp_live_word){.what = DP_SAID_CASE,
 		                              .incident = w->incident,
 		                              .text = "stopped"});
+		for (uint32_t i = 0; i < l->options.chain_count; i++)
+			DP_TRY(dp_watched_doubt(l, &l->feed[i], fault));
 		return DP_OK;
 	}
 	if (c != NULL && !w->is_broken && is_same(c, w)) {

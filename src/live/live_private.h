@@ -27,6 +27,10 @@ enum {
 	HOLD_MS = 200,         // a transaction of the casebook is open at the longest
 	CHECKPOINT_MS = 30000, // blocks that brought nothing are kept in memory at the longest
 	SLICE_MS = 40,         // of a lane that reads alone, in one step
+	PATIENT_MS = 2000,     // a chain whose source says nothing for so long is not waited for
+	BUSY_MAX_MS = 2000,    // a node that is only behind is asked at least so often
+	READING_MAX = 64, // lanes that read alone at a time: each has a connection and a thread
+	READING_WAIT_MS = 100, // until one more of them is looked for a place
 	PENDING_MAX = 256,     // transactions that wait, in one step
 	WAITING_ASK_MS = 5000, // what became of them is asked so often
 	REWIND_UNDO = 4096,    // blocks that can be undone where several chains are followed
@@ -67,6 +71,7 @@ struct lane {
 	bool has_facts, facts_changed;
 	dp_run_facts facts;
 	int64_t works_until_ms; // its source works aside; looked at again then at the latest
+	int64_t works_since_ms; // since when it has; 0: it does not
 	delay delay;
 };
 
@@ -88,7 +93,6 @@ struct company {
 	bool has_rows;  // in the open transaction
 	bool is_dirty;  // is further than the casebook
 	bool is_broken; // cannot be followed; said so once
-	bool found;     // in the docket, while it is being compared
 };
 
 struct feed {
@@ -126,7 +130,7 @@ struct dp_live {
 	int64_t write_ms;  // mono: since when a transaction is open
 	int64_t keep_ms;   // mono: of the last checkpoint
 	uint32_t raised;   // alerts in the open transaction
-	int64_t block_ms;
+	uint32_t reading;  // lanes that have something of their own open, as of this step
 	uint64_t worked;   // counts up with everything that was done
 	dp_source *asking; // whom contracts are asked of just now
 	dp_live_stats stats;
@@ -163,6 +167,8 @@ DP_MUST dp_code dp_lane_undo(lane *n, uint64_t height, bool to_nothing, bool is_
                              dp_fault *fault);
 // As the exchange wishes, until it has no wish left.
 DP_MUST dp_code dp_company_rewind(company *c, dp_fault *fault);
+// Nobody may be left who knows the blocks that watched addresses were told of: these are in doubt.
+DP_MUST dp_code dp_watched_doubt(dp_live *l, feed *f, dp_fault *fault);
 // What is still in doubt does not hold: the lane is at the tip.
 DP_MUST dp_code dp_lane_settle(lane *n, dp_fault *fault);
 void dp_lane_close(lane *n); // what it reads from
@@ -171,6 +177,8 @@ void dp_lane_alone(lane *n); // it reads by itself from here on
 //- live_alone.c
 
 DP_MUST dp_code dp_company_step(company *c, dp_fault *fault);
+// It is known when the theft was: chains on which nothing was stolen can begin, too.
+void dp_company_began(company *c);
 
 //- live_feed.c
 

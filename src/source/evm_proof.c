@@ -891,14 +891,24 @@ dp_code dp_evm_proof_block(dp_evm_proof *proof, bool *ret_proven, const dp_json 
 
 // Sets three of 2048 bits, as the Yellow Paper says in 4.3.1: the low 11 bits of the first three
 // pairs of bytes of the hash, counted from the end.
-static void bloom_add(uint8_t bloom[BLOOM_SIZE], const uint8_t *bytes, size_t n)
+static void bloom_add(dp_evm_proof *p, uint8_t bloom[BLOOM_SIZE], const uint8_t *bytes, size_t n)
 {
-	uint8_t hash[32];
-	dp_keccak256(hash, bytes, n);
-	for (uint32_t i = 0; i < 6; i += 2) {
-		uint32_t bit = ((uint32_t)hash[i] << 8 | hash[i + 1]) & 2047;
-		bloom[BLOOM_SIZE - 1 - bit / 8] |= (uint8_t)(1 << bit % 8);
+	uint64_t end;
+	DP_CHECK(n >= sizeof end && n <= sizeof p->bloomed[0].bytes);
+	memcpy(&end, bytes + n - sizeof end, sizeof end);
+	// The upper bits of a product with 2^64 over the golden ratio (Knuth, 6.4).
+	struct dp_evm_bloomed *known = &p->bloomed[end * 0x9e3779b97f4a7c15u >> 56];
+	_Static_assert(DP_EVM_BLOOMED == 256, "the shift above");
+	if (known->size != n || memcmp(known->bytes, bytes, n) != 0) {
+		uint8_t hash[32];
+		dp_keccak256(hash, bytes, n);
+		for (uint32_t i = 0; i < 3; i++)
+			known->bit[i] = ((uint16_t)(hash[2 * i] << 8) | hash[2 * i + 1]) & 2047;
+		known->size = (uint8_t)n;
+		memcpy(known->bytes, bytes, n);
 	}
+	for (uint32_t i = 0; i < 3; i++)
+		bloom[BLOOM_SIZE - 1 - known->bit[i] / 8] |= (uint8_t)(1 << known->bit[i] % 8);
 }
 
 // Writes logs and adds them to `bloom`. What the bloom takes in is what was just written: the last
@@ -913,13 +923,13 @@ static dp_code put_logs(reader *r, uint8_t bloom[BLOOM_SIZE], const dp_json *lis
 		find_fields(f, log, log_field, COUNT(log_field));
 		dp_rlp_list(out);
 		DP_TRY(put_bytes(r, "address", f[L_ADDRESS], 20));
-		bloom_add(bloom, out->bytes + out->size - 20, 20);
+		bloom_add(r->proof, bloom, out->bytes + out->size - 20, 20);
 		if (!dp_json_is_array(f[L_TOPICS])) return wrong(r, "topics", "is not a list");
 		dp_rlp_list(out);
 		for (const dp_json *t = dp_json_first(f[L_TOPICS]); t != NULL;
 		     t = dp_json_next(t)) {
 			DP_TRY(put_bytes(r, "topics", t, 32));
-			bloom_add(bloom, out->bytes + out->size - 32, 32);
+			bloom_add(r->proof, bloom, out->bytes + out->size - 32, 32);
 		}
 		dp_rlp_list_end(out);
 		DP_TRY(put_bytes(r, "data", f[L_DATA], 0));

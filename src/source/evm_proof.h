@@ -40,6 +40,8 @@
 #include "codec/json.h"
 #include "codec/rlp.h"
 
+enum { DP_EVM_BLOOMED = 256 };
+
 // Buffers, reused block by block. Zero-initialise.
 typedef struct dp_evm_proof {
 	bool is_strict;                // set by the caller: every form that this chain has is known
@@ -47,6 +49,12 @@ typedef struct dp_evm_proof {
 	dp_rlp item, node;
 	struct dp_evm_trie_item *list;
 	uint64_t list_cap;
+	// What logs put into blooms, with the bits that it sets, by a part of its bytes: contracts
+	// and first topics are the same few again and again, and each would be hashed.
+	struct dp_evm_bloomed {
+		uint16_t bit[3];
+		uint8_t size, bytes[32];
+	} bloomed[DP_EVM_BLOOMED];
 } dp_evm_proof;
 
 // DP_BAD_BYTES when a hash that can be computed is not the one stated ("block 15000000: its

@@ -34,6 +34,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/team.h"
 #include "chain/ethereum.h"
 #include "codec/hex.h"
 #include "source/evm_json.h"
@@ -72,7 +73,7 @@ typedef struct evm_rpc {
 	uint64_t kept_first, kept_end; // heights whose hashes are kept
 	dp_evm_block evm;
 	dp_block_builder builder;
-	dp_evm_proof proof;
+	dp_evm_proof proof, receipt_proof;
 	const dp_json **receipt; // of the current block, one a transaction
 	dp_rpc_answer *single;   // receipts that were asked for one by one
 	uint64_t receipt_cap, single_cap;
@@ -230,36 +231,57 @@ static dp_code single_receipts(evm_rpc *e, dp_fault *fault)
 
 // What a block's hashes do not prove is taken at the node's word. The first time is worth a line:
 // on these chains it may be all blocks, or the one that somebody has changed on the way.
-static void note_doubt(evm_rpc *e)
+static void note_doubt(evm_rpc *e, const dp_evm_proof *proof)
 {
 	e->base.gaps |= DP_GAP_UNPROVEN;
 	if (e->is_doubt_told) return;
 	e->is_doubt_told = true;
 	dp_evm_node_notice(&e->node, "%.120s: not proven, taken at its word from here on: %.330s",
-	                   dp_rpc_name(e->node.rpc), e->proof.doubt);
+	                   dp_rpc_name(e->node.rpc), proof->doubt);
 }
 
-// Gathers the receipts into receipt[], from the one answer or one by one, and decodes them.
+// Room for the current block's receipts in receipt[].
+static dp_code make_room(evm_rpc *e, dp_fault *fault)
+{
+	return dp_grow((void **)&e->receipt, &e->receipt_cap, sizeof *e->receipt, e->evm.tx_count,
+	               DP_BLOCK_TX_MAX, fault);
+}
+
+// The receipts out of the one answer into receipt[]: how many there are of those wanted; *ret_more:
+// there are others.
+static uint32_t gather_receipts(evm_rpc *e, const answers *a, bool *ret_more)
+{
+	uint32_t found = 0;
+	const dp_json *r = dp_json_first(a->receipts.result);
+	for (; r != NULL && found < e->evm.tx_count; r = dp_json_next(r)) e->receipt[found++] = r;
+	*ret_more = r != NULL;
+	return found;
+}
+
+static bool has_receipt_list(const answers *a)
+{
+	return a->has_receipts && a->receipts.result != NULL &&
+	       dp_json_is_array(a->receipts.result);
+}
+
+// Gathers the receipts, from the one answer or one by one, proves and decodes them.
 static dp_code read_receipts(evm_rpc *e, const answers *a, dp_fault *fault)
 {
-	uint32_t count = e->evm.tx_count, found = 0;
-	bool proven = true;
+	uint32_t count = e->evm.tx_count;
+	bool proven = true, more;
 	if (count == 0) return DP_OK;
-	DP_TRY(dp_grow((void **)&e->receipt, &e->receipt_cap, sizeof *e->receipt, count,
-	               DP_BLOCK_TX_MAX, fault));
-	if (a->has_receipts && a->receipts.result != NULL && dp_json_is_array(a->receipts.result)) {
-		const dp_json *r = dp_json_first(a->receipts.result);
-		for (; r != NULL && found < count; r = dp_json_next(r)) e->receipt[found++] = r;
-		if (r != NULL || found != count)
+	DP_TRY(make_room(e, fault));
+	if (has_receipt_list(a)) {
+		if (gather_receipts(e, a, &more) != count || more)
 			return dp_fail(fault, DP_BAD_BYTES,
 			               "block %" PRIu64 ": has %u transactions and %s receipts",
-			               e->evm.height, count, r != NULL ? "more" : "fewer");
+			               e->evm.height, count, more ? "more" : "fewer");
 	} else {
 		DP_TRY(single_receipts(e, fault));
 	}
 	DP_TRY(
 	    dp_evm_proof_receipts(&e->proof, &proven, a->block.result, e->receipt, count, fault));
-	if (!proven) note_doubt(e);
+	if (!proven) note_doubt(e, &e->proof);
 	return dp_evm_json_receipts(&e->evm, e->receipt, count, fault);
 }
 
@@ -348,13 +370,84 @@ static dp_code read_rewards(evm_rpc *e, const answers *a, dp_fault *fault)
 	return dp_evm_add_rewards(&e->evm, (const uint8_t(*)[20])miner, height, count, fault);
 }
 
+//- a large block, by two threads -----------------------------------------------------------------
+
+// At the tip nothing is decoded ahead, and proving a busy block takes longer than all the rest of
+// reading it. Its receipts and its transactions are proven apart from one another.
+enum { LARGE_TXS = 64 };
+
+typedef struct proving {
+	evm_rpc *e;
+	const dp_json *block;
+	bool receipts_proven, block_proven;
+	dp_code receipts_code, block_code, decoded_code;
+	dp_fault receipts_fault, block_fault, decoded_fault;
+} proving;
+
+static void prove_piece(void *context, uint64_t piece)
+{
+	proving *p = context;
+	evm_rpc *e = p->e;
+	uint32_t count = e->evm.tx_count;
+	if (piece == 0) {
+		p->receipts_code =
+		    dp_evm_proof_receipts(&e->receipt_proof, &p->receipts_proven, p->block,
+		                          e->receipt, count, &p->receipts_fault);
+		return;
+	}
+	p->block_code = dp_evm_proof_block(&e->proof, &p->block_proven, p->block, &p->block_fault);
+	if (p->block_code == DP_OK)
+		p->decoded_code =
+		    dp_evm_json_receipts(&e->evm, e->receipt, count, &p->decoded_fault);
+}
+
+// What is wrong is told in the order in which one thread would have found it.
+static dp_code prove_large(evm_rpc *e, const answers *a, dp_fault *fault)
+{
+	proving p = {.e = e, .block = a->block.result};
+	e->receipt_proof.is_strict = e->proof.is_strict;
+	dp_team_run(2, 2, prove_piece, &p);
+	dp_code code = p.block_code;
+	const dp_fault *why = &p.block_fault;
+	if (code == DP_OK) {
+		if (!p.block_proven) note_doubt(e, &e->proof);
+		code = p.receipts_code;
+		why = &p.receipts_fault;
+	}
+	if (code == DP_OK) {
+		if (!p.receipts_proven) note_doubt(e, &e->receipt_proof);
+		code = p.decoded_code;
+		why = &p.decoded_fault;
+	}
+	if (code != DP_OK && fault != NULL) *fault = *why;
+	return code;
+}
+
+static dp_code is_large(evm_rpc *e, const answers *a, bool *ret_large, dp_fault *fault)
+{
+	bool more = false;
+	*ret_large = false;
+	if (e->evm.tx_count < LARGE_TXS || !has_receipt_list(a)) return DP_OK;
+	DP_TRY(make_room(e, fault));
+	*ret_large = gather_receipts(e, a, &more) == e->evm.tx_count && !more;
+	return DP_OK;
+}
+
 static dp_code decode(evm_rpc *e, answers *a, const dp_block **ret_block, dp_fault *fault)
 {
-	bool proven;
-	DP_TRY(dp_evm_proof_block(&e->proof, &proven, a->block.result, fault));
-	if (!proven) note_doubt(e);
-	DP_TRY(dp_evm_json_block(&e->evm, e->base.chain, e->next, a->block.result, fault));
-	DP_TRY(read_receipts(e, a, fault));
+	bool proven, large = false;
+	dp_fault first = {0};
+	dp_code code = dp_evm_json_block(&e->evm, e->base.chain, e->next, a->block.result, &first);
+	if (code == DP_OK) DP_TRY(is_large(e, a, &large, fault));
+	if (large) {
+		DP_TRY(prove_large(e, a, fault));
+	} else {
+		DP_TRY(dp_evm_proof_block(&e->proof, &proven, a->block.result, fault));
+		if (!proven) note_doubt(e, &e->proof);
+		if (code != DP_OK && fault != NULL) *fault = first;
+		DP_TRY(code);
+		DP_TRY(read_receipts(e, a, fault));
+	}
 	DP_TRY(read_rewards(e, a, fault)); // before the calls: trace_block states rewards, too
 	DP_TRY(read_calls(e, a, fault));
 	return dp_evm_build(&e->builder, ret_block, &e->base.gaps, &e->evm, fault);
@@ -598,7 +691,7 @@ static dp_code evm_waiting(dp_source *s, dp_waiting *ret_waiting, const uint8_t 
 {
 	evm_rpc *e = (evm_rpc *)(void *)s;
 	DP_CHECK(ret_waiting != NULL && tx != NULL);
-	return dp_pending_evm_waiting(&e->waiting, ret_waiting, tx, fault);
+	return dp_pending_evm_waiting(&e->waiting, ret_waiting, tx, e->next, fault);
 }
 
 static dp_code evm_ask_contract(dp_source *s, bool *ret_known, uint8_t ret_word[32],
@@ -645,6 +738,7 @@ static void evm_close(dp_source *s)
 	dp_evm_done(&e->evm);
 	dp_builder_done(&e->builder);
 	dp_evm_proof_done(&e->proof);
+	dp_evm_proof_done(&e->receipt_proof);
 	dp_free((void *)e->receipt);
 	dp_free(e->single);
 	dp_free(e);

@@ -571,6 +571,15 @@ static dp_waiting judge(const dp_rpc_answer *tx, bool has_output, bool has_all)
 	return has_index || has_all ? DP_WAITING_GONE : DP_WAITING_UNKNOWN;
 }
 
+// Is it in a block that was given, or in one that is still to be? An answer tells only how many
+// blocks stand on it, with itself.
+static bool was_given(const dp_pending_bitcoin *p, const dp_json *answer, uint64_t height)
+{
+	uint64_t count;
+	if (!dp_json_u64(dp_json_get(answer, "confirmations"), &count) || count == 0) return false;
+	return count > p->node->head || p->node->head + 1 - count <= height;
+}
+
 // Three questions at once: the transaction; its first output, should it be in a block of a node
 // without an index; and whether the node has blocks that were not given.
 dp_code dp_pending_bitcoin_waiting(dp_pending_bitcoin *p, dp_waiting *ret_waiting,
@@ -603,12 +612,16 @@ dp_code dp_pending_bitcoin_waiting(dp_pending_bitcoin *p, dp_waiting *ret_waitin
 		dp_rpc_drop(p->node->rpc, ticket);
 		return code;
 	}
-	bool has_output = dp_json_is_object(o.result);
+	bool has_output = dp_json_is_object(o.result), is_given = false;
+	if (has_output) is_given = was_given(p, o.result, height);
 	dp_rpc_answer_done(&o);
 	DP_TRY(dp_rpc_wait(p->node->rpc, ticket, &a, fault));
 	if (dp_json_is_object(a.result)) {
-		bool is_in = dp_json_text(dp_json_get(a.result, "blockhash")) != NULL;
+		bool is_in = dp_json_text(dp_json_get(a.result, "blockhash")) != NULL &&
+		             was_given(p, a.result, height);
 		*ret_waiting = is_in ? DP_WAITING_IN_BLOCK : DP_WAITING_YES;
+	} else if (has_output && !is_given) {
+		*ret_waiting = DP_WAITING_YES;
 	} else {
 		*ret_waiting = judge(&a, has_output, p->node->head <= height);
 	}

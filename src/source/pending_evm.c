@@ -394,7 +394,7 @@ void dp_pending_evm_done(dp_pending_evm *p)
 //- single questions ------------------------------------------------------------------------------
 
 dp_code dp_pending_evm_waiting(dp_pending_evm *p, dp_waiting *ret_waiting, const uint8_t tx[32],
-                               dp_fault *fault)
+                               uint64_t next, dp_fault *fault)
 {
 	DP_CHECK(p != NULL && ret_waiting != NULL && tx != NULL);
 	char params[HASH_PARAMS_MAX];
@@ -409,7 +409,11 @@ dp_code dp_pending_evm_waiting(dp_pending_evm *p, dp_waiting *ret_waiting, const
 	} else if (dp_json_is_object(a.result) &&
 	           dp_evm_json_bytes(hash, 32, dp_json_get(a.result, "hash")) &&
 	           memcmp(hash, tx, 32) == 0) {
-		bool is_in = dp_evm_is_given(dp_json_get(a.result, "blockHash"));
+		// In a block that is still to be given, it waits as far as we are concerned.
+		uint64_t height;
+		bool is_in = dp_evm_is_given(dp_json_get(a.result, "blockHash")) &&
+		             dp_evm_json_u64(&height, dp_json_get(a.result, "blockNumber")) &&
+		             height < next;
 		waiting = is_in ? DP_WAITING_IN_BLOCK : DP_WAITING_YES;
 	}
 	dp_rpc_answer_done(&a);

@@ -45,8 +45,9 @@ void dp_pending_evm_offer(dp_pending_evm *p, const uint8_t *bytes, size_t size);
 // See struct dp_source. `height`, of the block given last, and its time (0: none yet).
 DP_MUST dp_code dp_pending_evm_next(dp_pending_evm *p, const dp_block **ret_block, bool has_heads,
                                     uint64_t height, int64_t time, dp_fault *fault);
+// `next`: the height of the block to be given next.
 DP_MUST dp_code dp_pending_evm_waiting(dp_pending_evm *p, dp_waiting *ret_waiting,
-                                       const uint8_t tx[32], dp_fault *fault);
+                                       const uint8_t tx[32], uint64_t next, dp_fault *fault);
 void dp_pending_evm_done(dp_pending_evm *p);
 
 // What contract `to` answers now; see struct dp_source.

@@ -88,8 +88,8 @@ typedef struct dp_source_stats {
 // What became of a transaction that waited for a block.
 typedef enum dp_waiting {
 	DP_WAITING_UNKNOWN = 0, // cannot be told
-	DP_WAITING_YES,         // still waits
-	DP_WAITING_IN_BLOCK,    // is in a block
+	DP_WAITING_YES,         // still waits, or is in a block that is still to be given
+	DP_WAITING_IN_BLOCK,    // is in a block that was given
 	DP_WAITING_GONE         // the node knows it no more: dropped or replaced
 } dp_waiting;
 
@@ -147,10 +147,10 @@ struct dp_source {
 	dp_code (*hash_at)(dp_source *s, bool *ret_known, uint8_t ret_hash[32], uint64_t height,
 	                   dp_fault *fault);
 	dp_code (*seek)(dp_source *s, uint64_t height, dp_fault *fault);
-	// Transactions that wait for a block, each once, as a block of that one transaction with the
-	// height behind the tip and no hash; DP_END: no more now. Values of inputs are known or 0.
-	// What a head brought (heads.h) is offered first; without heads the node's mempool is asked.
-	// A transaction that makes no sense is left out. Failures of the node are DP_IO.
+	// Transactions that wait for a block, each once, as a block of that one transaction with
+	// the height behind the tip and no hash; DP_END: no more now. Values of inputs are known or
+	// 0. What a head brought (heads.h) is offered first; without heads the node's mempool is
+	// asked. A transaction that makes no sense is left out. Failures of the node are DP_IO.
 	dp_code (*pending)(dp_source *s, const dp_block **ret_block, dp_fault *fault);
 	// A DP_HEADS_TX event's bytes: kept (at most 4,096, 16 MiB) until `pending` is asked.
 	void (*offer)(dp_source *s, const uint8_t *bytes, size_t size);

@@ -15,6 +15,7 @@
 #define OTHER "0xdD90071D52F20e85c89802e5Dc1eC0A7B6475f92"
 #define TX "0x11111111111111111111111111111111111111111111111111111111111111aa"
 #define COIN "22222222222222222222222222222222222222222222222222222222222222bb"
+#define STOLEN "chain: ethereum\nstolen:\n  - {address: \"" THIEF "\", amount: 1, tx: \"" TX "\"}\n"
 #define BTC "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4"
 
 static void every_key_is_read_as_it_stands(void **state)
@@ -251,6 +252,17 @@ static const struct {
      218},
     {LINK(FROM_TO ", amount: 1, by: me, assets: [eth], form: x"), "did you mean 'from'", 5, 142},
     {ETH SEED "opening: [{address: \"" OTHER "\"}]\n", "`amount` is missing", 4, 11},
+    {"incident: a\nchain: ethereum\nadded: [{address: \"" OTHER "\", amount: 1}]\n",
+     "`stolen` is missing", 1, 1},
+    {ETH SEED "added: 7\n", "list", 4, 8},
+    {ETH SEED "added: [7]\n", "", 4, 9},
+    {ETH SEED "added: [{address: \"" OTHER "\"}]\n", "give `amount`, or `tx`", 4, 9},
+    {ETH SEED "added: [{adress: \"" OTHER "\"}]\n", "did you mean 'address'", 4, 10},
+    {"incident: a\n" STOLEN "added: [{address: \"" THIEF "\", amount: 7, tx: \"" TX "\"}]\n",
+     "listed as stolen before", 5, 9},
+    {"incident: a\n" STOLEN "added: [{address: \"" OTHER "\", amount: 7, tx: \"" TX
+     "\"}, {address: \"" OTHER "\", amount: 7, tx: \"" TX "\"}]\n",
+     "listed as stolen before", 5, 151},
     {ETH SEED "opening: [{address: \"" OTHER "\", amount: 1, amount_base: 1}]\n", "not both", 4,
      91},
     {ETH SEED "opening: [{address: \"" OTHER "\", amount: x}]\n", "not an amount", 4, 75},
@@ -285,6 +297,61 @@ static void every_mistake_is_refused_with_its_place(void **state)
 	assert_int_equal(dp_mem_live(), 0);
 }
 
+// What `dyepack case seed` writes below a file is a theft like those that were known from the
+// beginning: read behind them, with its own asset and time.
+static void what_was_added_later_is_stolen_as_well(void **state)
+{
+	(void)state;
+	dp_case c;
+	t_case(&c, "incident: a\n" STOLEN "added:\n"
+	           "  # 2025-02-22T00:00:00Z, by police: a call\n"
+	           "  - {address: \"" OTHER "\", asset: usdc, amount: \"2.5\","
+	           " time: 2025-02-21T14:16:11Z}\n"
+	           "  # 2025-02-23T00:00:00Z, by police: another\n"
+	           "  - {address: \"" OTHER "\", amount: 1, tx: \"" TX "\"}\n");
+	assert_int_equal(c.seed_count, 3);
+	assert_true(c.seed[0].has_tx && c.seed[0].line == 4);
+	assert_u256_is(c.seed[1].amount, 2500000);
+	assert_int_equal(c.seed[1].asset.v, t_asset(false, 2).v);
+	// The earliest theft ranks the case, whenever it became known.
+	assert_true(c.theft_time == 1740147371);
+	assert_int_equal(c.seed[2].line, 9);
+	dp_case_done(&c);
+	// An empty list is none; the same file without it is another file with the same thefts.
+	t_case(&c, "incident: a\n" STOLEN "added: []\n");
+	assert_int_equal(c.seed_count, 1);
+	dp_case_done(&c);
+	t_case(&c, "incident: a\nadded: [{address: \"" OTHER "\", amount: 2}]\n" STOLEN);
+	assert_int_equal(c.seed_count, 2); // wherever it stands in the file
+	assert_u256_is(c.seed[1].amount, 2000000000000000000ull);
+	dp_case_done(&c);
+	t_case(&c, "incident: b\nchain: bitcoin\nstolen: [{outpoint: \"" COIN ":1\"}]\n"
+	           "added:\n  - {outpoint: \"" COIN ":2\"}\n");
+	assert_int_equal(c.seed_count, 2);
+	assert_int_equal(c.seed[1].outpoint.vout, 2);
+	dp_case_done(&c);
+	assert_int_equal(dp_mem_live(), 0);
+}
+
+// No memory at any of its allocations: it says so and holds nothing.
+static void a_case_is_read_or_there_is_no_memory(void **state)
+{
+	(void)state;
+	static const char yaml[] =
+	    "incident: a\n" STOLEN "added:\n  - {address: \"" OTHER "\", amount: 1}\n";
+	dp_code code = DP_NO_MEMORY;
+	for (int64_t n = 0; code != DP_OK; n++) {
+		dp_case c;
+		dp_fault f = {0};
+		dp_mem_fail_after(n);
+		code = dp_case_parse(&c, yaml, sizeof yaml - 1, &f);
+		dp_mem_fail_after(-1);
+		if (code == DP_OK) dp_case_done(&c);
+		if (code != DP_OK) assert_int_equal(code, DP_NO_MEMORY);
+		assert_int_equal(dp_mem_live(), 0);
+	}
+}
+
 static void bytes_that_are_no_text_are_refused(void **state)
 {
 	(void)state;
@@ -303,6 +370,8 @@ int main(void)
 	    cmocka_unit_test(every_key_is_read_as_it_stands),
 	    cmocka_unit_test(what_is_left_out_has_its_usual_value),
 	    cmocka_unit_test(every_entry_may_be_of_another_chain),
+	    cmocka_unit_test(what_was_added_later_is_stolen_as_well),
+	    cmocka_unit_test(a_case_is_read_or_there_is_no_memory),
 	    cmocka_unit_test(every_mistake_is_refused_with_its_place),
 	    cmocka_unit_test(bytes_that_are_no_text_are_refused),
 	};

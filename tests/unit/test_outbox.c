@@ -285,7 +285,8 @@ static void a_full_message_is_followed_by_another(void **state)
 		assert_true(raise_by(db, &a, &route, T0 + i));
 	}
 	assert_int_equal(number(db, "select count(*) from message"), 2);
-	assert_int_equal(number(db, "select count from message where seq=1"), 1000);
+	assert_int_equal(number(db, "select count from message where seq=1"),
+	                 DP_MESSAGE_ALERTS_MAX);
 	assert_int_equal(number(db, "select count from message where seq=2"), 5);
 	// It is due when the first is, whatever happens to the clock.
 	assert_int_equal(number(db, "select count(distinct due)+count(distinct made) from message"),

@@ -704,9 +704,13 @@ static void what_became_of_a_transaction_is_told_as_far_as_it_can_be(void **stat
 		dp_waiting want;
 	} t[] = {
 	    {"{\"hex\":\"00\"}", 0, "", NULL, 100, DP_WAITING_YES},
-	    {"{\"blockhash\":\"00\"}", 0, "", NULL, 100, DP_WAITING_IN_BLOCK},
-	    {NULL, -5, "No such mempool transaction. Use -txindex", coin_text, 100,
+	    {"{\"blockhash\":\"00\",\"confirmations\":101}", 0, "", NULL, 100, DP_WAITING_IN_BLOCK},
+	    {NULL, -5, "No such mempool transaction. Use -txindex", "{\"confirmations\":101}", 100,
 	     DP_WAITING_IN_BLOCK},
+	    // In a block that was not given yet (none was), it waits.
+	    {"{\"blockhash\":\"00\",\"confirmations\":1}", 0, "", NULL, 100, DP_WAITING_YES},
+	    {NULL, -5, "No such mempool transaction. Use -txindex", "{\"confirmations\":1}", 100,
+	     DP_WAITING_YES},
 	    {NULL, -5, "No such mempool transaction. Use -txindex", "null", 100,
 	     DP_WAITING_UNKNOWN},
 	    {NULL, -5, "No such mempool or blockchain transaction", "null", 100, DP_WAITING_GONE},
@@ -918,6 +922,15 @@ static void a_head_names_a_transaction_and_the_node_tells_it(void **state)
 	uint8_t id[32];
 	memset(id, 1, sizeof id);
 	assert_int_equal(waiting(s, id), DP_WAITING_YES);
+	// In a block that is still to be given, it waits; in one that was, it does not.
+	tell("eth_getTransactionByHash", "[\"" HASH("01") "\"]",
+	     "{\"hash\":\"" HASH("01") "\",\"blockHash\":\"" HASH(
+	         "77") "\",\"blockNumber\":\"0xfffff\"}");
+	assert_int_equal(waiting(s, id), DP_WAITING_YES);
+	tell("eth_getTransactionByHash", "[\"" HASH("01") "\"]",
+	     "{\"hash\":\"" HASH("01") "\",\"blockHash\":\"" HASH(
+	         "77") "\",\"blockNumber\":\"0x1\"}");
+	assert_int_equal(waiting(s, id), DP_WAITING_IN_BLOCK);
 	tell("eth_getTransactionByHash", "[\"" HASH("01") "\"]", "null");
 	assert_int_equal(waiting(s, id), DP_WAITING_GONE);
 	tell("eth_getTransactionByHash", "[\"" HASH("01") "\"]", PLAIN("01"));
