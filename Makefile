@@ -3,6 +3,7 @@
 #   make            build            make test     all tests         make demo   the Bybit theft
 #   make bench      measure          make fuzz     fuzz all parsers  make check  style and lint
 #   make install    PREFIX, DESTDIR  make format   apply the style   make clean
+#   make sim SEEDS=1000 [FIRST=n]    simulated worlds (tests/sim)
 #
 # Variables: BUILD (folder), CC (at the first build of a folder), MESON_ARGS (-Db_sanitize=...),
 # FUZZ_SECONDS, DYEPACK_SHARED (folder of real data for tests that want it).
@@ -14,7 +15,7 @@ export DYEPACK_SHARED ?= ../shared
 export FUZZ_SECONDS
 
 .DEFAULT_GOAL := all
-.PHONY: all demo test bench fuzz fuzz-build bench-build check check-format check-tidy \
+.PHONY: all demo test sim bench fuzz fuzz-build bench-build check check-format check-tidy \
 	check-cppcheck check-house format install clean
 
 # Only the program: `make demo` must not wait for tests to be built.
@@ -32,6 +33,16 @@ test:
 	@tools/install-nodes
 	@tools/configure $(BUILD) $(MESON_ARGS)
 	@tools/run-tests $(BUILD) $(TEST_ARGS)
+
+# A seed that fails is named: FIRST=seed SEEDS=1 SIM_ARGS=-v shows what happened in it.
+SEEDS ?= 1000
+FIRST ?= 1
+SIM_ARGS ?=
+sim:
+	@tools/install-packages build test
+	@tools/configure $(BUILD) $(MESON_ARGS)
+	@ninja -C $(BUILD) sim
+	@$(BUILD)/sim --seeds $(SEEDS) --first $(FIRST) $(SIM_ARGS)
 
 bench-build:
 	@tools/configure $(BUILD) $(MESON_ARGS)

@@ -13,9 +13,10 @@ PLANS = ["auto", "scan", "seek"]
 
 
 def rows(path):
-    """All of a casebook as text, but for what counts the blocks before the case."""
+    """All of a casebook as text, but for what counts the blocks before the case, or its commits."""
     with sqlite3.connect(path) as db:
-        return [line for line in db.iterdump() if '"journal"' not in line]
+        return [line for line in db.iterdump()
+                if '"journal"' not in line and 'INTO "meta"' not in line]
 
 
 class Bybit(dye.Case):
