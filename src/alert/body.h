@@ -39,11 +39,12 @@ DP_MUST dp_code dp_body_line(char ret_line[DP_BODY_LINE_MAX], sqlite3 *db, int64
 
 // What `facts` of an alert hold, by kind (all optional but amount and asset; strings): amount (base
 // units), shown ("12.5 ETH", for people), asset (CAIP-19), symbol, origin (base units of what was
-// stolen), stolen (CAIP-19), from, to, address, holder (outpoint), hop (number), service: {label,
-// actor, category, source, confidence}, deposit ("true" where the address looks like a deposit
-// address), link: {kind, protocol, key, to_chain (or from_chain, where it comes out here),
-// to_address, confidence}, dormant_s, finding, text, direction (of a watched address: "in" or
-// "out"), frozen (true or false, where the chain says whether the issuer has stopped it),
-// todo: ["..."] (lines for people: whom to call, what they need, how long there is).
+// stolen), stolen (CAIP-19), origin_shown, from, to, address, holder (the coin, "txid:vout", of a
+// receiver that is one) and hop (number: transactions from the theft; of a receiver that is new),
+// block (hash of the one it is in), service: {label, actor, category, source, confidence}, link:
+// {kind, protocol, key, to_chain (or from_chain, where it comes out here), to_address, confidence},
+// dormant_s, finding, direction (of a watched address: "in" or "out"), frozen (true or false, where
+// the chain says whether the issuer has stopped it), todo: ["..."] (lines for people: whom to call,
+// what they need, how long there is).
 
 #endif

@@ -150,8 +150,7 @@ typedef struct facts {
 	const char *origin, *stolen, *address, *holder, *hop;    // ...
 	const char *label, *actor, *category, *source, *confidence;
 	const char *link_kind, *protocol, *to_chain, *to_address, *link_confidence;
-	const char *dormant, *finding, *text, *direction;
-	bool is_deposit;
+	const char *dormant, *finding, *direction;
 	const dp_json *todo; // NULL: none
 } facts;
 
@@ -197,7 +196,6 @@ static dp_code read_facts(facts *ret_facts, const char *text, dp_fault *fault)
 	    {&f.hop, o, "hop"},
 	    {&f.dormant, o, "dormant_s"},
 	    {&f.finding, o, "finding"},
-	    {&f.text, o, "text"},
 	    {&f.direction, o, "direction"},
 	    {&f.label, service, "label"},
 	    {&f.actor, service, "actor"},
@@ -212,10 +210,6 @@ static dp_code read_facts(facts *ret_facts, const char *text, dp_fault *fault)
 	};
 	for (size_t i = 0; i < sizeof members / sizeof *members; i++)
 		*members[i].to = member(members[i].in, members[i].key);
-	bool says_so = false;
-	const dp_json *deposit = o == NULL ? NULL : dp_json_get(o, "deposit");
-	f.is_deposit = strcmp(member(o, "deposit"), "true") == 0 ||
-	               (deposit != NULL && dp_json_bool(deposit, &says_so) && says_so);
 	const dp_json *todo = o == NULL ? NULL : dp_json_get(o, "todo");
 	f.todo = todo != NULL && dp_json_is_array(todo) ? todo : NULL;
 	*ret_facts = f;
@@ -246,7 +240,7 @@ static void say_time(dp_body_text *t, int64_t seconds)
 static void say_span(dp_body_text *t, const char *seconds)
 {
 	uint64_t s = 0;
-	for (size_t i = 0; is_digit(seconds[i]) && i < 18; i++)
+	for (size_t i = 0; i < 18 && is_digit(seconds[i]); i++)
 		s = s * 10 + (uint64_t)(seconds[i] - '0');
 	uint64_t unit = s >= 172800 ? 86400 : s >= 7200 ? 3600 : 60;
 	const char *name = unit == 86400 ? "days" : unit == 3600 ? "hours" : "minutes";
@@ -412,9 +406,35 @@ static void say_where(dp_body_text *t, const dp_body_item *i, const facts *f)
 	}
 }
 
+static void say_case(dp_body_text *t, const dp_body_item *i)
+{
+	if (i->incident[0] == 0) return;
+	say(t, " of ");
+	quote(t, i->incident, LABEL_MAX, THEIRS);
+}
+
+// Patterns in which nothing moved that could be told by its amount. False: it is none of them.
+static bool say_pattern(dp_body_text *t, const dp_body_item *i, const facts *f)
+{
+	const char *who = first_of(f->address, f->to, first_of(f->from, i->subject, ""));
+	bool is_hub = is(f->finding, "hub"), is_bait = is(f->finding, "poisoning"),
+	     is_uncovered = is(f->finding, "uncovered");
+	if (!is(i->kind, "finding") || !(is_hub || is_bait || is_uncovered)) return false;
+	say_short(t, who);
+	say_case(t, i);
+	if (is_hub) say(t, " is a hub: followed no further");
+	if (is_bait) say(t, " is named by a worthless transfer");
+	if (!is_uncovered) return true;
+	say(t, " paid ");
+	(void)say_amount(t, f);
+	say(t, " more than is known to have come in");
+	return true;
+}
+
 // "12.5 ETH of bybit-2025-02 at Binance (exchange)"
 static void say_what(dp_body_text *t, const dp_body_item *i, const facts *f)
 {
+	if (say_pattern(t, i, f)) return;
 	bool has_amount = say_amount(t, f);
 	if (i->incident[0] != 0) {
 		say(t, has_amount ? " of " : "in ");
@@ -506,19 +526,19 @@ static void say_todo(dp_body_text *t, const facts *f)
 	}
 }
 
-// "To: 0x... (deposit address)"; nothing where there is nothing, or where it was said before.
-static void say_place(dp_body_text *t, const char *name, const char *place, const char *remark)
+// "To: 0x..."; nothing where there is nothing, or where it was said before.
+static void say_place(dp_body_text *t, const char *name, const char *place)
 {
 	if (place[0] == 0) return;
 	say(t, "%s: ", name);
 	quote(t, place, PLACE_MAX, THEIRS);
-	say(t, "%s\n", remark);
+	say(t, "\n");
 }
 
-static void try_place(dp_body_text *t, const char *name, const char *place, const char *remark)
+static void try_place(dp_body_text *t, const char *name, const char *place)
 {
 	mark m = begin(t);
-	say_place(t, name, place, remark);
+	say_place(t, name, place);
 	(void)fits(t, m);
 }
 
@@ -553,18 +573,16 @@ static void say_source(dp_body_text *t, const facts *f)
 
 static void say_places(dp_body_text *t, const dp_body_item *i, const facts *f)
 {
-	const char *deposit = f->is_deposit ? " (deposit address)" : "";
 	const char *to = first_of(f->to, is(i->kind, "arrival") ? f->address : "", "");
 	say(t, "\n");
-	try_place(t, "To", to, deposit);
-	if (!is(f->address, to) && !is(f->address, f->from))
-		try_place(t, "Address", f->address, to[0] == 0 ? deposit : "");
-	try_place(t, "From", f->from, "");
-	if (!is(f->holder, to) && !is(f->holder, f->address)) try_place(t, "Holder", f->holder, "");
+	try_place(t, "To", to);
+	if (!is(f->address, to) && !is(f->address, f->from)) try_place(t, "Address", f->address);
+	try_place(t, "From", f->from);
+	if (!is(f->holder, to) && !is(f->holder, f->address)) try_place(t, "Holder", f->holder);
 	if (to[0] == 0 && f->address[0] == 0 && f->from[0] == 0 && f->holder[0] == 0)
-		try_place(t, "About", i->subject, "");
-	try_place(t, "Goes on at", f->to_address, "");
-	try_place(t, "Tx", i->tx, "");
+		try_place(t, "About", i->subject);
+	try_place(t, "Goes on at", f->to_address);
+	try_place(t, "Tx", i->tx);
 }
 
 static void say_block(dp_body_text *t, const dp_body_item *i)
@@ -577,15 +595,6 @@ static void say_block(dp_body_text *t, const dp_body_item *i)
 	quote(t, chain_name(i), LABEL_MAX, THEIRS);
 	say(t, ", ");
 	say_time(t, i->time);
-	say(t, "\n");
-	(void)fits(t, m);
-}
-
-static void say_text(dp_body_text *t, const facts *f)
-{
-	if (f->text[0] == 0) return;
-	mark m = begin(t);
-	quote(t, f->text, WORDS_MAX, THEIRS);
 	say(t, "\n");
 	(void)fits(t, m);
 }
@@ -619,7 +628,6 @@ static dp_code say_one(dp_body_text *t, const dp_body_item *i, dp_fault *fault)
 	say_block(t, i);
 	say_stolen(t, &f);
 	say_source(t, &f);
-	say_text(t, &f);
 	say_foot(t, i, max);
 	dp_json_free(f.doc);
 	return code;
@@ -693,8 +701,8 @@ static dp_code say_entry(dp_body_text *t, uint32_t number, const dp_body_item *i
 		quote(t, i->why, WORDS_MAX, THEIRS);
 		say(t, "\n");
 	}
-	say_place(t, "To", first_of(f.to, f.address, ""), f.is_deposit ? " (deposit address)" : "");
-	say_place(t, "Tx", i->tx, "");
+	say_place(t, "To", first_of(f.to, f.address, ""));
+	say_place(t, "Tx", i->tx);
 	dp_json_free(f.doc);
 	return DP_OK;
 }

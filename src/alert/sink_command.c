@@ -155,7 +155,7 @@ static bool start(child *c, dp_sink *s, dp_delivery *d, const dp_letter *letter,
 {
 	char program[4096];
 	const char *path = s->search_path == NULL ? default_path : s->search_path;
-	int in[2], err[2];
+	int in[2] = {-1, -1}, err[2] = {-1, -1};
 	if (!find_program(program, words[0], path)) {
 		dp_delivery_fail(d, "%s: not found", words[0]);
 		return false;
@@ -163,7 +163,7 @@ static bool start(child *c, dp_sink *s, dp_delivery *d, const dp_letter *letter,
 	variables *v = dp_alloc(sizeof *v);
 	bool has_in = v != NULL && make_pipe(in), has_err = has_in && make_pipe(err);
 	int failure = v == NULL ? ENOMEM : !has_err ? errno : 0;
-	if (failure == 0) {
+	if (has_err && failure == 0) {
 		fill_variables(v, letter, path);
 		failure = spawn(&c->pid, program, words, v->list, in[0], err[1]);
 	}

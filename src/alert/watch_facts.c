@@ -138,6 +138,19 @@ static void write_parties(dp_json_out *o, const dp_watch_view *v, const find *f)
 	member_address(o, "to", is_out ? &f->from : &f->to, is_out ? from : to);
 }
 
+// Who holds it now, as far as the block says: the coin, and how far it is from the theft.
+static void write_holder(dp_json_out *o, const held *h)
+{
+	if (h->is_coin) {
+		char tx[DP_TXID_TEXT_MAX], coin[DP_TXID_TEXT_MAX + 12];
+		dp_txid_format(tx, h->coin.txid, dp_chain_find("bitcoin", 7));
+		(void)snprintf(coin, sizeof coin, "%s:%u", tx, h->coin.vout);
+		member(o, "holder", coin);
+	}
+	dp_json_key(o, "hop");
+	dp_json_uint(o, h->hop);
+}
+
 static void write_place(dp_json_out *o, const place *p)
 {
 	if (!p->is_known) return;
@@ -150,6 +163,16 @@ static void write_place(dp_json_out *o, const place *p)
 	dp_json_key(o, "confidence");
 	dp_json_uint(o, p->confidence);
 	dp_json_object_end(o);
+}
+
+// The block in which it was seen: by it one sees later whether that still stands.
+static void write_block(dp_json_out *o, const dp_watch_view *v)
+{
+	static const uint8_t none[32];
+	char hash[DP_TXID_TEXT_MAX];
+	if (v->is_pending || memcmp(v->block->hash, none, sizeof none) == 0) return;
+	dp_txid_format(hash, v->block->hash, v->block->chain);
+	member(o, "block", hash);
 }
 
 static void write_link(dp_json_out *o, const dp_watch_view *v, const find *f)
@@ -253,7 +276,14 @@ static void write_line(char out[LINE_MAX_BYTES], const dp_watch_view *v, const f
 	dp_watch_shown(shown, f->units, f->asset);
 	if (f->to.kind != DP_ADDR_NONE) dp_addr_format(who, &f->to, dp_find_to_chain(f, v));
 	const char *preposition = f->when == DP_WHEN_WAKE ? "of" : "to";
-	if (p->label[0] != 0 && f->when == DP_WHEN_ARRIVAL)
+	if (f->is_note && strcmp(f->kind, "hub") == 0)
+		(void)snprintf(out, LINE_MAX_BYTES, "%s is a hub, followed no further", who);
+	else if (f->is_note && strcmp(f->kind, "poisoning") == 0)
+		(void)snprintf(out, LINE_MAX_BYTES, "poisoning: a worthless transfer to %s", who);
+	else if (f->is_note)
+		(void)snprintf(out, LINE_MAX_BYTES,
+		               "%s more than it is known to have had, paid by %s", shown, who);
+	else if (p->label[0] != 0 && f->when == DP_WHEN_ARRIVAL)
 		(void)snprintf(out, LINE_MAX_BYTES, "%s at %.60s, %s", shown, p->label, who);
 	else if (f->kind[0] != 0)
 		(void)snprintf(out, LINE_MAX_BYTES, "%s, %s%s%s, %s", shown, f->kind,
@@ -272,6 +302,8 @@ dp_code dp_watch_facts(dp_watch *w, char ret_line[LINE_MAX_BYTES], const dp_watc
 	write_parties(&o, v, f);
 	write_place(&o, p);
 	write_link(&o, v, f);
+	write_block(&o, v);
+	if (f->holder.is_known) write_holder(&o, &f->holder);
 	if (f->kind[0] != 0)
 		member(&o, f->when == DP_WHEN_WATCHED ? "direction" : "finding", f->kind);
 	if (f->dormant_s > 0) {

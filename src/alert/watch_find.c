@@ -126,9 +126,10 @@ struct going {
 	const dp_watch_view *view;
 	const dp_link_record *record;
 	uint32_t record_count, tx;
-	dp_addr payer;      // coins: who paid the first tainted input
-	bool has_payer;     // a holder paid; scripts need not have an address
-	dp_party first_new; // holders from here on are new in this block
+	dp_addr payer;          // coins: who paid the first tainted input
+	bool has_payer;         // a holder paid; scripts need not have an address
+	dp_party first_new;     // holders from here on are new in this block
+	const dp_event *newest; // the last of them so far
 };
 
 static dp_code find_link(struct going *g, const find *base, const dp_event *ev, dp_fault *fault)
@@ -235,6 +236,23 @@ static dp_code find_coinjoin(struct going *g, const dp_event *ev, uint32_t count
 	return DP_OK;
 }
 
+// The flow's receiver, if it came into being right before.
+static held holder_of(const struct going *g, const dp_event *ev)
+{
+	held h = {0};
+	const dp_block *b = g->view->block;
+	if (g->newest == NULL || g->newest->dst != ev->dst) return h;
+	h.is_known = true;
+	h.hop = g->newest->hop;
+	h.is_coin = b->chain->kind == DP_CHAIN_UTXO && ev->mv != DP_NO_INDEX;
+	if (!h.is_coin) return h;
+	const dp_tx *tx = &b->tx[ev->tx];
+	memcpy(h.coin.txid, tx->id, sizeof h.coin.txid);
+	for (uint32_t i = tx->mv_first; i < ev->mv; i++)
+		h.coin.vout += b->mv[i].kind == DP_MV_OUTPUT;
+	return h;
+}
+
 static dp_code find_flow(struct going *g, const dp_event *ev, dp_fault *fault)
 {
 	dp_watch *w = g->watch;
@@ -274,6 +292,7 @@ static dp_code find_flow(struct going *g, const dp_event *ev, dp_fault *fault)
 	bool has_payer = is_coin ? g->payer.kind != DP_ADDR_NONE || g->has_payer : ev->src > 0;
 	if (ev->dst <= 0 || !has_payer) return DP_OK;
 	f.party = ev->dst;
+	f.holder = holder_of(g, ev);
 	if (wants(w, v, DP_WHEN_MOVE)) {
 		f.when = DP_WHEN_MOVE;
 		DP_TRY(add(w, &f, fault));
@@ -420,6 +439,12 @@ static void join(finds *all)
 		if (!dp_u256_add_over(&sum, last->units, f->units)) last->units = sum;
 		if (!dp_u256_add_over(&sum, last->origin, f->origin)) last->origin = sum;
 		if (last->dormant_s < f->dormant_s) last->dormant_s = f->dormant_s;
+		// Two coins of one address: which one it is cannot be said of both.
+		bool is_same = last->holder.is_known == f->holder.is_known &&
+		               last->holder.hop == f->holder.hop &&
+		               last->holder.is_coin == f->holder.is_coin &&
+		               last->holder.coin.vout == f->holder.coin.vout;
+		if (!is_same) last->holder = (held){0};
 		// A fee goes to nobody; what it was paid for does.
 		if (last->from.kind == DP_ADDR_NONE) last->from = f->from;
 	}
@@ -472,6 +497,7 @@ dp_code dp_watch_find(dp_watch *w, const dp_watch_view *v, dp_fault *fault)
 	for (i = 0; i < count; i++)
 		if (ev[i].kind == DP_EV_HOLDER && ev[i].dst < g.first_new) g.first_new = ev[i].dst;
 	for (i = 0; i < count; i++) {
+		if (ev[i].kind == DP_EV_HOLDER) g.newest = &ev[i];
 		if (ev[i].kind == DP_EV_FLOW)
 			DP_TRY(find_flow(&g, &ev[i], fault));
 		else if (ev[i].kind == DP_EV_HUB || ev[i].kind == DP_EV_NOISE ||

@@ -9,6 +9,13 @@
 #include "alert/watch.h"
 #include "chain/address.h"
 
+// A holder that is new in the block: only of such the events tell how far they are from the theft.
+typedef struct held {
+	bool is_known, is_coin;
+	uint16_t hop;
+	dp_outpoint coin;
+} held;
+
 // Something that happened to a case in a transaction; what is alike in one transaction is one find.
 typedef struct find {
 	uint8_t when; // dp_when
@@ -17,7 +24,7 @@ typedef struct find {
 	uint32_t case_index;    // DP_NO_INDEX: of no case (a watched address)
 	uint32_t tx, mv;        // of the first event
 	dp_asset asset, stolen; // what moved, what it stands for
-	uint16_t hop;
+	held holder;
 	dp_addr to;   // who is it about: the receiver; the sender where something wakes
 	dp_addr from; // kind NONE: not known
 	// Of these two; NULL: the block's. The other side of a bridge is on another chain.

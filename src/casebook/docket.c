@@ -131,12 +131,41 @@ dp_code dp_docket_stop(sqlite3 *db, const char *incident, bool is_stopped, int64
                        dp_fault *fault)
 {
 	sqlite3_stmt *s;
-	DP_TRY(dp_sql_prepare(db, &s, "update docket set stopped=?, changed=? where incident=?",
+	// What was missed stays missed until the group has been followed anew.
+	DP_TRY(dp_sql_prepare(db, &s,
+	                      is_stopped ? "update docket set stopped=case when stopped in (2,3) "
+	                                   "then 2 else 1 end, changed=? where incident=?"
+	                                 : "update docket set stopped=case when stopped in (2,3) "
+	                                   "then 3 else 0 end, changed=? where incident=?",
 	                      fault));
-	dp_sql_i64(s, 1, is_stopped);
-	dp_sql_i64(s, 2, now);
-	dp_sql_text(s, 3, incident);
+	dp_sql_i64(s, 1, now);
+	dp_sql_text(s, 2, incident);
 	return changed_one(db, s, incident, fault);
+}
+
+static dp_code move_group(sqlite3 *db, int64_t group, dp_docket_state from, dp_docket_state to,
+                          dp_fault *fault)
+{
+	sqlite3_stmt *s;
+	DP_CHECK(group > 0);
+	DP_TRY(
+	    dp_sql_prepare(db, &s, "update docket set stopped=? where grp=? and stopped=?", fault));
+	dp_sql_i64(s, 1, to);
+	dp_sql_i64(s, 2, group);
+	dp_sql_i64(s, 3, from);
+	dp_code code = dp_sql_done(db, s, fault);
+	(void)sqlite3_finalize(s);
+	return code;
+}
+
+dp_code dp_docket_pass(sqlite3 *db, int64_t group, dp_fault *fault)
+{
+	return move_group(db, group, DP_DOCKET_STOPPED, DP_DOCKET_PASSED, fault);
+}
+
+dp_code dp_docket_caught_up(sqlite3 *db, int64_t group, dp_fault *fault)
+{
+	return move_group(db, group, DP_DOCKET_RETURNED, DP_DOCKET_FOLLOWED, fault);
 }
 
 dp_code dp_docket_heights(sqlite3 *db, const char *incident,
@@ -175,14 +204,17 @@ dp_code dp_docket_visit(sqlite3 *db,
 	                      fault));
 	dp_code code;
 	while ((code = dp_sql_row(db, s, fault)) == DP_OK) {
-		dp_docket_entry e = {.incident = dp_sql_get_text(s, 0),
-		                     .group = sqlite3_column_int64(s, 1),
-		                     .yaml = sqlite3_column_blob(s, 2),
-		                     .yaml_size = (size_t)sqlite3_column_bytes(s, 2),
-		                     .policy = dp_sql_get_text(s, 3),
-		                     .no_links = sqlite3_column_int(s, 4) != 0,
-		                     .is_stopped = sqlite3_column_int(s, 5) != 0,
-		                     .decisions = sqlite3_column_int64(s, 6)};
+		int state = sqlite3_column_int(s, 5);
+		dp_docket_entry e = {
+		    .incident = dp_sql_get_text(s, 0),
+		    .group = sqlite3_column_int64(s, 1),
+		    .yaml = sqlite3_column_blob(s, 2),
+		    .yaml_size = (size_t)sqlite3_column_bytes(s, 2),
+		    .policy = dp_sql_get_text(s, 3),
+		    .no_links = sqlite3_column_int(s, 4) != 0,
+		    .is_stopped = state == DP_DOCKET_STOPPED || state == DP_DOCKET_PASSED,
+		    .has_missed = state == DP_DOCKET_PASSED || state == DP_DOCKET_RETURNED,
+		    .decisions = sqlite3_column_int64(s, 6)};
 		code = visit(context, &e, fault);
 		if (code != DP_OK) break;
 	}

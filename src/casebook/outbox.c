@@ -497,7 +497,7 @@ dp_code dp_outbox_shake_case(sqlite3 *db, const char *incident, dp_fault *fault)
 	sqlite3_stmt *s;
 	DP_CHECK(incident != NULL);
 	DP_TRY(dp_sql_prepare(
-	    db, &s, "update alert set shaken=1 where incident=? and state='confirmed'", fault));
+	    db, &s, "update alert set shaken=2 where incident=? and state='confirmed'", fault));
 	dp_sql_text(s, 1, incident);
 	dp_code code = dp_sql_done(db, s, fault);
 	(void)sqlite3_finalize(s);
@@ -511,6 +511,68 @@ dp_code dp_outbox_spare(sqlite3 *db, const char *incident, dp_fault *fault)
 	DP_TRY(dp_sql_prepare(db, &s, "update alert set shaken=0 where shaken>0 and incident=?",
 	                      fault));
 	dp_sql_text(s, 1, incident);
+	dp_code code = dp_sql_done(db, s, fault);
+	(void)sqlite3_finalize(s);
+	return code;
+}
+
+//- watched addresses -----------------------------------------------------------------------------
+
+// `shaken` is 1 for what stood in a block that is gone, and 2 where that is not known: it is
+// computed anew, or has to be compared with the chain.
+dp_code dp_outbox_doubt(sqlite3 *db, const char *chain, uint64_t blocks, dp_fault *fault)
+{
+	sqlite3_stmt *s;
+	DP_CHECK(chain != NULL && blocks > 0 && blocks <= INT64_MAX);
+	DP_TRY(dp_sql_prepare(db, &s,
+	                      "update alert set shaken=2 where chain=?1 and shaken=0 and "
+	                      "incident='' and state='confirmed' and height>(select max(b.height) "
+	                      "from alert b where b.chain=?1)-?2",
+	                      fault));
+	dp_sql_text(s, 1, chain);
+	dp_sql_u64(s, 2, blocks);
+	dp_code code = dp_sql_done(db, s, fault);
+	(void)sqlite3_finalize(s);
+	return code;
+}
+
+dp_code dp_outbox_doubtful_visit(sqlite3 *db, const char *chain, uint32_t max,
+                                 dp_code (*visit)(void *context, const dp_outbox_doubtful *d,
+                                                  dp_fault *fault),
+                                 void *context, dp_fault *fault)
+{
+	sqlite3_stmt *s;
+	DP_CHECK(chain != NULL && visit != NULL);
+	// In any order but always another one: one that cannot be judged holds up no other.
+	DP_TRY(dp_sql_prepare(db, &s,
+	                      "select id, shaken, height, coalesce(tx,''), facts from alert where "
+	                      "shaken>0 and chain=? and incident='' and state='confirmed' order by "
+	                      "random() limit ?",
+	                      fault));
+	dp_sql_text(s, 1, chain);
+	dp_sql_u64(s, 2, max);
+	dp_code code;
+	while ((code = dp_sql_row(db, s, fault)) == DP_OK) {
+		dp_outbox_doubtful d = {.is_gone = sqlite3_column_int(s, 1) == 1,
+		                        .height = (uint64_t)sqlite3_column_int64(s, 2),
+		                        .tx = dp_sql_get_text(s, 3),
+		                        .facts = dp_sql_get_text(s, 4)};
+		(void)snprintf(d.id, sizeof d.id, "%.33s", dp_sql_get_text(s, 0));
+		code = visit(context, &d, fault);
+		if (code != DP_OK) break;
+	}
+	(void)sqlite3_finalize(s);
+	return code == DP_END ? DP_OK : code;
+}
+
+dp_code dp_outbox_judged(sqlite3 *db, const char *id, bool is_gone, dp_fault *fault)
+{
+	sqlite3_stmt *s;
+	DP_CHECK(id != NULL);
+	DP_TRY(
+	    dp_sql_prepare(db, &s, "update alert set shaken=?2 where id=?1 and shaken>0", fault));
+	dp_sql_text(s, 1, id);
+	dp_sql_i64(s, 2, is_gone);
 	dp_code code = dp_sql_done(db, s, fault);
 	(void)sqlite3_finalize(s);
 	return code;
@@ -543,17 +605,12 @@ dp_code dp_outbox_withdraw(sqlite3 *db, const char *id, const char *why, int64_t
 	}
 }
 
-// The first shaken alert behind `io_id`, which is then its id; DP_END: no more.
-static dp_code next_shaken(sqlite3 *db, char io_id[DP_ALERT_ID_MAX], int64_t run, const char *chain,
-                           dp_fault *fault)
+// The first alert behind `io_id` that the statement finds, which is then its id; DP_END: no more.
+static dp_code next_id(sqlite3 *db, const char *sql, char io_id[DP_ALERT_ID_MAX], int64_t run,
+                       const char *chain, dp_fault *fault)
 {
 	sqlite3_stmt *s;
-	DP_TRY(dp_sql_prepare(db, &s,
-	                      run == 0 ? "select id from alert where shaken=1 and shaken>0 and "
-	                                 "id>?3 and chain=?2 and " OF_NONE " order by id limit 1"
-	                               : "select id from alert where shaken=1 and shaken>0 and "
-	                                 "id>?3 and chain=?2 and " OF_RUN " order by id limit 1",
-	                      fault));
+	DP_TRY(dp_sql_prepare(db, &s, sql, fault));
 	dp_sql_i64(s, 1, run);
 	dp_sql_text(s, 2, chain);
 	dp_sql_text(s, 3, io_id);
@@ -563,20 +620,44 @@ static dp_code next_shaken(sqlite3 *db, char io_id[DP_ALERT_ID_MAX], int64_t run
 	return code;
 }
 
-dp_code dp_outbox_settle(sqlite3 *db, uint32_t *ret_count, int64_t run, const char *chain,
-                         const char *why, int64_t now_ms, dp_fault *fault)
+static dp_code withdraw_all(sqlite3 *db, const char *sql, uint32_t *ret_count, int64_t run,
+                            const char *chain, const char *why, int64_t now_ms, dp_fault *fault)
 {
 	char id[DP_ALERT_ID_MAX] = "";
 	uint32_t count = 0;
 	DP_CHECK(chain != NULL && why != NULL && run >= 0);
 	for (;; count++) {
-		dp_code code = next_shaken(db, id, run, chain, fault);
+		dp_code code = next_id(db, sql, id, run, chain, fault);
 		if (code == DP_END) break;
 		if (code == DP_OK) code = dp_outbox_withdraw(db, id, why, now_ms, fault);
 		if (code != DP_OK) return code;
 	}
 	*ret_count = count;
 	return DP_OK;
+}
+
+#define NEXT_SHAKEN(which, whose)                                                                  \
+	"select id from alert where shaken>0 and " which " and id>?3 and chain=?2 and " whose      \
+	" order by id limit 1"
+
+dp_code dp_outbox_settle(sqlite3 *db, uint32_t *ret_count, int64_t run, const char *chain,
+                         bool only_gone, const char *why, int64_t now_ms, dp_fault *fault)
+{
+	// Of a watched address `shaken` is 2 where it has to be found out: elsewhere.
+	const char *sql = run == 0    ? NEXT_SHAKEN("shaken=1", OF_NONE)
+	                  : only_gone ? NEXT_SHAKEN("shaken=1", OF_RUN)
+	                              : NEXT_SHAKEN("shaken<3", OF_RUN);
+	return withdraw_all(db, sql, ret_count, run, chain, why, now_ms, fault);
+}
+
+dp_code dp_outbox_settle_pending(sqlite3 *db, uint32_t *ret_count, int64_t run, const char *chain,
+                                 const char *why, int64_t now_ms, dp_fault *fault)
+{
+	return withdraw_all(db,
+	                    "select id from alert where state='pending' and id>?3 and chain=?2 "
+	                    "and " OF_RUN " and incident not in (select incident from docket "
+	                    "where stopped in (1,2)) order by id limit 1",
+	                    ret_count, run, chain, why, now_ms, fault);
 }
 
 //- for people ------------------------------------------------------------------------------------

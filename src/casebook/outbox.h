@@ -151,11 +151,34 @@ DP_MUST dp_code dp_outbox_shake(sqlite3 *db, int64_t run, const char *chain, int
 DP_MUST dp_code dp_outbox_spare(sqlite3 *db, const char *incident, dp_fault *fault);
 // A case is computed anew on every chain.
 DP_MUST dp_code dp_outbox_shake_case(sqlite3 *db, const char *incident, dp_fault *fault);
+// Alerts of watched addresses are nobody's case: somebody else may have followed their blocks than
+// whoever follows the chain now. Those of the newest `blocks` blocks of `chain` are to be compared
+// with the chain.
+DP_MUST dp_code dp_outbox_doubt(sqlite3 *db, const char *chain, uint64_t blocks, dp_fault *fault);
+// One of them that is shaken or to be compared.
+typedef struct dp_outbox_doubtful {
+	char id[DP_ALERT_ID_MAX];
+	bool is_gone; // its block was taken back; else that is what has to be found out
+	uint64_t height;
+	const char *tx, *facts; // valid during the call
+} dp_outbox_doubtful;
+DP_MUST dp_code dp_outbox_doubtful_visit(sqlite3 *db, const char *chain, uint32_t max,
+                                         dp_code (*visit)(void *context,
+                                                          const dp_outbox_doubtful *d,
+                                                          dp_fault *fault),
+                                         void *context, dp_fault *fault);
+// It holds: it is in doubt no more. `is_gone`: its block does not stand, so that it is shaken.
+DP_MUST dp_code dp_outbox_judged(sqlite3 *db, const char *id, bool is_gone, dp_fault *fault);
 // The chain has been followed to its tip again: what is still shaken of the cases of `run` (0: as
 // above) on `chain` is withdrawn, with `why` ("reorganised away"), told to the sinks that were told
 // before. *ret_count: how many.
+// `only_gone`: not what is only computed anew (dp_outbox_shake_case), for it may still be found.
 DP_MUST dp_code dp_outbox_settle(sqlite3 *db, uint32_t *ret_count, int64_t run, const char *chain,
-                                 const char *why, int64_t now_ms, dp_fault *fault);
+                                 bool only_gone, const char *why, int64_t now_ms, dp_fault *fault);
+// The same of what is pending, of the cases that are followed: nothing is left that could move.
+DP_MUST dp_code dp_outbox_settle_pending(sqlite3 *db, uint32_t *ret_count, int64_t run,
+                                         const char *chain, const char *why, int64_t now_ms,
+                                         dp_fault *fault);
 // One alert does not hold ("replaced by 0x...", "dropped from the mempool"). DP_OK also when it is
 // withdrawn already; DP_NOT_FOUND when there is no such alert.
 DP_MUST dp_code dp_outbox_withdraw(sqlite3 *db, const char *id, const char *why, int64_t now_ms,

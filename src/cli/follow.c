@@ -138,10 +138,12 @@ static dp_code read_rules(follow *f, dp_fault *fault)
 		secret = (char *)bytes; // terminated by dp_cli_read_file
 		while (size > 0 && (secret[size - 1] == '\n' || secret[size - 1] == '\r'))
 			secret[--size] = 0;
-		if (size == 0) code = dp_fail(fault, DP_BAD_CASE, "holds no secret");
-		if (size == 0) dp_fault_file(fault, f->secret_path);
-		if (size == 0) dp_free(bytes);
-		if (size == 0) return DP_BAD_CASE;
+		if (size == 0) {
+			code = dp_fail(fault, DP_BAD_CASE, "holds no secret");
+			dp_fault_file(fault, f->secret_path);
+			dp_free(bytes);
+			return code;
+		}
 	}
 	code = dp_alert_rules_default(&f->rules, f->webhook, secret, fault);
 	dp_free(bytes);
@@ -310,7 +312,8 @@ static bool is_over(follow *f, dp_fault *fault, dp_code *ret_code)
 	}
 	if (!dp_live_is_level(f->live)) return false;
 	uint32_t stopped = s.broken;
-	for (uint32_t i = 0; i < s.chain_count; i++) stopped += s.chain[i].stopped;
+	for (uint32_t i = 0; i < s.chain_count; i++)
+		stopped += s.chain[i].stopped + s.chain[i].absent;
 	if (stopped > 0)
 		*ret_code = dp_fail(fault, DP_BAD_CASE,
 		                    "%u of the cases cannot be followed as they stand; see the log",
@@ -393,7 +396,8 @@ int dp_cmd_follow(int argc, char **argv)
 	    {"cookie", "FILE", "a node's cookie file, instead of a login", NULL, &f.from.cookie},
 	    {"in-flight", "N", "requests to a node at a time (default 8)", NULL, &f.from.in_flight},
 	    {"memory", "MIB", "memory for look-ups (default 4096)", NULL, &f.from.memory},
-	    {"quiet", NULL, "no status line, and only what is wrong", &f.quiet, NULL},
+	    {"quiet", NULL, "no status line, no alerts on the terminal: only what is wrong",
+	     &f.quiet, NULL},
 	    {NULL, NULL, NULL, NULL, NULL},
 	};
 	int count;

@@ -59,7 +59,7 @@ typedef struct follow {
 	int wake_fd; // written to when a node has answered, or the outbox has something
 	int lock_fd; // of the casebook: one follower at a time
 	int64_t told_ms, counted_ms, tags_ms;
-	int64_t counting_ms; // how long counting the outbox took the last time
+	int64_t counting_ms;              // how long counting the outbox took the last time
 	uint64_t tags_stamp, tags_change; // of the files that the tags were read from; as last seen
 	uint64_t alerts_counted;
 	dp_outbox_counts counts;

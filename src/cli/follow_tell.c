@@ -25,6 +25,7 @@ static const char *event_name(dp_live_what what)
 static dp_logger_level level_of(const dp_live_word *w)
 {
 	if (w->what == DP_SAID_CHAIN_STOPPED) return DP_LOG_ERROR;
+	if (w->what == DP_SAID_WAITING && w->code != DP_NOT_FOUND) return DP_LOG_INFO;
 	if (w->is_trouble) return DP_LOG_WARN;
 	if (w->what == DP_SAID_ALERT) return DP_LOG_WARN; // it is what one waits for
 	if (w->what == DP_SAID_BLOCK || w->what == DP_SAID_SOURCE) return DP_LOG_DEBUG;
@@ -34,6 +35,11 @@ static dp_logger_level level_of(const dp_live_word *w)
 void follow_said(void *context, const dp_live_word *w)
 {
 	follow *f = context;
+	// Quiet is who wants to hear of what is wrong only. An alert is none of that: its sinks
+	// tell it, and the casebook has it.
+	if (w->what == DP_SAID_ALERT)
+		dp_metrics_add(f->metrics, DP_METRIC_ALERTS, w->text, w->state, 1);
+	if (w->what == DP_SAID_ALERT && f->quiet) return;
 	bool has_range = w->what == DP_SAID_REORG || w->what == DP_SAID_REWIND;
 	bool has_to = has_range || w->what == DP_SAID_BLOCK || w->what == DP_SAID_CAUGHT_UP;
 	dp_log(
@@ -44,8 +50,6 @@ void follow_said(void *context, const dp_live_word *w)
 	    has_range ? DP_F("from", w->from) : (dp_field){.kind = DP_FIELD_NONE},
 	    has_to ? DP_F(has_range ? "to" : "height", w->to) : (dp_field){.kind = DP_FIELD_NONE},
 	    DP_F("text", w->why));
-	if (w->what == DP_SAID_ALERT)
-		dp_metrics_add(f->metrics, DP_METRIC_ALERTS, w->text, w->state, 1);
 }
 
 static void set_metrics(follow *f, const dp_live_stats *s, const dp_outbox_counts *out, int64_t now)

@@ -48,9 +48,14 @@ void dp_live_trouble(dp_live *l, delay *d, dp_live_word word, const dp_fault *fa
 	char why[DP_FAULT_TEXT_MAX + DP_FAULT_FILE_MAX];
 	dp_fault_format(fault, why, sizeof why);
 	count_fault(l, fault->code);
+	// What is only not there yet may come with any block; a node that fails is left in peace.
+	bool is_waiting = fault->code == DP_BUSY || fault->code == DP_NOT_FOUND;
+	int64_t longest = is_waiting ? BUSY_MAX_MS : DELAY_MAX_MS;
 	d->next_ms = d->next_ms == 0 ? DELAY_FIRST_MS : 2 * d->next_ms;
-	if (d->next_ms > DELAY_MAX_MS) d->next_ms = DELAY_MAX_MS;
-	d->until_ms = dp_live_mono(l) + d->next_ms;
+	if (d->next_ms > longest) d->next_ms = longest;
+	d->since_ms = dp_live_mono(l);
+	d->until_ms = d->since_ms + d->next_ms;
+	if (d->count < UINT32_MAX) d->count++;
 	if (d->is_told && strncmp(d->why, why, sizeof d->why - 1) == 0) return;
 	d->is_told = true;
 	(void)snprintf(d->why, sizeof d->why, "%.*s", (int)sizeof d->why - 1, why);
@@ -68,6 +73,7 @@ bool dp_live_delayed(const dp_live *l, const delay *d)
 void dp_live_fine(delay *d)
 {
 	d->until_ms = d->next_ms = 0;
+	d->count = 0;
 	d->is_told = false;
 }
 
@@ -164,6 +170,7 @@ static dp_code load(dp_live *l, dp_fault *fault)
 {
 	DP_TRY(dp_live_book(l, dp_casebook_live(l->book, fault)));
 	DP_TRY(dp_live_sync(l, fault));
+	DP_TRY(dp_watched_doubt(l, fault));
 	l->is_loaded = true;
 	l->keep_ms = dp_live_mono(l);
 	return DP_OK;
@@ -187,20 +194,35 @@ static bool stopped(const dp_live *l)
 	return l->options.stopped != NULL && l->options.stopped(l->options.context);
 }
 
-// How many lanes hold something open to read from. One that waits for its first block does not
-// count, for it may wait for long.
+// How many lanes hold something open to read from, and who may open more: whoever has waited for
+// longest, as many as there are places.
 static void count_readers(dp_live *l)
 {
-	l->reading = 0;
+	int64_t now = dp_live_mono(l);
+	int64_t first[READING_MAX];
+	uint32_t count = 0;
+	l->reading = l->queued = 0;
 	for (uint32_t i = 0; i < l->company_count; i++)
 		for (uint32_t k = 0; k < l->options.chain_count; k++) {
 			const lane *n = &l->company[i]->lane[k];
-			l->reading += (n->source != NULL || n->seek != NULL) && !n->is_level;
+			l->reading += n->source != NULL || n->seek != NULL;
+			int64_t since = n->waits_since_ms;
+			// Another chain of its company has come first: it does not hold a place.
+			bool asks = l->steps <= n->asked_step + 2 || now < n->asked_ms + ASKS_MS;
+			if (since == 0 || !asks) continue;
+			l->queued++;
+			if (count == READING_MAX && since >= first[count - 1]) continue;
+			uint32_t at = count < READING_MAX ? count++ : count - 1;
+			for (; at > 0 && first[at - 1] > since; at--) first[at] = first[at - 1];
+			first[at] = since;
 		}
+	uint32_t places = l->reading < READING_MAX ? READING_MAX - l->reading : 0;
+	l->turn_ms = places == 0 ? 0 : places > count ? INT64_MAX : first[places - 1];
 }
 
 static dp_code work(dp_live *l, dp_fault *fault)
 {
+	l->steps++;
 	if (!l->is_loaded) DP_TRY(load(l, fault));
 	DP_TRY(look_at_docket(l, fault));
 	count_readers(l);
@@ -310,7 +332,16 @@ static feed *find_feed(dp_live *l, const dp_chain *chain)
 void dp_live_hint(dp_live *l, const dp_chain *chain)
 {
 	feed *f = find_feed(l, chain);
-	if (f != NULL) f->hinted = true;
+	if (f == NULL) return;
+	f->hinted = true;
+	// A node that was away is there again, if this is its word: whoever waits until it may be
+	// waits no more. Not at every word, for anybody may be speaking.
+	for (uint32_t i = 0; i < l->company_count; i++) {
+		delay *d = &l->company[i]->lane[f->no].delay;
+		bool waits = d->count > 0 && d->until_ms > d->since_ms + HINTED_MS;
+		bool is_alone = l->company[i]->lane[f->no].state == LANE_ALONE;
+		if (waits && is_alone) d->until_ms = d->since_ms + HINTED_MS;
+	}
 }
 
 void dp_live_offer(dp_live *l, const dp_chain *chain, const uint8_t *bytes, size_t size)
@@ -344,7 +375,7 @@ bool dp_live_is_level(const dp_live *l)
 		const company *c = l->company[i];
 		for (uint32_t k = 0; !c->is_broken && k < l->options.chain_count; k++) {
 			const lane *n = &c->lane[k];
-			bool is_there = n->state == LANE_STOPPED ||
+			bool is_there = n->state == LANE_STOPPED || n->is_absent ||
 			                (n->state == LANE_ALONE && n->is_level) ||
 			                (n->state == LANE_WITH_FEED && l->feed[k].is_at_end &&
 			                 !l->feed[k].hinted && !l->feed[k].is_working &&
@@ -375,7 +406,9 @@ void dp_live_stats_get(const dp_live *l, dp_live_stats *ret_stats)
 			s->holders += dp_engine_live_count(n->engine);
 			s->behind += n->state == LANE_ALONE && !n->is_level;
 			s->stopped += n->state == LANE_STOPPED;
-			s->failing += n->state == LANE_ALONE && n->delay.next_ms >= FAILING_MS;
+			s->absent += n->is_absent;
+			s->failing += n->state == LANE_ALONE && !n->is_absent &&
+			              n->delay.count >= FAILING_COUNT;
 			bool is_further = dp_engine_blocks(n->engine) > 0 && !s->has_feed &&
 			                  dp_engine_height(n->engine) > s->height;
 			if (is_further) s->height = dp_engine_height(n->engine);

@@ -16,7 +16,9 @@
 // away and loaded from the file.
 //
 // What can go wrong with a node makes its chain wait, never another: it is asked again after 0.5 s,
-// doubling to 30 s. A chain that parted from what was followed deeper than can be undone stands
+// doubling to 30 s, or to 2 s where something is only not there yet (a node that has fewer blocks,
+// a theft that is in no block). Of many that are behind, some read while the others wait for their
+// turn. A chain that parted from what was followed deeper than can be undone stands
 // still with a word, and is looked at again once a minute.
 //
 // One thread, no waiting but for a node's answer: the caller asks for one step after the other.
@@ -136,6 +138,7 @@ typedef struct dp_live_chain_stats {
 	uint64_t holders; // live, of all companies
 	bool has_feed;
 	uint32_t behind, stopped; // companies
+	uint32_t absent;          // companies of whose theft the node knows nothing (yet)
 	uint32_t failing;         // companies whose source has failed several times in a row
 	uint64_t block_ns_last;   // from the node's answer to the commit, of a block with alerts
 } dp_live_chain_stats;

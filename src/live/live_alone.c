@@ -231,9 +231,25 @@ static dp_code begin_node(lane *n, bool *ret_begun, dp_fault *fault)
 		l->worked++;
 		return DP_OK;
 	}
-	DP_TRY(dp_watched_doubt(l, n->feed, fault));
 	n->is_begun = *ret_begun = true;
+	n->reads_since_ms = dp_live_mono(l);
 	l->worked++;
+	return DP_OK;
+}
+
+// Nobody can be asked what became of watched addresses: what was not read again does not hold.
+static dp_code settle_without_node(lane *n, dp_fault *fault)
+{
+	dp_live *l = n->of->live;
+	uint32_t count = 0;
+	DP_TRY(dp_lane_settle(n, false, fault));
+	if (!n->feed->has_doubt) return DP_OK;
+	DP_TRY(dp_live_book(l, dp_live_write(l, fault)));
+	n->feed->has_doubt = false;
+	DP_TRY(dp_live_book(l, dp_outbox_settle(dp_casebook_db(n->of->book), &count, 0,
+	                                        n->feed->chain->caip2, false, "reorganised away",
+	                                        dp_live_wall(l), fault)));
+	l->raised += count;
 	return DP_OK;
 }
 
@@ -258,7 +274,7 @@ static dp_code open_lane(lane *n, bool *ret_opened, dp_fault *fault)
 		n->is_level = true;
 		n->ledger_is_done = false;
 		n->delay.until_ms = dp_live_mono(l) + 5 * l->options.poll_ms;
-		return dp_lane_settle(n, fault);
+		return settle_without_node(n, fault);
 	}
 	if (dp_engine_blocks(n->engine) > 0)
 		begin = (dp_source_begin){.has_followed = true,
@@ -280,7 +296,7 @@ static dp_code joined(lane *n, dp_fault *fault)
 	dp_live *l = n->of->live;
 	n->state = LANE_WITH_FEED;
 	n->is_level = false;
-	n->works_until_ms = n->works_since_ms = 0;
+	n->works_until_ms = n->works_since_ms = n->waits_since_ms = 0;
 	n->is_past = false;
 	dp_live_fine(&n->delay);
 	l->worked++;
@@ -290,7 +306,7 @@ static dp_code joined(lane *n, dp_fault *fault)
 	                              .to = dp_engine_height(n->engine)});
 	// A feed that is still reading may bring what is in doubt; it settles when it is at its
 	// end.
-	return n->feed->is_at_end ? dp_lane_settle(n, fault) : DP_OK;
+	return n->feed->is_at_end ? dp_lane_settle(n, false, fault) : DP_OK;
 }
 
 // Level with the others: on the same block.
@@ -311,7 +327,9 @@ static dp_code at_end(lane *n, dp_fault *fault)
 		// The first block of the case is still to come.
 		n->is_level = true;
 		n->delay.until_ms = dp_live_mono(l) + l->options.poll_ms;
-		return dp_lane_settle(n, fault);
+		// It may wait for long, and others want to read.
+		if (l->queued > 0) dp_lane_close(n);
+		return dp_lane_settle(n, false, fault);
 	}
 	if (stands_with_feed(n)) {
 		dp_lane_close(n);
@@ -383,15 +401,51 @@ static dp_code slice_of_node(lane *n, int64_t end_ms, dp_fault *fault)
 	return DP_OK;
 }
 
+// May it open something to read from? Else it waits, and is served in the order of waiting.
+static bool has_turn(lane *n, int64_t now)
+{
+	dp_live *l = n->of->live;
+	bool is_served = n->waits_since_ms != 0 ? n->waits_since_ms <= l->turn_ms : l->queued == 0;
+	if (is_served && l->reading < READING_MAX) {
+		l->queued -= n->waits_since_ms != 0 && l->queued > 0;
+		n->waits_since_ms = 0;
+		return true;
+	}
+	if (n->waits_since_ms == 0) {
+		n->waits_since_ms = now > 0 ? now : 1;
+		l->queued++;
+	}
+	n->asked_ms = now;
+	n->asked_step = l->steps;
+	n->delay.until_ms = now + READING_WAIT_MS;
+	return false;
+}
+
+// Who has read for long goes behind those that wait, and on from where it is. Not out of a ledger:
+// what it has passed over it would have to pass over again. And not while a node is asked something
+// aside, for closing would wait for that.
+static bool is_turn_over(const lane *n, int64_t now)
+{
+	const dp_live *l = n->of->live;
+	if (n->source == NULL || !n->is_begun || now - n->reads_since_ms < READING_TURN_MS ||
+	    l->reading + l->queued <= READING_MAX)
+		return false;
+	return l->options.is_ready == NULL || l->options.is_ready(n->source);
+}
+
 static dp_code slice(lane *n, dp_fault *fault)
 {
 	dp_live *l = n->of->live;
+	int64_t now = dp_live_mono(l);
 	bool opened = n->source != NULL || n->seek != NULL;
 	if (!opened && stands_with_feed(n)) return joined(n, fault);
-	if (!opened && l->reading >= READING_MAX) {
-		n->delay.until_ms = dp_live_mono(l) + READING_WAIT_MS;
-		return DP_OK;
+	if (opened && is_turn_over(n, now)) {
+		dp_lane_alone(n);
+		opened = false;
+		DP_CHECK(l->reading > 0); // it was one of them
+		l->reading--;
 	}
+	if (!opened && !has_turn(n, now)) return DP_OK;
 	if (!opened) {
 		DP_TRY(open_lane(n, &opened, fault));
 		l->reading += opened;
@@ -446,18 +500,22 @@ static dp_code step_lane(lane *n, dp_fault *fault)
 	dp_lane_close(n);
 	n->works_until_ms = n->works_since_ms = 0;
 	bool stands_still = code == DP_BAD_CASE;
+	bool is_waiting = code == DP_BUSY || code == DP_NOT_FOUND;
 	if (stands_still) n->state = LANE_STOPPED;
-	dp_live_trouble(
-	    l, &n->delay,
-	    (dp_live_word){.what = stands_still ? DP_SAID_CHAIN_STOPPED : DP_SAID_SOURCE,
-	                   .chain = n->feed->chain,
-	                   .incident = c->cases[0]->incident,
-	                   .text = "lost"},
-	    &first);
-	int64_t now = dp_live_mono(l);
-	if (stands_still) n->delay.until_ms = now + STOPPED_MS;
-	if (code == DP_BUSY && n->delay.until_ms > now + BUSY_MAX_MS)
-		n->delay.until_ms = now + BUSY_MAX_MS;
+	dp_live_trouble(l, &n->delay,
+	                (dp_live_word){.what = stands_still ? DP_SAID_CHAIN_STOPPED
+	                                       : is_waiting ? DP_SAID_WAITING
+	                                                    : DP_SAID_SOURCE,
+	                               .chain = n->feed->chain,
+	                               .incident = c->cases[0]->incident,
+	                               .text = is_waiting ? NULL : "lost"},
+	                &first);
+	if (stands_still) n->delay.until_ms = dp_live_mono(l) + STOPPED_MS;
+	bool was_absent = n->is_absent;
+	n->is_absent = code == DP_NOT_FOUND && dp_engine_blocks(n->engine) == 0;
+	// The blocks with the theft are gone, and it is in no other: what was told of it does not
+	// hold, unless it comes again.
+	if (n->is_absent && !was_absent) return dp_lane_settle(n, true, fault);
 	return DP_OK;
 }
 

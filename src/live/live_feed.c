@@ -60,7 +60,7 @@ static dp_code settle_all(dp_live *l, feed *f, dp_fault *fault)
 {
 	for (uint32_t i = 0; i < l->company_count; i++) {
 		lane *n = &l->company[i]->lane[f->no];
-		if (n->state == LANE_WITH_FEED) DP_TRY(dp_lane_settle(n, fault));
+		if (n->state == LANE_WITH_FEED) DP_TRY(dp_lane_settle(n, false, fault));
 	}
 	return DP_OK;
 }
@@ -113,7 +113,7 @@ dp_code dp_feed_step(dp_live *l, feed *f, dp_fault *fault)
 	if (f->source == NULL || !(is_due || f->is_working)) return DP_OK;
 	if (!has_readers(l, f)) {
 		dp_feed_close(f);
-		return dp_watched_doubt(l, f, fault);
+		return DP_OK;
 	}
 	if (!f->is_working) f->hinted = false;
 	for (int64_t end_ms = now + SLICE_MS; dp_live_mono(l) < end_ms && has_readers(l, f);) {
@@ -127,7 +127,9 @@ dp_code dp_feed_step(dp_live *l, feed *f, dp_fault *fault)
 		if (code == DP_END) {
 			f->look_ms = dp_live_mono(l) + l->options.poll_ms;
 			dp_live_fine(&f->delay);
-			return settle_all(l, f, fault);
+			f->looks++;
+			DP_TRY(settle_all(l, f, fault));
+			return dp_feed_judge(l, f, fault);
 		}
 		if (code == DP_NO_MEMORY && fault != NULL) *fault = first;
 		if (code == DP_NO_MEMORY) return code;
@@ -206,74 +208,6 @@ static dp_code suppose(dp_live *l, feed *f, const dp_block *b, dp_fault *fault)
 	return DP_OK;
 }
 
-//- what became of them ---------------------------------------------------------------------------
-
-enum { ASKED_MAX = 64 };
-
-struct waiting {
-	char id[ASKED_MAX][DP_ALERT_ID_MAX];
-	uint8_t tx[ASKED_MAX][32];
-	int64_t raised_ms[ASKED_MAX];
-	uint32_t count;
-};
-
-static dp_code read_waiting(dp_live *l, feed *f, struct waiting *ret, dp_fault *fault)
-{
-	sqlite3_stmt *s;
-	sqlite3 *db = dp_casebook_db(l->book);
-	ret->count = 0;
-	// At most so many in one step; by and by each has its turn.
-	DP_TRY(dp_sql_prepare(db, &s,
-	                      "select id, tx, raised from alert where state='pending' and chain=? "
-	                      "and tx is not null order by random() limit ?",
-	                      fault));
-	dp_sql_text(s, 1, f->chain->caip2);
-	dp_sql_i64(s, 2, ASKED_MAX);
-	dp_code code;
-	while ((code = dp_sql_row(db, s, fault)) == DP_OK) {
-		uint32_t i = ret->count;
-		const char *id = dp_sql_get_text(s, 0), *tx = dp_sql_get_text(s, 1);
-		if (strlen(id) >= DP_ALERT_ID_MAX ||
-		    dp_txid_parse(ret->tx[i], tx, strlen(tx), f->chain, NULL) != DP_OK)
-			continue;
-		memcpy(ret->id[i], id, strlen(id) + 1);
-		ret->raised_ms[i] = sqlite3_column_int64(s, 2);
-		ret->count++;
-	}
-	(void)sqlite3_finalize(s);
-	return code == DP_END ? DP_OK : code;
-}
-
-// A transaction that is in a block which we have followed, and whose alert is still pending, did
-// not do what it announced.
-static dp_code withdraw_gone(dp_live *l, feed *f, dp_fault *fault)
-{
-	struct waiting w;
-	enum { FORGOTTEN_MS = 24 * 3600 * 1000 };
-	DP_TRY(dp_live_book(l, read_waiting(l, f, &w, fault)));
-	// Each is a question that is waited for: blocks, and other chains, are not to wait with it.
-	int64_t end_ms = dp_live_mono(l) + SLICE_MS;
-	for (uint32_t i = 0; i < w.count && dp_live_mono(l) < end_ms; i++) {
-		dp_waiting state = DP_WAITING_UNKNOWN;
-		dp_fault ignored = {0};
-		if (f->source->waiting(f->source, &state, w.tx[i], &ignored) != DP_OK) return DP_OK;
-		const char *why = NULL;
-		if (state == DP_WAITING_GONE)
-			why = "dropped or replaced: the node knows it no more";
-		if (state == DP_WAITING_IN_BLOCK && f->is_at_end && !f->hinted)
-			why = "is in a block, and did not do what it announced";
-		if (state == DP_WAITING_UNKNOWN &&
-		    dp_live_wall(l) - w.raised_ms[i] > (int64_t)FORGOTTEN_MS)
-			why = "not heard of for a day";
-		if (why == NULL) continue;
-		DP_TRY(dp_live_book(l, dp_live_write(l, fault)));
-		DP_TRY(dp_live_book(l, dp_outbox_withdraw(dp_casebook_db(l->book), w.id[i], why,
-		                                          dp_live_wall(l), fault)));
-		l->raised++;
-	}
-	return DP_OK;
-}
-
 dp_code dp_feed_pending(dp_live *l, feed *f, dp_fault *fault)
 {
 	dp_source *s = f->source;
@@ -302,7 +236,7 @@ dp_code dp_feed_pending(dp_live *l, feed *f, dp_fault *fault)
 	f->pending_works = works_on;
 	if (s->waiting != NULL && !works_on && now >= f->asked_ms + WAITING_ASK_MS) {
 		f->asked_ms = now;
-		DP_TRY(withdraw_gone(l, f, fault));
+		DP_TRY(dp_feed_withdraw_gone(l, f, fault));
 	}
 	return l->raised > 0 ? dp_live_keep(l, false, fault) : DP_OK;
 }

@@ -22,6 +22,7 @@ void dp_lane_alone(lane *n)
 	n->state = LANE_ALONE;
 	n->is_level = false;
 	n->delay.until_ms = n->works_until_ms = n->works_since_ms = 0;
+	n->waits_since_ms = 0;
 }
 
 // The first block followed tells the report where following began.
@@ -99,51 +100,6 @@ static dp_code look(lane *n, const dp_block *b, dp_source *from, dp_fault *fault
 	return code;
 }
 
-static dp_code is_told_above(sqlite3 *db, bool *ret_is, const char *chain, int64_t height,
-                             dp_fault *fault)
-{
-	sqlite3_stmt *s;
-	DP_TRY(dp_sql_prepare(db, &s,
-	                      "select 1 from alert where chain=? and height>? and incident='' and "
-	                      "state='confirmed' limit 1",
-	                      fault));
-	dp_sql_text(s, 1, chain);
-	dp_sql_i64(s, 2, height);
-	dp_code code = dp_sql_row(db, s, fault);
-	(void)sqlite3_finalize(s);
-	*ret_is = code == DP_OK;
-	return code == DP_END ? DP_OK : code;
-}
-
-// Alerts of watched addresses are nobody's case. Who has followed their blocks takes them back with
-// these; but he may be stopped, or have begun anew, and nobody else knows those blocks. Whoever
-// comes to the tip meets with all above the highest that is followed now, or they do not hold.
-dp_code dp_watched_doubt(dp_live *l, feed *f, dp_fault *fault)
-{
-	int64_t highest = -1;
-	if (l->watch == NULL || f->source != NULL) return DP_OK;
-	for (uint32_t i = 0; i < l->company_count; i++) {
-		const lane *n = &l->company[i]->lane[f->no];
-		uint64_t blocks = n->engine != NULL ? dp_engine_blocks(n->engine) : 0;
-		// Of a first block nobody has been told yet.
-		int64_t height = blocks == 0   ? -1
-		                 : blocks == 1 ? (int64_t)dp_engine_height(n->engine) - 1
-		                               : (int64_t)dp_engine_height(n->engine);
-		if (height > highest) highest = height;
-	}
-	bool is_told = false;
-	sqlite3 *db = dp_casebook_db(l->book);
-	if (highest < 0) return DP_OK;
-	DP_TRY(dp_live_book(l, is_told_above(db, &is_told, f->chain->caip2, highest, fault)));
-	if (!is_told) return DP_OK;
-	for (uint32_t i = 0; i < l->company_count; i++) {
-		lane *n = &l->company[i]->lane[f->no];
-		if (n->engine != NULL && n->state == LANE_ALONE) n->is_shaken = true;
-	}
-	DP_TRY(dp_live_book(l, dp_live_write(l, fault)));
-	return dp_live_book(l, dp_outbox_shake(db, 0, f->chain->caip2, highest, fault));
-}
-
 // What was applied goes into the casebook, and to who watches.
 static dp_code record(lane *n, const dp_block *b, dp_source *from, dp_fault *fault)
 {
@@ -159,7 +115,7 @@ static dp_code record(lane *n, const dp_block *b, dp_source *from, dp_fault *fau
 	c->is_dirty = true;
 	c->has_rows |= events > 0 || dp_casebook_rows_waiting(c->book) > 0;
 	DP_TRY(dp_live_book(l, write_facts(n, fault)));
-	if (dp_engine_blocks(n->engine) == 1) DP_TRY(dp_watched_doubt(l, n->feed, fault));
+	n->is_absent = false;
 	DP_TRY(dp_live_book(l, look(n, b, from, fault)));
 	l->worked++;
 	return DP_OK;
@@ -184,10 +140,11 @@ dp_code dp_lane_undo(lane *n, uint64_t height, bool to_nothing, bool is_rewind, 
 {
 	company *c = n->of;
 	dp_live *l = c->live;
-	uint64_t from = dp_engine_height(n->engine), count = 0;
+	uint64_t from = dp_engine_height(n->engine), lowest = from, count = 0;
 	dp_code code = DP_OK;
 	while (dp_engine_blocks(n->engine) > 0 &&
 	       (to_nothing || dp_engine_height(n->engine) > height)) {
+		lowest = dp_engine_height(n->engine);
 		code = dp_engine_rollback(n->engine, fault);
 		if (code != DP_OK) break;
 		count++;
@@ -205,10 +162,16 @@ dp_code dp_lane_undo(lane *n, uint64_t height, bool to_nothing, bool is_rewind, 
 	DP_TRY(dp_live_book(l, dp_live_write(l, fault)));
 	DP_TRY(dp_live_book(l, dp_casebook_forget(c->book, n->engine, fault)));
 	DP_TRY(dp_live_book(l, shake(n, left, fault)));
-	// Watched addresses are nobody's case: whoever follows the chain takes them back.
-	if (!is_rewind)
+	// Watched addresses are nobody's case: whoever follows the chain takes them back. What is
+	// below the first block of this one is not his: others may know it.
+	if (!is_rewind) {
+		n->feed->has_doubt = true;
 		DP_TRY(dp_live_book(l, dp_outbox_shake(dp_casebook_db(c->book), 0,
-		                                       n->feed->chain->caip2, left, fault)));
+		                                       n->feed->chain->caip2, (int64_t)lowest - 1,
+		                                       fault)));
+		// Nobody may know those any more, if what goes away is deeper than this lane.
+		if (left < 0) DP_TRY(dp_watched_doubt(l, fault));
+	}
 	c->has_rows = c->is_dirty = n->is_shaken = true;
 	l->worked++;
 	if (!is_rewind) {
@@ -272,22 +235,24 @@ dp_code dp_lane_sought(lane *n, const dp_block *block, dp_fault *fault)
 	return dp_company_rewind(n->of, fault);
 }
 
-dp_code dp_lane_settle(lane *n, dp_fault *fault)
+dp_code dp_lane_settle(lane *n, bool only_gone, dp_fault *fault)
 {
 	company *c = n->of;
 	dp_live *l = c->live;
-	uint32_t mine = 0, watched = 0;
+	uint32_t gone = 0, pending = 0;
 	if (!n->is_shaken) return DP_OK;
 	sqlite3 *db = dp_casebook_db(c->book);
-	const char *chain = n->feed->chain->caip2;
+	const char *chain = n->feed->chain->caip2, *why = "reorganised away";
+	int64_t run = dp_casebook_run(c->book, n->feed->chain);
 	DP_TRY(dp_live_book(l, dp_live_write(l, fault)));
-	DP_TRY(
-	    dp_live_book(l, dp_outbox_settle(db, &mine, dp_casebook_run(c->book, n->feed->chain),
-	                                     chain, "reorganised away", dp_live_wall(l), fault)));
-	DP_TRY(dp_live_book(l, dp_outbox_settle(db, &watched, 0, chain, "reorganised away",
-	                                        dp_live_wall(l), fault)));
-	n->is_shaken = false;
-	l->raised += mine + watched;
+	DP_TRY(dp_live_book(
+	    l, dp_outbox_settle(db, &gone, run, chain, only_gone, why, dp_live_wall(l), fault)));
+	// With the theft what came of it is gone, and what was to come.
+	if (dp_engine_blocks(n->engine) == 0)
+		DP_TRY(dp_live_book(l, dp_outbox_settle_pending(db, &pending, run, chain, why,
+		                                                dp_live_wall(l), fault)));
+	n->is_shaken = only_gone; // what else is in doubt waits for the tip
+	l->raised += gone + pending;
 	c->has_rows = true;
 	return DP_OK;
 }
@@ -309,7 +274,7 @@ static dp_code rewind_to(lane *n, uint64_t height, dp_fault *fault)
 		DP_TRY(dp_live_book(l, shake(n, -1, fault)));
 		n->has_facts = false;
 		n->is_past = n->is_shaken = c->has_rows = c->is_dirty = true;
-		code = DP_OK;
+		code = dp_watched_doubt(l, fault);
 	}
 	DP_TRY(code);
 	n->ledger_is_done = false;

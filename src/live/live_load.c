@@ -53,6 +53,8 @@ typedef struct wanted {
 	int64_t group, decisions;
 	const dp_policy *policy;
 	bool no_links, all_stopped;
+	bool passes;   // one that is stopped, while others of the group go on
+	bool returned; // one that was, and is to be told of what it missed
 	dp_case **cases;
 	bool *stopped;
 	uint64_t cap, stopped_cap;
@@ -120,6 +122,8 @@ static dp_code want_entry(void *context, const dp_docket_entry *e, dp_fault *fau
 		(void)snprintf(w->incident, sizeof w->incident, "%s", e->incident);
 	}
 	w->all_stopped &= e->is_stopped;
+	w->passes |= e->is_stopped && !e->has_missed;
+	w->returned |= !e->is_stopped && e->has_missed;
 	if (e->decisions > w->decisions) w->decisions = e->decisions;
 	return add_case(w, e, fault);
 }
@@ -311,6 +315,10 @@ static dp_code fill_company(company *c, const wanted *w, bool is_anew, bool *ret
 	for (uint32_t i = 0; i < l->options.chain_count; i++) DP_TRY(make_lane(c, i, fault));
 	dp_code code = begin_lanes(c, fault);
 	DP_TRY(code == DP_IO || code == DP_BUSY ? dp_live_book(l, code) : code);
+	// With the same commit nothing is missed any more by those that came back.
+	if (w->returned && !there)
+		DP_TRY(
+		    dp_live_book(l, dp_docket_caught_up(dp_casebook_db(l->book), w->group, fault)));
 	for (uint32_t i = 0; i < c->count && !there; i++) {
 		// What was told of it before has to be found again, or it does not hold. A case
 		// that is stopped is told of no more, neither that it holds nor that it does not.
@@ -382,6 +390,15 @@ static dp_code make_company(dp_live *l, wanted *w, bool is_anew, dp_fault *fault
 
 //- comparing -------------------------------------------------------------------------------------
 
+// From here on the group goes on without those that are stopped: written down before the first
+// block that they miss.
+static dp_code pass_over(dp_live *l, const wanted *w, dp_fault *fault)
+{
+	if (!w->passes) return DP_OK;
+	DP_TRY(dp_live_book(l, dp_live_write(l, fault)));
+	return dp_live_book(l, dp_docket_pass(dp_casebook_db(l->book), w->group, fault));
+}
+
 static dp_code sync_one(dp_live *l, wanted *w, dp_fault *fault)
 {
 	uint32_t at = 0;
@@ -393,21 +410,21 @@ static dp_code sync_one(dp_live *l, wanted *w, dp_fault *fault)
 		dp_live_say(l, (dp_live_word){.what = DP_SAID_CASE,
 		                              .incident = w->incident,
 		                              .text = "stopped"});
-		for (uint32_t i = 0; i < l->options.chain_count; i++)
-			DP_TRY(dp_watched_doubt(l, &l->feed[i], fault));
-		return DP_OK;
+		return dp_watched_doubt(l, fault);
 	}
-	if (c != NULL && !w->is_broken && is_same(c, w)) {
+	if (c != NULL && !w->is_broken && !w->returned && is_same(c, w)) {
 		memcpy(c->stopped, w->stopped, w->count * sizeof *w->stopped);
-		return DP_OK;
+		return pass_over(l, w, fault);
 	}
-	bool is_anew = c != NULL && !c->is_broken;
+	bool is_anew = (c != NULL && !c->is_broken) || w->returned;
 	if (c != NULL) {
 		DP_TRY(dp_live_save(l, fault));
 		remove_company(l, at);
+		DP_TRY(dp_watched_doubt(l, fault));
 	}
 	l->worked++;
-	return make_company(l, w, is_anew, fault);
+	DP_TRY(make_company(l, w, is_anew, fault));
+	return pass_over(l, w, fault);
 }
 
 dp_code dp_live_sync(dp_live *l, dp_fault *fault)

@@ -5,6 +5,7 @@
 //   live_lane.c   one company on one chain: blocks, reorganisations, rewinds
 //   live_alone.c  a lane that reads by itself: begin, resume, join the feed
 //   live_feed.c   one source for all that are at the tip; transactions that wait
+//   live_judge.c  what became of those, and of what nobody here knows any more
 #ifndef DP_LIVE_LIVE_PRIVATE_H
 #define DP_LIVE_LIVE_PRIVATE_H
 
@@ -20,20 +21,25 @@
 enum {
 	DELAY_FIRST_MS = 500,
 	DELAY_MAX_MS = 30000,
-	FAILING_MS = 4000,     // four times in a row
-	WORKING_MS = 1000,     // a source that works aside says so itself when it is ready
-	STOPPED_MS = 60000,    // a chain that stands still is looked at again
-	DOCKET_MS = 200,       // the docket is looked at so often
-	HOLD_MS = 200,         // a transaction of the casebook is open at the longest
-	CHECKPOINT_MS = 30000, // blocks that brought nothing are kept in memory at the longest
-	SLICE_MS = 40,         // of a lane that reads alone, in one step
-	PATIENT_MS = 2000,     // a chain whose source says nothing for so long is not waited for
-	BUSY_MAX_MS = 2000,    // a node that is only behind is asked at least so often
-	READING_MAX = 64, // lanes that read alone at a time: each has a connection and a thread
-	READING_WAIT_MS = 100, // until one more of them is looked for a place
-	PENDING_MAX = 256,     // transactions that wait, in one step
-	WAITING_ASK_MS = 5000, // what became of them is asked so often
-	REWIND_UNDO = 4096,    // blocks that can be undone where several chains are followed
+	WORKING_MS = 1000,       // a source that works aside says so itself when it is ready
+	STOPPED_MS = 60000,      // a chain that stands still is looked at again
+	DOCKET_MS = 200,         // the docket is looked at so often
+	HOLD_MS = 200,           // a transaction of the casebook is open at the longest
+	CHECKPOINT_MS = 30000,   // blocks that brought nothing are kept in memory at the longest
+	SLICE_MS = 40,           // of a lane that reads alone, in one step
+	PATIENT_MS = 2000,       // a chain whose source says nothing for so long is not waited for
+	BUSY_MAX_MS = 2000,      // what is not there yet is asked for at least so often
+	HINTED_MS = 1000,        // a node that failed is asked again, when a head tells of a block
+	FAILING_COUNT = 4,       // times in a row
+	READING_MAX = 64,        // lanes that read alone: each has a connection and a thread
+	READING_WAIT_MS = 50,    // one that has to wait for its turn looks again
+	ASKS_MS = 1000,          // ... and loses its place, if it does not
+	READING_TURN_MS = 30000, // a lane reads at the longest while others wait
+	PENDING_MAX = 256,       // transactions that wait, in one step
+	WAITING_ASK_MS = 5000,   // what became of them is asked so often
+	WAITING_AGAIN_MS = 1000, // ... and when it is over with one, once more
+	SAYINGS_MAX = 256,       // what a node said of so many is kept until then
+	REWIND_UNDO = 4096,      // blocks that can be undone where several chains are followed
 };
 
 typedef struct company company;
@@ -44,6 +50,8 @@ typedef struct feed feed;
 typedef struct delay {
 	int64_t until_ms; // mono; 0: now
 	int64_t next_ms;  // the next delay
+	int64_t since_ms; // mono: the last trouble
+	uint32_t count;   // in a row
 	bool is_told;
 	char why[DP_FAULT_TEXT_MAX]; // as last told
 } delay;
@@ -68,10 +76,15 @@ struct lane {
 	int64_t first_time; // of the first block followed, in this process
 	bool is_past;       // began anew: what it reads is long known
 	bool is_shaken;     // blocks were undone, and alerts with them are in doubt
+	bool is_absent;     // the node knows no block with the theft (yet)
 	bool has_facts, facts_changed;
 	dp_run_facts facts;
 	int64_t works_until_ms; // its source works aside; looked at again then at the latest
 	int64_t works_since_ms; // since when it has; 0: it does not
+	int64_t waits_since_ms; // for its turn to read; 0: it does not
+	int64_t asked_ms;       // when it last wanted to, and in which step
+	uint64_t asked_step;
+	int64_t reads_since_ms; // since when it has its turn
 	delay delay;
 };
 
@@ -95,6 +108,14 @@ struct company {
 	bool is_broken; // cannot be followed; said so once
 };
 
+// What a node said of a transaction, until it has said so again.
+struct word {
+	bool is_there;
+	uint8_t tx[32];
+	dp_waiting state;
+	uint64_t looks, reorgs; // of the feed, then
+};
+
 struct feed {
 	const dp_chain *chain;
 	uint32_t no;
@@ -109,6 +130,11 @@ struct feed {
 	int64_t look_ms;    // mono: look again
 	int64_t pending_ms; // mono: look for transactions that wait again
 	int64_t asked_ms;   // mono: when it was last asked what became of those
+	uint64_t looks;     // that found the end
+	struct word word[SAYINGS_MAX];
+	uint32_t word_next;
+	bool has_doubt;   // of watched addresses
+	int64_t judge_ms; // mono: not before
 	delay delay;
 	dp_live_chain_stats stats;
 };
@@ -131,6 +157,9 @@ struct dp_live {
 	int64_t keep_ms;   // mono: of the last checkpoint
 	uint32_t raised;   // alerts in the open transaction
 	uint32_t reading;  // lanes that have something of their own open, as of this step
+	uint32_t queued;   // lanes that wait for their turn to
+	int64_t turn_ms;   // mono: who has waited since then or longer may
+	uint64_t steps;
 	uint64_t worked;   // counts up with everything that was done
 	dp_source *asking; // whom contracts are asked of just now
 	dp_live_stats stats;
@@ -167,10 +196,9 @@ DP_MUST dp_code dp_lane_undo(lane *n, uint64_t height, bool to_nothing, bool is_
                              dp_fault *fault);
 // As the exchange wishes, until it has no wish left.
 DP_MUST dp_code dp_company_rewind(company *c, dp_fault *fault);
-// Nobody may be left who knows the blocks that watched addresses were told of: these are in doubt.
-DP_MUST dp_code dp_watched_doubt(dp_live *l, feed *f, dp_fault *fault);
-// What is still in doubt does not hold: the lane is at the tip.
-DP_MUST dp_code dp_lane_settle(lane *n, dp_fault *fault);
+// What is still in doubt does not hold: the lane is at the tip, or (`only_gone`) what is not there
+// any more is not there any more.
+DP_MUST dp_code dp_lane_settle(lane *n, bool only_gone, dp_fault *fault);
 void dp_lane_close(lane *n); // what it reads from
 void dp_lane_alone(lane *n); // it reads by itself from here on
 
@@ -185,5 +213,12 @@ void dp_company_began(company *c);
 DP_MUST dp_code dp_feed_step(dp_live *l, feed *f, dp_fault *fault);
 DP_MUST dp_code dp_feed_pending(dp_live *l, feed *f, dp_fault *fault);
 void dp_feed_close(feed *f);
+
+//- live_judge.c
+
+DP_MUST dp_code dp_feed_withdraw_gone(dp_live *l, feed *f, dp_fault *fault);
+DP_MUST dp_code dp_feed_judge(dp_live *l, feed *f, dp_fault *fault);
+// Whoever knew the blocks that watched addresses were told of may not be there any more.
+DP_MUST dp_code dp_watched_doubt(dp_live *l, dp_fault *fault);
 
 #endif

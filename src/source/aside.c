@@ -477,7 +477,7 @@ static dp_code aside_opening(dp_source *s, bool *ret_known, dp_u256 *ret_amount,
 {
 	DP_CHECK(ret_known != NULL && ret_amount != NULL && addr != NULL);
 	const question q = {.kind = ASK_OPENING, .addr = *addr, .asset = asset, .height = height};
-	answer r;
+	answer r = {0};
 	DP_TRY(ask(aside_of(s), &r, &q, fault));
 	*ret_known = r.is_known;
 	if (r.is_known) *ret_amount = r.amount;
@@ -489,7 +489,7 @@ static dp_code aside_hash_at(dp_source *s, bool *ret_known, uint8_t ret_hash[32]
 {
 	DP_CHECK(ret_known != NULL && ret_hash != NULL);
 	const question q = {.kind = ASK_HASH_AT, .height = height};
-	answer r;
+	answer r = {0};
 	DP_TRY(ask(aside_of(s), &r, &q, fault));
 	*ret_known = r.is_known;
 	if (r.is_known) memcpy(ret_hash, r.bytes, sizeof r.bytes);
@@ -499,7 +499,7 @@ static dp_code aside_hash_at(dp_source *s, bool *ret_known, uint8_t ret_hash[32]
 static dp_code aside_seek(dp_source *s, uint64_t height, dp_fault *fault)
 {
 	const question q = {.kind = ASK_SEEK, .height = height};
-	answer r;
+	answer r = {0};
 	return ask(aside_of(s), &r, &q, fault);
 }
 
@@ -508,7 +508,7 @@ static dp_code aside_waiting(dp_source *s, dp_waiting *ret_waiting, const uint8_
 {
 	DP_CHECK(ret_waiting != NULL && tx != NULL);
 	question q = {.kind = ASK_WAITING};
-	answer r;
+	answer r = {0};
 	memcpy(q.tx, tx, sizeof q.tx);
 	DP_TRY(ask(aside_of(s), &r, &q, fault));
 	*ret_waiting = r.waiting;
@@ -522,7 +522,7 @@ static dp_code aside_ask_contract(dp_source *s, bool *ret_known, uint8_t ret_wor
 	DP_CHECK(ret_known != NULL && ret_word != NULL && to != NULL);
 	DP_CHECK(size <= DATA_MAX && (data != NULL || size == 0));
 	question q = {.kind = ASK_CONTRACT, .size = size};
-	answer r;
+	answer r = {0};
 	memcpy(q.contract, to, sizeof q.contract);
 	if (size > 0) memcpy(q.data, data, size);
 	DP_TRY(ask(aside_of(s), &r, &q, fault));

@@ -227,7 +227,7 @@ static dp_code step_back(bitcoin_rpc *b, dp_fault *fault)
 	if (b->given_count > 0 && depth == b->given_count)
 		return dp_fail(fault, DP_BAD_BYTES,
 		               "the chain reorganised below block %llu, %s: trace into a new "
-		               "casebook",
+		               "casebook ('dyepack follow' finds by itself where to go on)",
 		               (unsigned long long)(b->height_next - depth),
 		               depth == GIVEN_MAX ? "deeper than the 128 blocks that are remembered"
 		                                  : "with which this run began");
@@ -487,7 +487,8 @@ static dp_code next_block(bitcoin_rpc *b, const dp_block **ret_block, dp_fault *
 	if (b->must_seek)
 		return dp_fail(fault, DP_NOT_FOUND,
 		               "none of the blocks that the casebook has followed is in the node's "
-		               "chain: trace into a new casebook");
+		               "chain: trace into a new casebook ('dyepack follow' finds by itself "
+		               "where to go on)");
 	while (*ret_block == NULL) {
 		DP_TRY(fill_window(b, &is_short, fault));
 		if (b->slot_count > 0)

@@ -506,8 +506,8 @@ dp_code dp_evm_node_begin(dp_evm_node *node, uint64_t *ret_height, const dp_sour
 	if (is_lost && !begin->has_tx_time)
 		return dp_fail(
 		    fault, DP_NOT_FOUND,
-		    "the node at %s does not know transaction 0x%s: check it, or say where "
-		    "to begin with --from",
+		    "the node at %s has no block with transaction 0x%s (yet): check it, or "
+		    "give the theft's time in the case file, or where to begin with --from",
 		    dp_rpc_name(node->rpc), lost);
 	if (is_lost) {
 		DP_TRY(height_at(node, &at, begin->tx_time, fault));

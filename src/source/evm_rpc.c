@@ -486,7 +486,8 @@ static dp_code step_back(evm_rpc *e, dp_fault *fault)
 	if (e->kept_end == e->kept_first)
 		return dp_fail(fault, DP_BAD_BYTES,
 		               "block %" PRIu64 ": the chain of %s reorganised by more blocks than "
-		               "can be undone: run again with a new casebook",
+		               "are remembered: trace into a new casebook ('dyepack follow' finds "
+		               "by itself where to go on)",
 		               e->next, dp_rpc_name(e->node.rpc));
 	e->next = e->asked_end = e->kept_end;
 	dp_seen_undo(&e->waiting.seen, e->next);

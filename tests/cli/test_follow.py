@@ -105,6 +105,18 @@ class Follow(dye.Case):
         self.assertIn("acked", self.done("alerts", "show", self.book, one["id"]))
         self.refused("alerts", "show", self.book, "ffffffffffff", says=["ffffffffffff"])
 
+    def test_quiet_is_silent_about_alerts_which_go_to_their_sinks(self):
+        rules = self.write("rules.yaml", "sinks:\n  out: {file: out.jsonl}\nrules:\n"
+                           "  - {name: moves, when: move, to: [out]}\n")
+        args = ("follow", self.book, self.bybit, "ledger:" + self.ledger, "--once", "--rules",
+                rules)
+        self.done(*args, "--quiet")
+        self.assertTrue(os.path.getsize(self.path("out.jsonl")) > 0)
+        os.remove(self.book)
+        loud = dye.run(*args)
+        self.assertEqual((loud.returncode, loud.stdout), (0, ""))
+        self.assertIn("event=alert", loud.stderr)
+
     def test_cases_and_tags_are_picked_up_while_it_runs(self):
         tags = self.path("tags")
         os.mkdir(tags)

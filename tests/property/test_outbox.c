@@ -242,8 +242,9 @@ static void settle(world *w)
 {
 	uint32_t chain = chance(w, 2), incident = chance(w, 2), count = 0, want = 0;
 	dp_fault fault = {0};
-	must(dp_outbox_settle(w->db, &count, incident, chains[chain], "gone", w->now, &fault),
-	     &fault);
+	must(
+	    dp_outbox_settle(w->db, &count, incident, chains[chain], false, "gone", w->now, &fault),
+	    &fault);
 	for (uint32_t i = 0; i < ALERTS; i++) {
 		if (!w->alert[i].is_shaken || i % 2 != chain || incident_of(i) != incident)
 			continue;

@@ -640,7 +640,7 @@ static bool check_tips(s_checks *k, sqlite3 *db)
 		        db,
 		        "select c.incident, r.height, r.hash from run r join cases c on "
 		        "c.run=r.id join docket d on d.incident=c.incident where r.chain=? and "
-		        "exists (select 1 from docket e where e.grp=d.grp and e.stopped=0)",
+		        "exists (select 1 from docket e where e.grp=d.grp and e.stopped in (0,3))",
 		        -1, &s, NULL) == SQLITE_OK);
 		(void)sqlite3_bind_text(s, 1, c->chain->caip2, -1, SQLITE_STATIC);
 		while (good && sqlite3_step(s) == SQLITE_ROW) {
@@ -683,21 +683,37 @@ static bool check_transactions(s_checks *k, sqlite3 *db, const char *sql, const 
 	return good;
 }
 
+// Nobody looks at these, or at least not yet: a case that is stopped, and those who share its
+// engine; watched addresses on a chain that no case follows any more; what is computed anew, and
+// the theft is not there any more.
+#define IS_LEFT_ALONE                                                                              \
+	"(exists (select 1 from docket d join docket e on e.grp=d.grp where "                      \
+	"d.incident=a.incident and e.stopped in (1,2)) or (a.incident='' and not exists "          \
+	"(select 1 from run r join cases c on c.run=r.id join docket d on "                        \
+	"d.incident=c.incident join docket e on e.grp=d.grp where r.chain=a.chain and r.height "   \
+	"is not null and e.stopped in (0,3))) or (a.shaken=2 and exists (select 1 from run r "     \
+	"join cases c on c.run=r.id where c.incident=a.incident and r.chain=a.chain and "          \
+	"r.height is null)))"
+
 bool s_check_end(s_checks *k, sqlite3 *db)
 {
 	// Where every case is stopped, nobody looks at the chains any more.
-	bool is_followed = s_number(db, "select count(*) from docket where stopped=0") > 0;
+	bool is_followed = s_number(db, "select count(*) from docket where stopped in (0,3)") > 0;
 	if (!is_followed) return s_check_now(k, db);
 	return s_check_now(k, db) && check_tips(k, db) &&
 	       no_rows(k, db, "is still pending",
-	               "select id, rule, incident, chain, tx from alert where state='pending'") &&
+	               "select id, rule, incident, chain, tx from alert where state='pending' and "
+	               "incident not in (select incident from docket where stopped in (1,2))") &&
 	       no_rows(k, db, "is still in doubt",
 	               "select a.id, a.rule, a.incident, a.tx from alert a where shaken<>0 and "
-	               "state='confirmed' and not exists (select 1 from docket d join docket e on "
-	               "e.grp=d.grp where d.incident=a.incident and e.stopped<>0)") &&
-	       (!k->watches_all ||
-	        check_transactions(k, db,
-	                           "select chain, tx, rule, height from alert where "
-	                           "state='confirmed' and incident='' and tx is not null",
-	                           "a watched transaction is not there any more"));
+	               "state='confirmed' and not " IS_LEFT_ALONE) &&
+	       check_transactions(
+	           k, db,
+	           "select chain, tx, rule, height from alert where "
+	           "state='confirmed' and incident='' and tx is not null and shaken=0",
+	           "a watched transaction is not there any more") &&
+	       (!k->is_calm ||
+	        no_rows(k, db, "was withdrawn too early",
+	                "select a.id, a.rule, a.incident, a.tx from alert a where exists (select 1 "
+	                "from history h where h.id=a.id and h.why='holds again')"));
 }

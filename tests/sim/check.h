@@ -22,7 +22,7 @@ typedef struct s_case {
 	char yaml[4096];
 	int64_t group;
 	bool is_stopped, is_in_docket;
-	bool was_muted;   // together with others that went on: what happened then was not told
+	bool was_muted;   // while others of its group go on: what happens then is not told
 	int64_t muted_at; // newest message when it was stopped; -1: it is not
 } s_case;
 
@@ -32,10 +32,7 @@ typedef struct s_checks {
 	s_case *cases;
 	uint32_t case_count;
 	char why[S_WHY_MAX];
-	// Watched addresses are of no case: where whoever followed their blocks is stopped or
-	// begins
-	// anew, or stood on a branch that only a lying node has, nobody may know these blocks.
-	bool watches_all;
+	bool is_calm; // nothing was ever undone or computed anew
 	uint64_t compared, skipped, worn_out, rows, alerts; // for a summary
 } s_checks;
 

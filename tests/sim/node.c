@@ -190,12 +190,20 @@ static dp_code x_waiting(dp_source *base, dp_waiting *ret_waiting, const uint8_t
 {
 	source *s = (source *)base;
 	s_node *n = s->node;
+	s_chain *c = chain_of(s);
 	if (chance(n) < n->fails) return fails(s, fault);
-	const s_tx *t = s_tx_of(chain_of(s), tx);
-	*ret_waiting = chance(n) < n->forgets                    ? DP_WAITING_UNKNOWN
-	               : s_block_with(chain_of(s), tx) != S_NONE ? DP_WAITING_IN_BLOCK
-	               : t != NULL && t->is_waiting              ? DP_WAITING_YES
-	                                                         : DP_WAITING_GONE;
+	if (chance(n) < n->reorganises)
+		(void)s_world_reorganise(n->world, n->chain, 1 + t_below(&n->rng, 4));
+	if (chance(n) < n->grows) s_world_grow(n->world, n->chain);
+	const s_tx *t = s_tx_of(c, tx);
+	int32_t at = s_block_with(c, tx);
+	// In a block as high as those that were given, whatever branch these are of.
+	bool is_given =
+	    at != S_NONE && s->last != S_NONE && c->block[at].height <= c->block[s->last].height;
+	*ret_waiting = chance(n) < n->forgets                         ? DP_WAITING_UNKNOWN
+	               : is_given                                     ? DP_WAITING_IN_BLOCK
+	               : at != S_NONE || (t != NULL && t->is_waiting) ? DP_WAITING_YES
+	                                                              : DP_WAITING_GONE;
 	return DP_OK;
 }
 
@@ -208,7 +216,9 @@ static void x_close(dp_source *base)
 	free(s);
 }
 
-// The height of the earliest block that any of these names, or an earlier one.
+// The height of the earliest block that any of these names, or an earlier one. Of a transaction
+// that is in no block and has no time, nobody can say where to begin.
+enum { UNKNOWN_HEIGHT = INT32_MAX };
 static uint64_t begin_at(s_node *n, const dp_source_begin *b)
 {
 	const s_chain *c = &n->world->chain[n->chain];
@@ -224,7 +234,7 @@ static uint64_t begin_at(s_node *n, const dp_source_begin *b)
 	int64_t time = INT64_MAX;
 	if (b->has_time) time = b->time;
 	if (is_missing && b->has_tx_time && b->tx_time < time) time = b->tx_time;
-	if (is_missing && !b->has_tx_time) return first;
+	if (is_missing && !b->has_tx_time) return UNKNOWN_HEIGHT;
 	if (time != INT64_MAX) {
 		int32_t block = c->tip;
 		while (c->block[block].parent != S_NONE &&
@@ -246,9 +256,12 @@ dp_code s_node_open(s_node *n, dp_source **ret_source, const dp_source_begin *be
                     dp_fault *fault)
 {
 	if (chance(n) < n->fails) return dp_fail(fault, DP_IO, "node: nobody answers");
+	uint64_t next = begin_at(n, begin);
+	if (next == UNKNOWN_HEIGHT)
+		return dp_fail(fault, DP_NOT_FOUND, "node: knows no such transaction");
 	source *s = calloc(1, sizeof *s);
 	DP_CHECK(s != NULL);
-	*s = (source){.node = n, .last = S_NONE, .next = begin_at(n, begin)};
+	*s = (source){.node = n, .last = S_NONE, .next = next};
 	s->base = (dp_source){.kind = &kind,
 	                      .chain = n->world->chain[n->chain].chain,
 	                      .next = x_next,

@@ -18,6 +18,7 @@ typedef struct s_node {
 	// Of 1,000 questions so many get this answer.
 	uint32_t fails, works, lies, forgets;
 	uint32_t reorganises; // between a question and its answer
+	uint32_t grows;       // the same, by a block
 	uint32_t opened, questions;
 } s_node;
 

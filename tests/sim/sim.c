@@ -59,6 +59,8 @@ typedef struct sim {
 	bool is_flaky;    // nodes fail and lie
 	bool has_pending; // transactions that wait are looked at
 	bool is_deep;     // reorganisations deeper than the journal
+	bool is_calm;     // no reorganisations, no bridges, and nobody changes a case
+	bool is_restless; // people change cases all the time
 } sim;
 
 static sim *now; // for last words
@@ -254,6 +256,14 @@ static sqlite3 *open_db(const sim *s)
 	return NULL;
 }
 
+static bool is_alone(const sim *s, const s_case *c)
+{
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < s->checks.case_count; i++)
+		n += s->cases[i].is_in_docket && s->cases[i].group == c->group;
+	return n == 1;
+}
+
 // What the docket has is what counts: a change that failed may have come through.
 static void read_docket(sim *s, sqlite3 *db)
 {
@@ -269,11 +279,15 @@ static void read_docket(sim *s, sqlite3 *db)
 			c->is_in_docket = true;
 			(void)snprintf(c->yaml, sizeof c->yaml, "%.*s", sqlite3_column_bytes(q, 0),
 			               (const char *)sqlite3_column_blob(q, 0));
-			c->is_stopped = sqlite3_column_int(q, 1) != 0;
+			int state = sqlite3_column_int(q, 1);
+			c->is_stopped = state == DP_DOCKET_STOPPED || state == DP_DOCKET_PASSED;
 			c->group = sqlite3_column_int64(q, 2);
+			c->was_muted = state != DP_DOCKET_FOLLOWED;
 		}
 		(void)sqlite3_finalize(q);
 	}
+	for (uint32_t i = 0; i < s->checks.case_count; i++)
+		if (is_alone(s, &s->cases[i])) s->cases[i].was_muted = false;
 }
 
 static dp_code add_cases(sim *s, sqlite3 *db, dp_fault *fault)
@@ -299,17 +313,8 @@ static dp_code add_cases(sim *s, sqlite3 *db, dp_fault *fault)
 	return DP_OK;
 }
 
-static bool is_alone(const sim *s, const s_case *c)
-{
-	uint32_t n = 0;
-	for (uint32_t i = 0; i < s->checks.case_count; i++)
-		n += s->cases[i].is_in_docket && s->cases[i].group == c->group;
-	return n == 1;
-}
-
 static dp_code change_case(sim *s, sqlite3 *db, s_case *c, dp_fault *fault)
 {
-	s->checks.watches_all = false;
 	char yaml[sizeof c->yaml];
 	if (below(s, 3) == 0 && strlen(c->yaml) < 2500) {
 		s_case_write(&s->world, yaml, sizeof yaml, c->incident, "", c->yaml);
@@ -317,7 +322,6 @@ static dp_code change_case(sim *s, sqlite3 *db, s_case *c, dp_fault *fault)
 		return dp_docket_change(db, c->incident, yaml, strlen(yaml), s->world.now_s, fault);
 	}
 	trace(s, "%s %s", c->is_stopped ? "resume" : "stop", c->incident);
-	if (!is_alone(s, c)) c->was_muted = true;
 	return dp_docket_stop(db, c->incident, !c->is_stopped, s->world.now_s, fault);
 }
 
@@ -334,7 +338,7 @@ static void turn_docket(sim *s)
 	bool adds = known == 0 || (below(s, 3) == 0 && s->checks.case_count < CASES_MAX - 1);
 	if (good && adds && s->checks.case_count < CASES_MAX - 1) {
 		code = add_cases(s, db, &fault);
-	} else if (good && known > 0) {
+	} else if (good && known > 0 && !s->is_calm) {
 		s_case *c = &s->cases[below(s, s->checks.case_count)];
 		if (c->is_in_docket) code = change_case(s, db, c, &fault);
 	}
@@ -452,11 +456,15 @@ static void happen(sim *s)
 {
 	int chain = some_chain(s);
 	uint32_t what = below(s, 100);
+	if (s->is_restless && below(s, 8) == 0) {
+		turn_docket(s);
+		return;
+	}
 	if (what < 40) {
 		for (uint32_t n = below(s, 5) == 0 ? 1 + below(s, 12) : 1; n > 0; n--)
 			grow(s, chain);
 	} else if (what < 50) {
-		reorganise(s, chain);
+		if (!s->is_calm) reorganise(s, chain);
 	} else if (what < 65) {
 		s_world_offer(&s->world, chain);
 	} else if (what < 68) {
@@ -520,18 +528,23 @@ static void make(sim *s, uint64_t seed, uint32_t steps, bool is_loud)
 	s->is_flaky = below(s, 4) > 0;
 	s->has_pending = below(s, 4) > 0;
 	s->is_deep = below(s, 12) == 0;
+	s->is_calm = below(s, 8) == 0;
+	s->is_restless = below(s, 4) == 0;
+	if (s->is_calm) s->is_flaky = s->is_restless = false;
 	uint32_t which = 1 + below(s, 7);
 	for (int i = 0; i < LW_CHAINS; i++) has[i] = (which >> i & 1) != 0;
-	s_world_make(&s->world, t_rand(&s->rng), has, below(s, 3) > 0, 3 + below(s, 30));
+	s_world_make(&s->world, t_rand(&s->rng), has, below(s, 3) > 0 && !s->is_calm,
+	             3 + below(s, 30));
 	s->world.now_s = LW_NOON + 100000;
 	s_disk_make(t_rand(&s->rng), below(s, 2) == 0 ? 512 : 4096);
 	for (int i = 0; i < LW_CHAINS; i++) {
 		s_node_make(&s->node[i], &s->world, i, t_rand(&s->rng));
+		s->node[i].grows = below(s, 2) == 0 ? 30 : 0;
 		if (has[i]) s->chains[s->chain_count++] = s->world.chain[i].chain;
 	}
 	make_rules(s);
 	s->checks = (s_checks){.world = &s->world, .rules = &s->rules, .cases = s->cases};
-	s->checks.watches_all = !s->is_flaky;
+	s->checks.is_calm = s->is_calm;
 	s->options = (dp_live_options){.casebook = book,
 	                               .chain = s->chains,
 	                               .chain_count = s->chain_count,
@@ -577,6 +590,7 @@ static void settle(sim *s)
 	s_disk_die_after(-1);
 	for (int i = 0; i < LW_CHAINS; i++) {
 		s_node_well(&s->node[i]);
+		s->node[i].grows = 0;
 	}
 	// Nobody hears that a branch is gone before another one is longer.
 	for (uint32_t i = 0; i < s->chain_count; i++) {

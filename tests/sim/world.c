@@ -630,8 +630,12 @@ static void account_seed(s_world *w, char *out, size_t size, int chain)
 		uint32_t tx = end_tx(w, chain, id);
 		c->tx[tx].is_waiting = true;
 		if (form == 2) s_world_grow(w, chain);
-		(void)snprintf(how, sizeof how, "tx: '0x%s', time: %s", lw_txid(chain, id),
-		               time_text(c->block[at].time));
+		// Without a time it can only be looked up.
+		if (form == 2 && s_below(w, 2) == 0)
+			(void)snprintf(how, sizeof how, "tx: '0x%s'", lw_txid(chain, id));
+		else
+			(void)snprintf(how, sizeof how, "tx: '0x%s', time: %s", lw_txid(chain, id),
+			               time_text(c->block[at].time));
 	}
 	(void)snprintf(out, size, "  - {address: '%s', asset: %s, amount: '%s', %s, chain: %s}\n",
 	               lw_hex(who), symbol, amount, how, chain == LW_ETH ? "ethereum" : "base");

@@ -28,13 +28,13 @@
 	"\",\"asset\":\"eip155:1/slip44:60\",\"origin\":\"12500000000000000000\","                 \
 	"\"stolen\":\"eip155:1/slip44:60\",\"from\":\"" THIEF "\",\"to\":\"" HOT "\",\"hop\":3,"   \
 	"\"service\":{\"label\":\"Binance\",\"actor\":\"binance\",\"category\":\"exchange\","      \
-	"\"source\":\"a list\",\"confidence\":\"90\"},\"deposit\":\"true\",\"todo\":[\"Call "      \
+	"\"source\":\"a list\",\"confidence\":\"90\"},\"todo\":[\"Call "                           \
 	"Binance: https://www.binance.com/en/support\",\"They need: address, tx, amount\"]}"
 #define ADVICE                                                                                     \
 	"\nWhat to do:\n- Call Binance: https://www.binance.com/en/support\n"                      \
 	"- They need: address, tx, amount\n"
 #define PLACES(seen)                                                                               \
-	"\nTo: " HOT " (deposit address)\nFrom: " THIEF "\nTx: " TX "\n" seen                      \
+	"\nTo: " HOT "\nFrom: " THIEF "\nTx: " TX "\n" seen                                        \
 	"ethereum, 2025-02-21 14:16:11 UTC\nStolen: 12.5 ETH, 3 hops from the theft\n"             \
 	"Named by: a list, confidence 90\n"
 #define BLOCK "Block: 21895251 of "
@@ -180,10 +180,20 @@ static void every_kind_has_its_headline(void **state)
 	     "{\"shown\":\"1 ETH\",\"direction\":\"in\",\"to\":\"" HOT
 	     "\",\"service\":{\"label\":\"Vault\"}}",
 	     "WATCHED ADDRESS  1 ETH of bybit-2025-02 into Vault\n\nTo: " HOT "\n" TAIL},
+	    {"finding", "{\"finding\":\"coinjoin\",\"shown\":\"0.5 BTC\"}",
+	     "COINJOIN  0.5 BTC of bybit-2025-02 at 0x28C6c0..f21d60\n\nAbout: " HOT "\n" TAIL},
+	    // Patterns in which nothing moved, or not what the amount would say.
+	    {"finding", "{\"finding\":\"hub\",\"shown\":\"0 ETH\",\"address\":\"" HOT "\"}",
+	     "HUB  0x28C6c0..f21d60 of bybit-2025-02 is a hub: followed no further\n\nAddress: " HOT
+	     "\n" TAIL},
 	    {"finding",
-	     "{\"finding\":\"coinjoin\",\"shown\":\"0.5 BTC\",\"text\":\"120 equal outputs\"}",
-	     "COINJOIN  0.5 BTC of bybit-2025-02 at 0x28C6c0..f21d60\n\nAbout: " HOT "\n" TAIL
-	     "120 equal outputs\n"},
+	     "{\"finding\":\"poisoning\",\"shown\":\"0\",\"from\":\"" THIEF "\",\"to\":\"" HOT
+	     "\"}",
+	     "POISONING  0x28C6c0..f21d60 of bybit-2025-02 is named by a worthless "
+	     "transfer\n\nTo: " HOT "\nFrom: " THIEF "\n" TAIL},
+	    {"finding", "{\"finding\":\"uncovered\",\"shown\":\"20 ETH\",\"address\":\"" HOT "\"}",
+	     "UNCOVERED  0x28C6c0..f21d60 of bybit-2025-02 paid 20 ETH more than is known to have "
+	     "come in\n\nAddress: " HOT "\n" TAIL},
 	    {"freeze", "{\"finding\":\"frozen\",\"shown\":\"44 USDT\",\"address\":\"" HOT "\"}",
 	     "FROZEN  44 USDT of bybit-2025-02 at 0x28C6c0..f21d60\n\nAddress: " HOT "\n" TAIL},
 	    {"novelty", "{}",
@@ -227,8 +237,7 @@ static void a_group_is_a_sum_what_to_do_and_a_list(void **state)
 	raise_group(3, ARRIVAL("12.5 ETH"), 30000);
 	char *text = body(DP_BODY_TEXT);
 #define ENTRY                                                                                      \
-	". ARRIVAL  12.5 ETH of bybit-2025-02 at Binance (exchange)\nTo: " HOT                     \
-	" (deposit address)\nTx: " TX "\n"
+	". ARRIVAL  12.5 ETH of bybit-2025-02 at Binance (exchange)\nTo: " HOT "\nTx: " TX "\n"
 	assert_string_equal(text, "3 ARRIVALS  37.5 ETH of bybit-2025-02\n" ADVICE "\n1" ENTRY
 	                          "\n2" ENTRY "\n3" ENTRY "\nhigh, rule exchanges, message 1\n");
 	dp_free(text);

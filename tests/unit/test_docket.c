@@ -262,6 +262,47 @@ static void cases_are_added_changed_and_stopped(void **state)
 	assert_int_equal(version(), before + 1);
 }
 
+static int64_t stopped_as(const char *incident)
+{
+	char sql[120];
+	(void)snprintf(sql, sizeof sql, "select stopped from docket where incident='%s'", incident);
+	return t_rows_number(dp_casebook_db(root), sql);
+}
+
+// Who was stopped while others of the group went on is not forgotten to have missed something.
+static void who_missed_something_is_remembered(void **state)
+{
+	(void)state;
+	dp_fault fault = {0};
+	trace("a b");
+	adopt();
+	sqlite3 *db = dp_casebook_db(root);
+	int64_t group = t_rows_number(db, "select grp from docket where incident='a'");
+	must(dp_docket_stop(db, "a", true, NOW, &fault), &fault);
+	assert_int_equal(stopped_as("a"), DP_DOCKET_STOPPED);
+	must(dp_docket_stop(db, "a", false, NOW, &fault), &fault);
+	assert_int_equal(stopped_as("a"), DP_DOCKET_FOLLOWED);
+	must(dp_docket_stop(db, "a", true, NOW, &fault), &fault);
+	int64_t before = version();
+	must(dp_docket_pass(db, group + 1, &fault), &fault); // others
+	assert_int_equal(stopped_as("a"), DP_DOCKET_STOPPED);
+	must(dp_docket_pass(db, group, &fault), &fault);
+	assert_int_equal(stopped_as("a"), DP_DOCKET_PASSED);
+	assert_int_equal(stopped_as("b"), DP_DOCKET_FOLLOWED);
+	assert_int_equal(version(), before);
+	holds("(a)+b");
+	must(dp_docket_stop(db, "a", false, NOW, &fault), &fault);
+	assert_int_equal(stopped_as("a"), DP_DOCKET_RETURNED);
+	holds("a+b");
+	must(dp_docket_stop(db, "a", true, NOW, &fault), &fault);
+	assert_int_equal(stopped_as("a"), DP_DOCKET_PASSED);
+	must(dp_docket_stop(db, "a", false, NOW, &fault), &fault);
+	before = version();
+	must(dp_docket_caught_up(db, group, &fault), &fault);
+	assert_int_equal(stopped_as("a"), DP_DOCKET_FOLLOWED);
+	assert_int_equal(version(), before);
+}
+
 static void a_stopped_case_is_not_adopted_anew(void **state)
 {
 	(void)state;
@@ -434,6 +475,7 @@ int main(void)
 	    T(companies_with_far_numbers_keep_apart),
 	    T(who_was_traced_with_a_known_case_joins_its_group),
 	    T(cases_are_added_changed_and_stopped),
+	    T(who_missed_something_is_remembered),
 	    T(a_stopped_case_is_not_adopted_anew),
 	    T(heights_are_those_of_the_case),
 	    T(files_are_entered_together_or_not_at_all),

@@ -650,7 +650,7 @@ static void it_begins_where_the_theft_is(void **state)
 	assert_int_equal(next(s)->height, 25);
 	dp_source_close(s);
 	node.no_tx_index = true;
-	refused(DP_NOT_FOUND, "does not know transaction 0x0074");
+	refused(DP_NOT_FOUND, "has no block with transaction 0x0074");
 	options.begin.has_tx_time = true;
 	options.begin.tx_time = 1000 + 12 * 20 - 5; // between blocks 19 and 20
 	s = open_node();
@@ -743,8 +743,8 @@ static void deeper_than_can_be_undone_is_refused(void **state)
 	dp_code code;
 	while ((code = dp_source_next(s, &b, &fault)) == DP_OK) {}
 	assert_int_equal(code, DP_BAD_BYTES);
-	assert_non_null(strstr(fault.text, "reorganised by more blocks than can be undone: run "
-	                                   "again with a new casebook"));
+	assert_non_null(strstr(fault.text, "reorganised by more blocks than are remembered: "
+	                                   "trace into a new casebook"));
 	dp_source_close(s);
 }
 

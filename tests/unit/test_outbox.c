@@ -202,9 +202,11 @@ static void a_shaken_alert_that_holds_is_left_as_it_is(void **state)
 	assert_int_equal(number(db, "select height from alert where subject='x'"), 101);
 	assert_int_equal(number(db, "select time from alert where subject='x'"), 1740000001);
 	assert_int_equal(number(db, "select facts like '%hop%' from alert where subject='x'"), 1);
-	assert_int_equal(dp_outbox_settle(db, &count, 2, "eip155:1", "gone", T0 + 2, NULL), DP_OK);
+	assert_int_equal(dp_outbox_settle(db, &count, 2, "eip155:1", false, "gone", T0 + 2, NULL),
+	                 DP_OK);
 	assert_int_equal(count, 0);
-	assert_int_equal(dp_outbox_settle(db, &count, 1, "eip155:1", "gone", T0 + 2, NULL), DP_OK);
+	assert_int_equal(dp_outbox_settle(db, &count, 1, "eip155:1", false, "gone", T0 + 2, NULL),
+	                 DP_OK);
 	assert_int_equal(count, 1);
 	tells(db, 5, "y withdrawn 2 gone;");
 	assert_int_equal(number(db, "select sum(shaken) from alert"), 0);
@@ -215,7 +217,102 @@ static void a_shaken_alert_that_holds_is_left_as_it_is(void **state)
 	assert_int_equal(number(db, "select shaken from alert where subject='w'"), 1);
 	assert_int_equal(number(db, "select sum(shaken) from alert"), 1);
 	assert_int_equal(dp_outbox_shake_case(db, "other", NULL), DP_OK);
-	assert_int_equal(number(db, "select shaken from alert where subject='z'"), 1);
+	// It may be found again: what is gone for good is told apart.
+	assert_int_equal(number(db, "select shaken from alert where subject='z'"), 2);
+	close_db(db);
+}
+
+static dp_code count_doubtful(void *context, const dp_outbox_doubtful *d, dp_fault *fault)
+{
+	uint32_t *count = context; // of those whose block is gone, and of the others
+	(void)fault;
+	assert_true(d->height >= 100 && strlen(d->id) == 32 && d->facts[0] == '{');
+	assert_string_equal(d->tx, "0xaa");
+	count[d->is_gone ? 0 : 1]++;
+	return DP_OK;
+}
+
+static void expect_doubtful(sqlite3 *db, uint32_t gone, uint32_t others)
+{
+	uint32_t count[2] = {0};
+	assert_int_equal(dp_outbox_doubtful_visit(db, "eip155:1", 10, count_doubtful, count, NULL),
+	                 DP_OK);
+	assert_int_equal(count[0], gone);
+	assert_int_equal(count[1], others);
+}
+
+// Of watched addresses it can be in doubt whether their block is gone, until that is found out.
+static void watched_addresses_are_judged(void **state)
+{
+	(void)state;
+	sqlite3 *db = open_db();
+	uint32_t count = 9;
+	dp_alert a = alert("x"), old = alert("y"), of_case = alert("z");
+	a.incident = old.incident = "";
+	a.height = 110;
+	dp_alert_id(a.id, &a, "");
+	dp_alert_id(old.id, &old, "");
+	assert_true(raise_by(db, &a, &plain, T0) && raise_by(db, &old, &plain, T0));
+	assert_true(raise_by(db, &of_case, &plain, T0));
+	expect_doubtful(db, 0, 0);
+	assert_int_equal(dp_outbox_doubt(db, "eip155:1", 10, NULL), DP_OK);
+	expect_doubtful(db, 0, 1);
+	// Where that cannot be asked, only what is known to be gone does not hold.
+	assert_int_equal(dp_outbox_settle(db, &count, 0, "eip155:1", false, "gone", T0, NULL),
+	                 DP_OK);
+	assert_int_equal(count, 0);
+	assert_int_equal(dp_outbox_judged(db, a.id, true, NULL), DP_OK);
+	expect_doubtful(db, 1, 0);
+	assert_int_equal(dp_outbox_judged(db, a.id, false, NULL), DP_OK);
+	expect_doubtful(db, 0, 0);
+	assert_int_equal(dp_outbox_judged(db, a.id, true, NULL), DP_OK);
+	expect_doubtful(db, 0, 0); // it was not in doubt
+	assert_int_equal(dp_outbox_doubt(db, "eip155:1", 11, NULL), DP_OK);
+	expect_doubtful(db, 0, 2);
+	assert_false(raise_by(db, &a, &plain, T0)); // somebody reads it
+	expect_doubtful(db, 0, 1);
+	assert_int_equal(dp_outbox_shake(db, 0, "eip155:1", 99, NULL), DP_OK);
+	expect_doubtful(db, 2, 0);
+	assert_int_equal(dp_outbox_settle(db, &count, 0, "eip155:1", false, "gone", T0, NULL),
+	                 DP_OK);
+	assert_int_equal(count, 2);
+	assert_int_equal(number(db, "select count(*) from alert where state='confirmed'"), 1);
+	close_db(db);
+}
+
+// A case that is computed anew, and whose theft is not there: what stood in blocks that were undone
+// is taken back, and what is pending; what may still be found again is not.
+static void with_the_theft_goes_what_is_known_to_be_gone(void **state)
+{
+	(void)state;
+	sqlite3 *db = open_db();
+	uint32_t count = 9;
+	dp_alert a = alert("x"), b = alert("y"), waits = pending("p"), mute = pending("m");
+	mute.incident = "other";
+	dp_alert_id(mute.id, &mute, "");
+	assert_int_equal(dp_sql_run(db,
+	                            "create table docket(incident text, stopped integer);"
+	                            "insert into docket values('heist',0),('other',2);"
+	                            "insert into cases values(1,'other')",
+	                            NULL),
+	                 DP_OK);
+	assert_true(raise_by(db, &a, &plain, T0));
+	assert_int_equal(dp_outbox_shake_case(db, "heist", NULL), DP_OK);
+	b.height = 101;
+	assert_true(raise_by(db, &b, &plain, T0) && raise_by(db, &waits, &plain, T0));
+	assert_true(raise_by(db, &mute, &plain, T0));
+	assert_int_equal(dp_outbox_shake(db, 1, "eip155:1", 100, NULL), DP_OK);
+	assert_int_equal(dp_outbox_settle(db, &count, 1, "eip155:1", true, "gone", T0, NULL),
+	                 DP_OK);
+	assert_int_equal(count, 1);
+	assert_int_equal(number(db, "select state='withdrawn' from alert where subject='y'"), 1);
+	assert_int_equal(dp_outbox_settle_pending(db, &count, 1, "eip155:1", "gone", T0, NULL),
+	                 DP_OK);
+	assert_int_equal(count, 1);
+	assert_int_equal(number(db, "select state='pending' from alert where subject='m'"), 1);
+	assert_int_equal(dp_outbox_settle(db, &count, 1, "eip155:1", false, "gone", T0, NULL),
+	                 DP_OK);
+	assert_int_equal(count, 1);
 	close_db(db);
 }
 
@@ -495,6 +592,8 @@ int main(void)
 	    cmocka_unit_test(what_is_known_is_not_told_again),
 	    cmocka_unit_test(pending_is_confirmed_and_not_the_other_way),
 	    cmocka_unit_test(a_shaken_alert_that_holds_is_left_as_it_is),
+	    cmocka_unit_test(watched_addresses_are_judged),
+	    cmocka_unit_test(with_the_theft_goes_what_is_known_to_be_gone),
 	    cmocka_unit_test(a_correction_goes_to_who_was_told),
 	    cmocka_unit_test(a_group_is_one_message_until_it_is_due_or_begun),
 	    cmocka_unit_test(a_full_message_is_followed_by_another),

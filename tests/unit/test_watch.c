@@ -758,7 +758,7 @@ static uint32_t settle(int chain)
 	dp_fault fault = {0};
 	must(dp_outbox_settle(dp_casebook_db(w->casebook), &n,
 	                      dp_casebook_run(w->casebook, w->side[chain].chain),
-	                      w->side[chain].chain->caip2, "reorganised away", 1, &fault),
+	                      w->side[chain].chain->caip2, false, "reorganised away", 1, &fault),
 	     &fault);
 	return n;
 }
@@ -836,18 +836,19 @@ static void what_stands_for_two_thefts_is_told_apart_and_once(void **state)
 
 static const char *const keys[] = {
     "amount", "shown",     "asset",   "symbol",    "origin", "stolen",  "origin_shown",
-    "from",   "to",        "address", "holder",    "hop",    "service", "deposit",
-    "link",   "dormant_s", "finding", "direction", "frozen", "text",    "todo",
+    "from",   "to",        "address", "holder",    "hop",    "service", "block",
+    "link",   "dormant_s", "finding", "direction", "frozen", "todo",
 };
 
 static void facts_are_json_with_the_keys_that_are_documented(void **state)
 {
 	(void)state;
 	dp_fault fault = {0};
-	uint32_t seen = 0;
+	uint32_t seen = 0, hops = 0;
 	arrivals();
 	lw_tx(w, 9);
 	lw_thor_deposit(w, "thief", "ETH", "3", "=:BTC.BTC:x");
+	pays(10, "thief", "friend", "ETH", "1");
 	must(dp_advice_load(&advice, NULL, &fault), &fault);
 	begin("name: all, when: arrival\nname: links, when: link\nname: moves, when: move");
 	step(LW_ETH);
@@ -868,11 +869,13 @@ static void facts_are_json_with_the_keys_that_are_documented(void **state)
 				known |= strcmp(keys[i], dp_json_name(m)) == 0;
 			if (!known) fail_msg("an undocumented key: %s", dp_json_name(m));
 		}
+		hops += dp_json_number(dp_json_get(doc, "hop")) != NULL;
+		assert_non_null(dp_json_text(dp_json_get(doc, "block")));
 		dp_json_free(doc);
 		seen++;
 	}
 	sqlite3_finalize(s);
-	assert_true(seen >= 4);
+	assert_true(seen >= 4 && hops > 0);
 }
 
 static void a_contract_is_asked_whether_its_issuer_froze(void **state)
