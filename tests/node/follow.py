@@ -64,12 +64,23 @@ class Follower:
     def stop(self):
         """SIGTERM: gives how long it took to end. It must end well."""
         assert self.process.poll() is None, "it ended by itself: " + self.told()[-2000:]
+        wait_until("it has begun", lambda: self.catches(signal.SIGTERM) or
+                   self.process.poll() is not None)  # a sanitizer takes its time first
         began = time.monotonic()
         self.process.send_signal(signal.SIGTERM)
         code = self.process.wait(timeout=QUIET_SECONDS_MAX)
         took = time.monotonic() - began
         assert code == 0, (code, self.told()[-2000:])
         return took
+
+    def catches(self, number):
+        """Has it said by now that it wants to hear of that signal?"""
+        try:
+            with open("/proc/%d/status" % self.process.pid, encoding="ascii") as status:
+                caught = re.search("^SigCgt:\\s*([0-9a-f]+)$", status.read(), re.M)
+        except OSError:
+            return False
+        return caught is not None and int(caught[1], 16) >> number - 1 & 1 == 1
 
     def end(self):
         """Whatever became of it: for clean-ups."""
@@ -243,6 +254,14 @@ def wait_told(book):
     """Until nothing waits in the outbox."""
     wait_until("all is told", lambda: query(
         book, "select count(*) from message where state in ('waiting','begun')") == [(0,)])
+
+
+def wait_settled(book):
+    """Until of all that was told to be waiting for a block it was told what became of it, and of
+    all that stood in blocks that are gone whether it holds: that is said when the follower has
+    been at the tip, so later than what the last block brings."""
+    wait_until("nothing is in doubt", lambda: query(
+        book, "select count(*) from alert where state='pending' or shaken>0") == [(0,)])
 
 
 def check_told(test, book, receiver):
