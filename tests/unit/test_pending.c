@@ -36,6 +36,14 @@ static struct {
 	bool is_dead; // hangs up
 } node = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
+// Read by the server's thread.
+static void be_dead(bool is_dead)
+{
+	pthread_mutex_lock(&node.lock);
+	node.is_dead = is_dead;
+	pthread_mutex_unlock(&node.lock);
+}
+
 static t_http *server;
 static char url[64];
 static const char *node_default;
@@ -116,7 +124,7 @@ static void answer_all(void *context, const t_http_request *q, t_http_reply *io_
 static int start(void **state)
 {
 	(void)state;
-	node.is_dead = false;
+	be_dead(false);
 	server = t_http_start(answer_all, NULL);
 	snprintf(url, sizeof url, "http://127.0.0.1:%u", t_http_port(server));
 	return 0;
@@ -526,11 +534,11 @@ static void a_node_that_fails_meanwhile_loses_nothing(void **state)
 	const dp_block *b;
 	dp_fault fault = {0};
 	s->offer(s, offered->plain.b, offered->plain.n);
-	node.is_dead = true;
+	be_dead(true);
 	for (int i = 0; i < 3; i++) assert_int_equal(s->pending(s, &b, &fault), DP_IO);
 	dp_waiting w;
 	assert_int_equal(s->waiting(s, &w, offered->txid, &fault), DP_IO);
-	node.is_dead = false;
+	be_dead(false);
 	assert_memory_equal(pending(s)->tx[0].id, offered->txid, 32);
 	assert_memory_equal(pending(s)->tx[0].id, pooled->txid, 32);
 	assert_null(pending(s));
