@@ -187,6 +187,19 @@ dp_code dp_evm_add_input(dp_evm_block *b, dp_evm_tx *tx, const uint8_t *data, si
 	return DP_OK;
 }
 
+dp_code dp_evm_add_safe(dp_evm_block *b, dp_evm_tx *tx, const uint8_t *data, size_t size,
+                        size_t full_size, dp_fault *fault)
+{
+	DP_CHECK(b != NULL && tx != NULL && (data != NULL || size == 0) && size <= full_size);
+	DP_CHECK(tx >= b->tx && tx < b->tx + b->tx_count);
+	if (!dp_safe_maybe(data, size)) return DP_OK;
+	if (size > DP_NOTE_DATA_MAX) size = DP_NOTE_DATA_MAX;
+	DP_TRY(add_bytes(b, &tx->safe_at, data, size, fault));
+	tx->safe_size = (uint32_t)size;
+	tx->safe_full = full_size > UINT32_MAX ? UINT32_MAX : (uint32_t)full_size;
+	return DP_OK;
+}
+
 void dp_evm_done(dp_evm_block *b)
 {
 	if (b == NULL) return;

@@ -26,8 +26,9 @@
 // one of the share's asset (chain/asset.h), and a note keeps what the Transfer itself said.
 //
 // Notes (chain/note.h) stand with their transactions, none with one that failed: call data that
-// could be a memo, where value goes to the receiver; what shares stood for; logs that somebody
-// reads; and where there is any of these, what the sender paid for gas.
+// could be a memo, where value goes to the receiver; call data by which a Safe lets foreign code
+// run in itself; what shares stood for; logs that somebody reads; and where there is any of the
+// others, what the sender paid for gas.
 //
 // Self-destruction gives all a contract has to its heir. When it names itself the money is burnt,
 // where the contract really goes: always before Cancun, since then (EIP-6780) only in the
@@ -105,6 +106,7 @@ typedef struct dp_evm_tx {
 	uint32_t transfer_first, transfer_count;
 	uint32_t log_first, log_count;
 	uint32_t memo_at, memo_size; // call data that could be a memo, in note_bytes; size 0: none
+	uint32_t safe_at, safe_size, safe_full; // the same of a Safe's delegate call (chain/note.h)
 	uint32_t source_line;
 } dp_evm_tx;
 
@@ -154,6 +156,10 @@ DP_MUST dp_code dp_evm_add_log(dp_evm_block *b, const uint8_t contract[20],
 // The call data of a transaction, of which a possible memo is kept. `tx` is one of the block's.
 DP_MUST dp_code dp_evm_add_input(dp_evm_block *b, dp_evm_tx *tx, const uint8_t *data, size_t size,
                                  dp_fault *fault);
+// The same of a Safe's delegate call (dp_safe_maybe), else nothing: the first `size` bytes of
+// `full_size`, of which at most DP_NOTE_DATA_MAX are kept.
+DP_MUST dp_code dp_evm_add_safe(dp_evm_block *b, dp_evm_tx *tx, const uint8_t *data, size_t size,
+                                size_t full_size, dp_fault *fault);
 void dp_evm_done(dp_evm_block *b);
 
 // What proof of work paid for this block and its uncles, where the chain did (ethereum up to the

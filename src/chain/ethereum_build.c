@@ -262,6 +262,19 @@ static dp_code put_memo(building *s)
 	return DP_OK;
 }
 
+// What a Safe lets run in itself. It leads nobody who follows money, so what was paid for gas need
+// not stand beside it.
+static dp_code put_safe(building *s)
+{
+	const dp_evm_tx *tx = s->tx;
+	dp_note *note;
+	if (tx->safe_size == 0 || tx->no_sender || !tx->has_to || tx->creates) return DP_OK;
+	DP_TRY(put_note(s, &note, DP_NOTE_SAFE, bytes_at(s->b, tx->safe_at), tx->safe_size));
+	note->full_size = tx->safe_full;
+	memcpy(note->place, tx->to, 20);
+	return DP_OK;
+}
+
 static dp_code put_logs(building *s)
 {
 	for (uint32_t i = 0; i < s->tx->log_count; i++) {
@@ -585,7 +598,7 @@ static dp_code build_tx(building *s)
 	DP_CHECK(tx->frame_count <= b->frame_count - tx->frame_first);
 	DP_CHECK(tx->transfer_count <= b->transfer_count - tx->transfer_first);
 	DP_CHECK(tx->log_first <= b->log_count && tx->log_count <= b->log_count - tx->log_first);
-	DP_CHECK(tx->memo_size <= b->note_bytes_size);
+	DP_CHECK(tx->memo_size <= b->note_bytes_size && tx->safe_size <= b->note_bytes_size);
 	bool failed = false;
 	if (tx->has_frames) DP_TRY(check_frames(s));
 	DP_TRY(find_status(s, &failed));
@@ -597,6 +610,7 @@ static dp_code build_tx(building *s)
 	if (!dp_u256_is_zero(tx->mint))
 		DP_TRY(put_native(s, DP_MV_REWARD, NULL, tx->from, tx->mint));
 	if (!failed) {
+		DP_TRY(put_safe(s));
 		uint32_t notes = s->out->block.note_count;
 		DP_TRY(put_memo(s));
 		DP_TRY(put_calls(s));

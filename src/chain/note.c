@@ -315,6 +315,22 @@ bool dp_memo_maybe(const uint8_t *bytes, size_t n)
 	return true;
 }
 
+//- Safe multisigs --------------------------------------------------------------------------------
+
+// execTransaction(address,uint256,bytes,uint8,uint256,uint256,uint256,address,address,bytes), the
+// same in all versions since 1.0.0 (safe-global/safe-smart-account, Safe.sol). The fourth word is
+// the operation: 1 is a delegate call. Its upper bytes are not looked at, as old compilers' code
+// does not.
+static const uint8_t exec_transaction[4] = {0x6a, 0x76, 0x12, 0x02};
+
+bool dp_safe_maybe(const uint8_t *bytes, size_t n)
+{
+	DP_CHECK(bytes != NULL || n == 0);
+	return n >= DP_SAFE_HEAD_SIZE &&
+	       memcmp(bytes, exec_transaction, sizeof exec_transaction) == 0 &&
+	       bytes[4 + 4 * 32 - 1] == 1;
+}
+
 //- scripts ---------------------------------------------------------------------------------------
 
 // Opcodes as in Bitcoin Core, src/script/script.h.

@@ -27,6 +27,8 @@ typedef enum dp_note_kind {
 	DP_NOTE_NOMINAL, // a movement is counted in shares (rebasing token): `at` is the movement's
 	                 // position in its transaction, data the amount that its Transfer says
 	                 // (32 bytes, big-endian); `place` the token
+	DP_NOTE_SAFE,    // account chains: call data by which a Safe multisig lets foreign code run
+	                 // in itself; `place` the receiver, which should be the Safe
 	DP_NOTE_KIND_COUNT
 } dp_note_kind;
 
@@ -63,6 +65,11 @@ const dp_note_topic *dp_note_topics(uint32_t *ret_count); // sorted by topic
 // every OP_RETURN: printable, a known function word, a colon (or a word that needs none). A "yes"
 // means nothing more than that the memo reader should look.
 bool dp_memo_maybe(const uint8_t *bytes, size_t n);
+
+// Is this call data a Safe's execTransaction with the operation "delegate call"? Asked of all call
+// data; the first DP_SAFE_HEAD_SIZE bytes decide. What the call is for is technique/safe.h's.
+enum { DP_SAFE_HEAD_SIZE = 4 + 10 * 32 };
+bool dp_safe_maybe(const uint8_t *bytes, size_t n);
 
 // What an output's script pushes when it is an OP_RETURN (0x6a), one push after the other, in any
 // of the ways in which Bitcoin's scripts push (1 to 75 bytes by their number, OP_PUSHDATA1, 2, 4;

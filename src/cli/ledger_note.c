@@ -18,7 +18,7 @@ enum {
 
 static const char *const kind_names[DP_NOTE_KIND_COUNT] = {
     [DP_NOTE_LOG] = "log", [DP_NOTE_INPUT] = "input",     [DP_NOTE_OUTPUT] = "output",
-    [DP_NOTE_GAS] = "gas", [DP_NOTE_NOMINAL] = "nominal",
+    [DP_NOTE_GAS] = "gas", [DP_NOTE_NOMINAL] = "nominal", [DP_NOTE_SAFE] = "safe",
 };
 
 static const char *kind_name(const dp_note *n)

@@ -42,11 +42,11 @@ size_t dp_note_pack(uint8_t out[DP_NOTE_CELL_MAX], const dp_note *n, const uint8
 const uint8_t *dp_note_unpack(dp_note_cell *ret_cell, const uint8_t *p, const uint8_t *end,
                               bool listed);
 
-// Does whoever follows money read notes of this kind by themselves? The others (GAS, NOMINAL) say
-// more about what is read anyhow.
+// Does whoever follows money read notes of this kind by themselves? The others say more about what
+// is read anyhow (GAS, NOMINAL), or how a theft began (SAFE).
 static inline bool dp_note_leads(uint8_t kind)
 {
-	return kind != DP_NOTE_GAS && kind != DP_NOTE_NOMINAL;
+	return kind != DP_NOTE_GAS && kind != DP_NOTE_NOMINAL && kind != DP_NOTE_SAFE;
 }
 
 #endif

@@ -684,6 +684,13 @@ static dp_code say_tx(dp_etl_maker *m, const dp_etl_group *g, dp_fault *fault)
 	say_fee(m, tx, g);
 	if (g->tx != NULL && (g->tx->flags & DP_ETLF_MEMO) != 0)
 		DP_TRY(dp_evm_add_input(&m->evm, tx, g->tx->extra, g->tx->extra_size, fault));
+	if (g->tx != NULL && (g->tx->flags & DP_ETLF_SAFE) != 0) {
+		size_t full;
+		DP_CHECK(g->tx->extra_size >= sizeof full);
+		memcpy(&full, g->tx->extra, sizeof full);
+		DP_TRY(dp_evm_add_safe(&m->evm, tx, g->tx->extra + sizeof full,
+		                       g->tx->extra_size - sizeof full, full, fault));
+	}
 	DP_TRY(say_calls(m, at, g, root, fault));
 	return say_transfers(m, g, fault);
 }

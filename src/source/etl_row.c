@@ -13,6 +13,7 @@
 #include "source/etl_row.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "base/check.h"
 #include "chain/address.h"
@@ -805,11 +806,31 @@ static dp_code finish_log(dp_etl_parser *p, dp_etl_row *row, dp_fault *fault)
 	return DP_OK;
 }
 
-// Call data that could be a memo, where value goes along with it.
+// Call data that is a Safe's delegate call, as far as notes keep it.
+static dp_code put_safe(dp_etl_parser *p, dp_etl_row *row, dp_fault *fault)
+{
+	size_t n = p->input_text_size, full = n / 2 - 1;
+	size_t size = full < DP_NOTE_DATA_MAX ? full : DP_NOTE_DATA_MAX;
+	_Static_assert(sizeof full + DP_NOTE_DATA_MAX <= DP_ETL_EXTRA_MAX, "it fits");
+	if (n % 2 != 0 || !is_hex(p->input_text, n) ||
+	    !dp_hex_decode(p->extra + sizeof full, size, p->input_text + 2))
+		return dp_fail(fault, DP_BAD_BYTES, "input is not 0x and pairs of digits");
+	if (!dp_safe_maybe(p->extra + sizeof full, size)) return DP_OK;
+	memcpy(p->extra, &full, sizeof full);
+	p->extra_size = (uint32_t)(sizeof full + size);
+	row->flags |= DP_ETLF_SAFE;
+	return DP_OK;
+}
+
+// Call data that could be a memo, where value goes along with it, or a Safe's.
 static dp_code finish_tx(dp_etl_parser *p, dp_etl_row *row, dp_fault *fault)
 {
+	static const char safe[] = "0x6a761202";
 	size_t n = p->input_text_size;
-	if (n <= 2 || n > 2 + 2 * DP_MEMO_MAX || !dp_etl_has(row, DP_ETL_TO)) return DP_OK;
+	if (n <= 2 || !dp_etl_has(row, DP_ETL_TO)) return DP_OK;
+	if (n >= sizeof safe && strncasecmp(p->input_text, safe, sizeof safe - 1) == 0)
+		return put_safe(p, row, fault);
+	if (n > 2 + 2 * DP_MEMO_MAX) return DP_OK;
 	if (dp_u256_is_zero(dp_etl_amount(row, DP_ETL_AMOUNT))) return DP_OK;
 	if (n % 2 != 0 || !is_hex(p->input_text, n) ||
 	    !dp_hex_decode(p->extra, n / 2 - 1, p->input_text + 2))

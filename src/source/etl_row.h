@@ -86,7 +86,9 @@ enum {
 	DP_ETLF_TOKENS = 2048,    // block: has token transfers, as that makes most likely
 	DP_ETLF_SHARES = 4096,    // log: says how many shares a transfer moved; from, to, amount
 	DP_ETLF_NOTE = 8192,      // log: somebody reads it; `extra` holds it (dp_etl_log)
-	DP_ETLF_MEMO = 16384      // transaction: `extra` is its call data, which could be a memo
+	DP_ETLF_MEMO = 16384,     // transaction: `extra` is its call data, which could be a memo
+	DP_ETLF_SAFE = 32768      // transaction: its call data is a Safe's delegate call; `extra`
+	                          // holds its size (size_t), then it as far as notes keep it
 };
 
 typedef enum dp_etl_trace {

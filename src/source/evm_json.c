@@ -15,6 +15,7 @@
 #include "source/evm_json.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "base/check.h"
 #include "codec/hex.h"
@@ -57,16 +58,32 @@ static dp_code read_price(const dp_evm_place *at, const dp_evm_block *b, dp_evm_
 	return given ? DP_OK : dp_evm_bad(at, "it has neither \"gasPrice\" nor \"maxFeePerGas\"");
 }
 
-// Call data that could be a memo: short, and the value goes along with it. All other call data is
-// not looked at.
+// Call data that is a Safe's delegate call; `text` begins as such.
+static const char safe_text[] = "0x6a761202";
+
+static dp_code read_safe(const dp_evm_place *at, dp_evm_block *b, dp_evm_tx *tx, const char *text)
+{
+	uint8_t bytes[DP_NOTE_DATA_MAX];
+	size_t n = strlen(text), full = (n - 2) / 2;
+	size_t size = full < sizeof bytes ? full : sizeof bytes;
+	if (n % 2 != 0 || !dp_hex_decode(bytes, size, text + 2))
+		return dp_evm_bad(at, "\"input\" is not hexadecimal");
+	return dp_evm_add_safe(b, tx, bytes, size, full, at->fault);
+}
+
+// Call data that could be a memo: short, and the value goes along with it; or a Safe's. All other
+// call data is not looked at.
 static dp_code read_input(const dp_evm_place *at, dp_evm_block *b, dp_evm_tx *tx,
                           const dp_json *object)
 {
 	uint8_t bytes[DP_MEMO_MAX];
-	if (!tx->has_to || dp_u256_is_zero(tx->value)) return DP_OK;
+	if (!tx->has_to) return DP_OK;
 	const dp_json *value = dp_json_get(object, "input");
 	const char *text = value == NULL ? NULL : dp_json_text(value);
 	if (text == NULL) return DP_OK;
+	if (strncasecmp(text, safe_text, sizeof safe_text - 1) == 0)
+		return read_safe(at, b, tx, text);
+	if (dp_u256_is_zero(tx->value)) return DP_OK;
 	size_t n = strnlen(text, MEMO_TEXT_MAX + 1);
 	if (n <= 2 || n > MEMO_TEXT_MAX) return DP_OK;
 	if (n % 2 != 0 || !dp_evm_json_bytes(bytes, (n - 2) / 2, value))

@@ -68,7 +68,7 @@ static void say_addr(const dp_addr *a)
 // "log 4 0009 2 topics 3/3 616263": data by its first bytes and sizes kept and stated.
 static void say_notes(const dp_block *b, uint32_t tx)
 {
-	static const char *const kinds[] = {"?", "log", "memo", "output", "gas", "nominal"};
+	static const char *const kinds[] = {"?", "log", "memo", "output", "gas", "nominal", "safe"};
 	uint32_t first, count;
 	dp_block_notes(b, &first, &count, tx);
 	for (uint32_t i = first; i < first + count; i++) {
@@ -1708,6 +1708,28 @@ static void what_is_no_note_is_dropped_and_what_is_cut_says_so(void **state)
 	expect_bad("a", 2, "input is not 0x and pairs of digits");
 }
 
+// Of a Safe's execTransaction what is kept says how long it was; value does not matter.
+static void a_safes_delegate_call_is_kept(void **state)
+{
+	(void)state;
+	static char txs[4 * DP_NOTE_DATA_MAX];
+	for (uint32_t operation = 0; operation < 2; operation++) {
+		char input[3 * DP_NOTE_DATA_MAX];
+		(void)snprintf(input, sizeof input, "0x6a761202%0192u%064u%0*u", 0U, operation,
+		               2 * (DP_NOTE_DATA_MAX + 1 - 4 - 4 * 32), 0U);
+		(void)snprintf(txs, sizeof txs,
+		               TXS H("01") ",5," H("b1") ",15600000,0," A("000a") "," A(
+		                   "000b") ",0,50000,10,%s,1000\n",
+		               input);
+		run(BLOCKS B1, txs, RECEIPTS R1, LOGS, NULL);
+		assert_int_equal(result.code, DP_END);
+		const char *note = strstr(result.text, "  safe 0 000b 0 topics 4096/4097 6a761202");
+		assert_true((note != NULL) == (operation == 1));
+	}
+	run(MEMO_TX("0", "0x6a761202zz"), NULL);
+	expect_bad("a", 2, "input is not 0x and pairs of digits");
+}
+
 // Lido's mint of 0.01 ether in block 15,000,002: a wei less of stETH, and its shares.
 static void a_real_mint_of_steth_is_counted_in_shares(void **state)
 {
@@ -1759,6 +1781,7 @@ int main(void)
 	    cmocka_unit_test(logs_and_memos_become_notes),
 	    cmocka_unit_test(lines_of_json_give_the_same_notes),
 	    cmocka_unit_test(what_is_no_note_is_dropped_and_what_is_cut_says_so),
+	    cmocka_unit_test(a_safes_delegate_call_is_kept),
 	    cmocka_unit_test(a_real_mint_of_steth_is_counted_in_shares),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -870,6 +870,53 @@ static void call_data_is_a_memo_where_value_goes_with_it(void **state)
 	assert_non_null(strstr(fault.text, "transaction 0: \"input\" is not hexadecimal"));
 }
 
+// A Safe's execTransaction with an operation and `more` bytes behind its head, in quotes.
+static const char *safe_call(uint32_t operation, uint32_t more)
+{
+	static char text[2 * (DP_SAFE_HEAD_SIZE + DP_NOTE_DATA_MAX) + 8];
+	(void)snprintf(text, sizeof text, "'0x6A761202%0192u%064u%0*u'", 0U, operation,
+	               (int)(2 * (DP_SAFE_HEAD_SIZE - 4 - 4 * 32 + more)), 0U);
+	return text;
+}
+
+// The first transaction's call data, without value.
+static const char *with_input(const char *input)
+{
+	static char text[30000];
+	static const char old[] = "'0x3d3a623a626331'";
+	const char *block_text = changed(memo_block, "'value':'0x64'", "'value':'0x0'");
+	const char *at = strstr(block_text, old);
+	assert_non_null(at);
+	(void)snprintf(text, sizeof text, "%.*s%s%s", (int)(at - block_text), block_text, input,
+	               at + sizeof old - 1);
+	return text;
+}
+
+static void a_safes_delegate_call_is_kept(void **state)
+{
+	(void)state;
+	static const uint32_t more[] = {0, 100, DP_NOTE_DATA_MAX - DP_SAFE_HEAD_SIZE,
+	                                DP_NOTE_DATA_MAX - DP_SAFE_HEAD_SIZE + 1};
+	for (uint32_t i = 0; i < 8; i++) {
+		const dp_block *k;
+		uint64_t gaps = 0;
+		uint32_t size = DP_SAFE_HEAD_SIZE + more[i / 2];
+		assert_ok(read_block(with_input(safe_call(i % 2, more[i / 2]))));
+		assert_ok(dp_evm_build(&builder, &k, &gaps, &block, &fault));
+		assert_int_equal(k->note_count, i % 2); // an ordinary call is nobody's business
+		if (i % 2 == 0) continue;
+		assert_int_equal(k->note[0].kind, DP_NOTE_SAFE);
+		assert_int_equal(k->note[0].full_size, size);
+		assert_int_equal(k->note[0].data_size,
+		                 size < DP_NOTE_DATA_MAX ? size : DP_NOTE_DATA_MAX);
+		assert_int_equal(k->note[0].place[0], 0x33);
+	}
+	assert_int_equal(read_block(with_input("'0x6a761202zz'")), DP_BAD_BYTES);
+	assert_non_null(strstr(fault.text, "transaction 0: \"input\" is not hexadecimal"));
+	assert_int_equal(read_block(with_input("'0x6a7612020'")), DP_BAD_BYTES);
+	assert_ok(read_block(with_input("'0x6a761202'")));
+}
+
 static void shares_are_read_from_receipts(void **state)
 {
 	(void)state;
@@ -924,6 +971,7 @@ int main(void)
 	    cmocka_unit_test(polygon_does_not_trace_state_sync),
 	    cmocka_unit_test(shares_are_read_from_receipts),
 	    cmocka_unit_test(call_data_is_a_memo_where_value_goes_with_it),
+	    cmocka_unit_test(a_safes_delegate_call_is_kept),
 	    cmocka_unit_test(logs_that_somebody_reads_become_notes),
 	};
 	return cmocka_run_group_tests(tests, NULL, tear_down);

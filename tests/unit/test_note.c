@@ -162,6 +162,19 @@ static void real_memos_are_taken_for_memos(void **state)
 	dp_json_free(doc);
 }
 
+static void a_safes_delegate_call_is_known_by_its_head(void **state)
+{
+	(void)state;
+	uint8_t call[DP_SAFE_HEAD_SIZE] = {0x6a, 0x76, 0x12, 0x02};
+	assert_false(dp_safe_maybe(call, sizeof call)); // an ordinary call
+	call[4 + 127] = 1;
+	assert_true(dp_safe_maybe(call, sizeof call));
+	assert_false(dp_safe_maybe(call, sizeof call - 1));
+	assert_false(dp_safe_maybe(NULL, 0));
+	call[3] = 3;
+	assert_false(dp_safe_maybe(call, sizeof call));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -170,6 +183,7 @@ int main(void)
 	    cmocka_unit_test(wanted_are_those_of_the_table_and_no_others),
 	    cmocka_unit_test(memos_are_known_by_their_first_word),
 	    cmocka_unit_test(other_bytes_are_no_memo),
+	    cmocka_unit_test(a_safes_delegate_call_is_known_by_its_head),
 	    cmocka_unit_test(real_memos_are_taken_for_memos),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -123,7 +123,7 @@ static void other_bytes_are_refused_or_another_note(void **state)
 	// A word in its longer form, a place of zeros, a kind that there is not, five topics.
 	dp_note_cell cell;
 	static const uint8_t longer[] = {1, 0, 32, 2, 0, 1}, zeros[22] = {0x41, 0};
-	static const uint8_t kind[] = {6, 0, 0}, topics[] = {1 | 5 << 3, 0, 0};
+	static const uint8_t kind[] = {DP_NOTE_KIND_COUNT, 0, 0}, topics[] = {1 | 5 << 3, 0, 0};
 	assert_null(dp_note_unpack(&cell, longer, longer + sizeof longer, false));
 	assert_null(dp_note_unpack(&cell, zeros, zeros + sizeof zeros, false));
 	assert_null(dp_note_unpack(&cell, kind, kind + sizeof kind, false));
