@@ -3,8 +3,10 @@
 // generator is that of the benchmarks (bench/ledger_gen.c): the same options give the same file
 // on every machine.
 //
-//   gen_ledger [--utxo] [--half-clean] [--seed N] [--holders N] [--movements N] [--case] > FILE
+//   gen_ledger [--utxo] [--half-clean] [--seed N] [--holders N] [--movements N] [--per-block N]
+//              [--case] > FILE
 //
+// --per-block is how many movements a block has; a block takes twelve seconds, or ten minutes.
 // --case writes the case file that belongs to the ledger instead of the ledger.
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +15,7 @@
 #include "base/check.h"
 #include "bench/ledger_gen.h"
 
-enum { PER_BLOCK = 1000 };
+enum { PER_BLOCK = 1000, PER_BLOCK_MAX = 100000 };
 
 static int misuse(const char *what)
 {
@@ -21,7 +23,7 @@ static int misuse(const char *what)
 	    stderr,
 	    "gen_ledger: %s\n"
 	    "usage: gen_ledger [--utxo] [--half-clean] [--seed N] [--holders N] [--movements N] "
-	    "[--case]\n",
+	    "[--per-block N] [--case]\n",
 	    what);
 	return 2;
 }
@@ -51,7 +53,7 @@ static void write_row(const dp_block *b, const dp_tx *tx, uint32_t index, const 
 	       amount);
 }
 
-static int write_ledger(dp_gen *g, uint64_t movements)
+static int write_ledger(dp_gen *g, uint64_t movements, uint32_t per_block)
 {
 	dp_block_builder b = {0};
 	dp_fault fault;
@@ -60,7 +62,7 @@ static int write_ledger(dp_gen *g, uint64_t movements)
 	while (!dp_gen_ready(g) || written < movements) {
 		const dp_block *block;
 		bool counts = dp_gen_ready(g);
-		if (dp_gen_block(g, &b, &block, PER_BLOCK, &fault) != DP_OK) {
+		if (dp_gen_block(g, &b, &block, per_block, &fault) != DP_OK) {
 			dp_builder_done(&b);
 			return failed(&fault);
 		}
@@ -109,7 +111,7 @@ static uint64_t number(const char *text)
 int main(int argc, char **argv)
 {
 	dp_gen_options o = {.seed = 1, .holders = 1000, .new_percent = 10};
-	uint64_t movements = 100000;
+	uint64_t movements = 100000, per_block = PER_BLOCK;
 	bool only_case = false;
 	for (int i = 1; i < argc; i++) {
 		const char *a = argv[i], *value = i + 1 < argc ? argv[i + 1] : NULL;
@@ -129,6 +131,8 @@ int main(int argc, char **argv)
 				o.seed = n;
 			else if (strcmp(a, "--movements") == 0)
 				movements = n;
+			else if (strcmp(a, "--per-block") == 0 && n <= PER_BLOCK_MAX)
+				per_block = n;
 			else if (strcmp(a, "--holders") == 0 && n <= 10000000)
 				o.holders = (uint32_t)n;
 			else
@@ -138,7 +142,7 @@ int main(int argc, char **argv)
 	dp_gen g;
 	dp_fault fault;
 	if (dp_gen_init(&g, &o, &fault) != DP_OK) return failed(&fault);
-	int status = only_case ? write_case(&g) : write_ledger(&g, movements);
+	int status = only_case ? write_case(&g) : write_ledger(&g, movements, (uint32_t)per_block);
 	dp_gen_done(&g);
 	return status;
 }

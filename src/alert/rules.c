@@ -18,6 +18,7 @@
 #include "base/check.h"
 #include "base/nearest.h"
 #include "tag/taxonomy.h"
+#include "technique/typology.h"
 
 enum { NAME_MAX_BYTES = 63, INCIDENT_MAX = 64, BURST_MAX = 1000 };
 
@@ -232,7 +233,10 @@ static dp_code read_services(dp_rules_reader *r, const dp_yaml *v)
 static dp_code check_kind(const dp_rules_reader *r, const dp_yaml *v)
 {
 	static const char *const links[] = {"bridge", "swap", "mixer", "position", NULL};
-	static const char *const findings[] = {"coinjoin", "hub", "poisoning", "uncovered", NULL};
+	const char *findings[DP_TYPOLOGIES_MAX + 5] = {"coinjoin", "hub", "poisoning", "uncovered"};
+	uint32_t count;
+	const dp_typology *const *row = dp_typologies(&count);
+	for (uint32_t i = 0; i < count; i++) findings[4 + i] = row[i]->name;
 	static const char *const freezes[] = {"frozen", "released", "destroyed", NULL};
 	dp_when when = r->rule->when;
 	const char *const *known = when == DP_WHEN_LINK      ? links
@@ -240,11 +244,13 @@ static dp_code check_kind(const dp_rules_reader *r, const dp_yaml *v)
 	                                                     : freezes;
 	for (int i = 0; known[i] != NULL; i++)
 		if (strcmp(known[i], v->text) == 0) return DP_OK;
-	return dp_rules_bad_word(
-	    r, v, known,
-	    when == DP_WHEN_LINK      ? "kind of link (bridge, swap, mixer, position)"
-	    : when == DP_WHEN_FINDING ? "kind of finding (coinjoin, hub, poisoning, uncovered)"
-	                              : "kind of freeze (frozen, released, destroyed)");
+	return dp_rules_bad_word(r, v, known,
+	                         when == DP_WHEN_LINK
+	                             ? "kind of link (bridge, swap, mixer, position)"
+	                         : when == DP_WHEN_FINDING
+	                             ? "kind of finding (coinjoin, hub, poisoning, uncovered, or a "
+	                               "typology: dyepack list typologies)"
+	                             : "kind of freeze (frozen, released, destroyed)");
 }
 
 static dp_code read_kinds(dp_rules_reader *r, const dp_yaml *v)

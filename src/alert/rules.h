@@ -49,7 +49,7 @@ typedef enum dp_when {
 	DP_WHEN_LINK,        // it goes through a bridge, a swap, a mixer
 	DP_WHEN_HOLDER,      // somebody holds it who did not before
 	DP_WHEN_WATCHED,     // a listed address is in a movement, tainted or not
-	DP_WHEN_FINDING,     // a pattern: coinjoin, hub, poisoning, uncovered
+	DP_WHEN_FINDING,     // a pattern: coinjoin, hub, poisoning, uncovered; typologies by name
 	DP_WHEN_FREEZE,      // an issuer froze, released or destroyed
 	DP_WHEN_COUNT
 } dp_when;

@@ -99,6 +99,23 @@ static bool wants_address(const dp_alert_rule *r, const find *f, const dp_chain 
 	return false;
 }
 
+uint32_t dp_watch_typologies(const dp_alert_rules *rules,
+                             const dp_typology *ret_typology[DP_TYPOLOGIES_MAX])
+{
+	uint32_t rows, count = 0;
+	const dp_typology *const *row = dp_typologies(&rows);
+	for (uint32_t t = 0; t < rows; t++) {
+		bool is_named = false;
+		for (uint32_t i = 0; i < rules->rule_count; i++) {
+			const dp_alert_rule *r = &rules->rule[i];
+			for (uint32_t k = 0; r->when == DP_WHEN_FINDING && k < r->kind_count; k++)
+				is_named |= strcmp(r->kind[k], row[t]->name) == 0;
+		}
+		if (is_named) ret_typology[count++] = row[t];
+	}
+	return count;
+}
+
 static bool wants(const dp_alert_rule *r, const dp_watch_view *v, const find *f, const place *p,
                   const char *incident)
 {
@@ -108,6 +125,7 @@ static bool wants(const dp_alert_rule *r, const dp_watch_view *v, const find *f,
 		       dp_alert_rule_wants_amount(r, f->asset, f->units);
 	if (!dp_alert_rule_wants_case(r, incident)) return false;
 	if (r->when == DP_WHEN_WAKE && f->dormant_s < r->dormant_s) return false;
+	if (f->is_shape && r->kind_count == 0) return false;
 	if (f->kind[0] != 0 && !dp_alert_rule_wants_kind(r, f->kind)) return false;
 	if (!f->is_note && !dp_alert_rule_wants_amount(r, f->asset, f->units)) return false;
 	return dp_alert_rule_wants_category(r, p->category) &&

@@ -16,6 +16,7 @@
 #include "base/fault.h"
 #include "engine/engine.h"
 #include "tag/index.h"
+#include "technique/typology.h"
 
 typedef struct dp_watch dp_watch;
 
@@ -37,6 +38,17 @@ DP_MUST dp_code dp_watch_new(dp_watch **ret_watch, const dp_watch_options *optio
 void dp_watch_free(dp_watch *w);                      // NULL is fine
 void dp_watch_tags(dp_watch *w, const dp_tags *tags); // other ones from here on
 
+// A typology that a transfer of the block completed (technique/mine.h), found by who looks for
+// them.
+typedef struct dp_watch_shape {
+	const char *typology; // its name
+	uint32_t case_index;  // dp_engine_case
+	uint32_t tx, mv;      // index in the block; mv may be DP_NO_INDEX
+	dp_asset asset;
+	dp_u256 units;   // of that transfer
+	dp_addr address; // whose shape it is
+} dp_watch_shape;
+
 typedef struct dp_watch_view {
 	const dp_engine *engine; // its last block is `block`, or it supposes it
 	const dp_block *block;
@@ -48,7 +60,14 @@ typedef struct dp_watch_view {
 	bool (*is_muted)(void *context, const char *incident); // stopped cases; may be NULL
 	void *context;
 	int64_t now_ms;
+	const dp_watch_shape *shape;
+	uint32_t shape_count;
 } dp_watch_view;
+
+// Which typologies any rule names, with their defaults, each once: to be looked for. Of rules that
+// name no kinds of findings they are not told: they cost, and are many.
+uint32_t dp_watch_typologies(const dp_alert_rules *rules,
+                             const dp_typology *ret_typology[DP_TYPOLOGIES_MAX]);
 
 // Is a watched address in the block? Without it, and without events, there is nothing to look at.
 bool dp_watch_touches(const dp_watch *w, const dp_block *block);

@@ -280,6 +280,8 @@ static void write_line(char out[LINE_MAX_BYTES], const dp_watch_view *v, const f
 		(void)snprintf(out, LINE_MAX_BYTES, "%s is a hub, followed no further", who);
 	else if (f->is_note && strcmp(f->kind, "poisoning") == 0)
 		(void)snprintf(out, LINE_MAX_BYTES, "poisoning: a worthless transfer to %s", who);
+	else if (f->is_shape)
+		(void)snprintf(out, LINE_MAX_BYTES, "%s of %s", f->kind, who);
 	else if (f->is_note)
 		(void)snprintf(out, LINE_MAX_BYTES,
 		               "%s more than it is known to have had, paid by %s", shown, who);

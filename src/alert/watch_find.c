@@ -395,6 +395,30 @@ static dp_code find_note(struct going *g, const dp_event *ev, dp_fault *fault)
 	return add_for_cases(g, &f, s, fault);
 }
 
+// Shapes are about whom they are of; their transfer completed them.
+static dp_code find_shapes(dp_watch *w, const dp_watch_view *v, dp_fault *fault)
+{
+	for (uint32_t i = 0; i < v->shape_count; i++) {
+		const dp_watch_shape *s = &v->shape[i];
+		DP_CHECK(s->tx < v->block->tx_count);
+		const find f = {.when = DP_WHEN_FINDING,
+		                .is_note = true,
+		                .is_about = true,
+		                .is_shape = true,
+		                .case_index = s->case_index,
+		                .tx = s->tx,
+		                .mv = s->mv,
+		                .asset = s->asset,
+		                .stop = DP_NO_INDEX,
+		                .to = s->address,
+		                .kind = s->typology,
+		                .protocol = "",
+		                .units = s->units};
+		DP_TRY(add(w, &f, fault));
+	}
+	return DP_OK;
+}
+
 //- what belongs together -------------------------------------------------------------------------
 
 static int compare_texts(const char *a, const char *b)
@@ -507,6 +531,7 @@ dp_code dp_watch_find(dp_watch *w, const dp_watch_view *v, dp_fault *fault)
 			DP_TRY(find_coinjoin(&g, ev, count, i, fault));
 	}
 	if (v->wants_watched && wants(w, v, DP_WHEN_WATCHED)) DP_TRY(find_watched(w, v, fault));
+	DP_TRY(find_shapes(w, v, fault));
 	join(&w->finds);
 	return DP_OK;
 }

@@ -19,7 +19,7 @@ typedef struct held {
 // Something that happened to a case in a transaction; what is alike in one transaction is one find.
 typedef struct find {
 	uint8_t when; // dp_when
-	bool has_stolen, is_note;
+	bool has_stolen, is_note, is_shape;
 	bool is_about;          // `to` took nothing: what happened is about it alone
 	uint32_t case_index;    // DP_NO_INDEX: of no case (a watched address)
 	uint32_t tx, mv;        // of the first event

@@ -76,5 +76,9 @@ int dp_cmd_link(int argc, char **argv);
 int dp_cmd_follow(int argc, char **argv);
 int dp_cmd_case(int argc, char **argv);
 int dp_cmd_alerts(int argc, char **argv);
+int dp_cmd_match(int argc, char **argv);
+int dp_cmd_technique(int argc, char **argv);
+int dp_cmd_hunt(int argc, char **argv);
+int dp_cmd_rank(int argc, char **argv);
 
 #endif

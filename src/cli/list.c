@@ -12,6 +12,8 @@
 #include "tag/tag.h"
 #include "tag/taxonomy.h"
 #include "taint/policy.h"
+#include "technique/fingerprint.h"
+#include "technique/rule.h"
 
 static const char usage[] =
     "Usage: dyepack list TOPIC\n\n"
@@ -25,7 +27,10 @@ static const char usage[] =
     "  networks    the names by which tag files call ledgers\n"
     "  coinjoins   the rules that recognise CoinJoins\n"
     "  links       swaps, bridges, mixers, freezes: what each proves, and from which data\n"
-    "  swappers    services without a proof: by which times and fees they are matched\n";
+    "  swappers    services without a proof: by which times and fees they are matched\n"
+    "  typologies  shapes of money flow: what each is, its settings and what it tells\n"
+    "  features    numbers of a flow's fingerprint\n"
+    "  techniques  how known thieves launder ('dyepack technique' says more)\n";
 
 enum { WIDTH = 92, INDENT = 13 };
 
@@ -157,23 +162,68 @@ static void list_swappers(void)
 	}
 }
 
+static void list_typologies(void)
+{
+	uint32_t count;
+	const dp_typology *const *row = dp_typologies(&count);
+	for (uint32_t i = 0; i < count; i++) {
+		const dp_typology *t = row[i];
+		(void)printf("%-18s %s", t->name, t->title);
+		for (uint32_t a = 0; a < 4 && t->aadapt[a] != NULL; a++)
+			(void)printf("%s%s", a == 0 ? "; " : " ", t->aadapt[a]);
+		(void)printf("%s\n", t->case_only ? " (in cases only)" : "");
+		print_wrapped("is:", t->text);
+		for (uint32_t p = 0; p < DP_PARAMS_MAX && t->param[p].name != NULL; p++) {
+			char normal[DP_NUMBER_TEXT_MAX];
+			dp_number_text(normal, t->param[p].unit, t->param[p].normal);
+			(void)printf("%*swith %s (%s): %s\n", INDENT + 1, "", t->param[p].name,
+			             normal, t->param[p].text);
+		}
+		for (uint32_t f = 0; f < DP_FACTS_MAX && t->fact[f].name != NULL; f++)
+			(void)printf("%*stells %s: %s\n", INDENT + 1, "", t->fact[f].name,
+			             t->fact[f].text);
+	}
+}
+
+static void list_features(void)
+{
+	uint32_t count;
+	const dp_feature *feature = dp_features(&count);
+	for (uint32_t i = 0; i < count; i++) {
+		(void)printf("%s\n", feature[i].name);
+		print_wrapped("is:", feature[i].text);
+	}
+}
+
+static void list_techniques(void)
+{
+	dp_technique_set set = {0};
+	dp_fault fault = {0};
+	if (dp_technique_add_builtin(&set, &fault) != DP_OK) (void)dp_cli_fault(&fault);
+	for (uint64_t i = 0; i < set.count; i++)
+		(void)printf("%-24s %s\n", set.technique[i].id, set.technique[i].title);
+	dp_technique_set_done(&set);
+}
+
 int dp_cmd_list(int argc, char **argv)
 {
 	static const dp_option options[] = {{NULL, NULL, NULL, NULL, NULL}};
-	static const char *const topics[] = {"sources", "policies",   "chains",   "assets",
-	                                     "lists",   "categories", "networks", "coinjoins",
-	                                     "links",   "swappers",   NULL};
+	static const char *const topics[] = {
+	    "sources",   "policies", "chains",   "assets",     "lists",    "categories", "networks",
+	    "coinjoins", "links",    "swappers", "typologies", "features", "techniques", NULL};
 	static void (*const print[])(void) = {
 	    list_sources,    list_policies, list_chains,    list_assets, list_tag_files,
-	    list_categories, list_networks, list_coinjoins, list_links,  list_swappers};
+	    list_categories, list_networks, list_coinjoins, list_links,  list_swappers,
+	    list_typologies, list_features, list_techniques};
 	int count;
 	bool help;
 	if (!dp_cli_options(argc, argv, options, usage, &count, &help)) return DP_EXIT_MISUSE;
 	if (help) return DP_EXIT_DONE;
 	if (count != 1)
-		return dp_cli_misuse("list",
-		                     "name one of sources, policies, chains, assets, lists, "
-		                     "categories, networks, coinjoins, links, swappers");
+		return dp_cli_misuse(
+		    "list", "name one of sources, policies, chains, assets, lists, "
+		            "categories, networks, coinjoins, links, swappers, typologies, "
+		            "features, techniques");
 	for (int i = 0; topics[i] != NULL; i++)
 		if (strcmp(argv[1], topics[i]) == 0) {
 			print[i]();

@@ -14,6 +14,10 @@ static const dp_command commands[] = {
     {"ledger", "ask a ledger: balances, histories, blocks; verify and pack it", dp_cmd_ledger},
     {"movements", "print what a source says, as CSV", dp_cmd_movements},
     {"path", "how did the money get to this holder: the transactions", dp_cmd_path},
+    {"match", "whose technique is it like: a likeness, with evidence and doubt", dp_cmd_match},
+    {"hunt", "unknown flows in a whole ledger that fit a technique", dp_cmd_hunt},
+    {"technique", "rules of how thieves launder: list, lint, test, explain", dp_cmd_technique},
+    {"rank", "who holds it, by a second opinion beside taint; the hidden middle", dp_cmd_rank},
     {"who", "who is behind an address: tags, first funder, deposits, off-ramps", dp_cmd_who},
     {"cluster", "which addresses are one owner's, and why (inferred)", dp_cmd_cluster},
     {"link", "what crossed bridges and swappers, what may have; accept or reject", dp_cmd_link},
@@ -21,7 +25,7 @@ static const dp_command commands[] = {
     {"rollback", "undo the last blocks of a case in a casebook", dp_cmd_rollback},
     {"screen", "is this address clean: tags, stolen money, exposure; a verdict with reasons",
      dp_cmd_screen},
-    {"list", "the sources, policies, chains and assets that are known", dp_cmd_list},
+    {"list", "what this build knows: sources, policies, assets, typologies, ...", dp_cmd_list},
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof *commands };
 

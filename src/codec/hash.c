@@ -12,6 +12,7 @@
 #include "codec/hash.h"
 
 #include <nettle/ripemd160.h>
+#include <nettle/sha1.h>
 #include <nettle/sha2.h>
 #include <string.h>
 
@@ -28,6 +29,16 @@ void dp_sha256(uint8_t ret[32], const void *data, size_t n)
 	sha256_init(&c);
 	sha256_update(&c, n, data);
 	sha256_digest(&c, 32, ret);
+}
+
+void dp_sha1(uint8_t ret[20], const void *data, size_t n)
+{
+	DP_CHECK(ret != NULL);
+	DP_CHECK(data != NULL || n == 0);
+	struct sha1_ctx c;
+	sha1_init(&c);
+	sha1_update(&c, n, data);
+	sha1_digest(&c, 20, ret);
 }
 
 void dp_sha256d(uint8_t ret[32], const void *data, size_t n)

@@ -487,6 +487,7 @@ static dp_code make(dp_live *l, dp_fault *fault)
 	                      .context = l,
 	                      .ask_contract = ask_contract,
 	                      .told = told};
+	l->typology_count = dp_watch_typologies(o->rules, l->typology);
 	return dp_watch_new(&l->watch, &w, fault);
 }
 
@@ -516,6 +517,7 @@ void dp_live_free(dp_live *l)
 	if (l->book != NULL) dp_casebook_undo(l->book);
 	dp_live_drop_all(l);
 	dp_free(l->company);
+	dp_free(l->shape);
 	dp_watch_free(l->watch);
 	dp_casebook_close(l->book);
 	dp_free(l);

@@ -78,6 +78,8 @@ static dp_code look(lane *n, const dp_block *b, dp_source *from, dp_fault *fault
 	(void)dp_engine_events(n->engine, &events);
 	bool watched = dp_watch_touches(l->watch, b);
 	if (events == 0 && !watched) return DP_OK;
+	l->shape_count = 0;
+	if (events > 0) DP_TRY(dp_lane_shapes(n, b, fault));
 	DP_TRY(dp_live_write(l, fault));
 	dp_watch_view view = {.engine = n->engine,
 	                      .block = b,
@@ -87,7 +89,9 @@ static dp_code look(lane *n, const dp_block *b, dp_source *from, dp_fault *fault
 	                      .only_known_watched = n->is_past,
 	                      .is_muted = is_muted,
 	                      .context = n->of,
-	                      .now_ms = dp_live_wall(l)};
+	                      .now_ms = dp_live_wall(l),
+	                      .shape = l->shape,
+	                      .shape_count = l->shape_count};
 	uint32_t raised = 0;
 	l->asking = from;
 	dp_code code = dp_watch_block(l->watch, &raised, &view, fault);
@@ -161,6 +165,7 @@ dp_code dp_lane_undo(lane *n, uint64_t height, bool to_nothing, bool is_rewind, 
 	}
 	DP_TRY(dp_live_book(l, dp_live_write(l, fault)));
 	DP_TRY(dp_live_book(l, dp_casebook_forget(c->book, n->engine, fault)));
+	dp_lane_shapes_undone(n);
 	DP_TRY(dp_live_book(l, shake(n, left, fault)));
 	// Watched addresses are nobody's case: whoever follows the chain takes them back. What is
 	// below the first block of this one is not his: others may know it.
@@ -271,6 +276,7 @@ static dp_code rewind_to(lane *n, uint64_t height, dp_fault *fault)
 		dp_casebook_replace(c->book, n->engine);
 		DP_TRY(dp_live_book(l, dp_live_write(l, fault)));
 		DP_TRY(dp_live_book(l, dp_casebook_forget(c->book, n->engine, fault)));
+		dp_lane_shapes_undone(n);
 		DP_TRY(dp_live_book(l, shake(n, -1, fault)));
 		n->has_facts = false;
 		n->is_past = n->is_shaken = c->has_rows = c->is_dirty = true;

@@ -10,6 +10,7 @@
 // Everything but what it is of.
 static void empty_company(company *c)
 {
+	for (uint32_t i = 0; i < DP_LIVE_CHAINS_MAX; i++) dp_lane_shapes_done(&c->lane[i]);
 	// The casebook's part first: it looks at the engines no more then.
 	dp_casebook_close(c->book);
 	c->book = NULL;

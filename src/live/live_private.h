@@ -6,6 +6,7 @@
 //   live_alone.c  a lane that reads by itself: begin, resume, join the feed
 //   live_feed.c   one source for all that are at the tip; transactions that wait
 //   live_judge.c  what became of those, and of what nobody here knows any more
+//   live_shapes.c typologies that somebody wants to be told of
 #ifndef DP_LIVE_LIVE_PRIVATE_H
 #define DP_LIVE_LIVE_PRIVATE_H
 
@@ -17,6 +18,7 @@
 #include "casebook/sql.h"
 #include "engine/seek.h"
 #include "live/live.h"
+#include "report/case_shapes.h"
 
 enum {
 	DELAY_FIRST_MS = 500,
@@ -86,6 +88,7 @@ struct lane {
 	uint64_t asked_step;
 	int64_t reads_since_ms; // since when it has its turn
 	delay delay;
+	dp_case_shapes **shapes; // by case; NULL: not wanted, or not yet
 };
 
 // Cases that are followed together.
@@ -160,8 +163,13 @@ struct dp_live {
 	uint32_t queued;   // lanes that wait for their turn to
 	int64_t turn_ms;   // mono: who has waited since then or longer may
 	uint64_t steps;
-	uint64_t worked;   // counts up with everything that was done
-	dp_source *asking; // whom contracts are asked of just now
+	uint64_t worked;                                // counts up with everything that was done
+	dp_source *asking;                              // whom contracts are asked of just now
+	const dp_typology *typology[DP_TYPOLOGIES_MAX]; // that any rule names
+	uint32_t typology_count;
+	dp_watch_shape *shape; // of the block that is looked at
+	uint64_t shape_cap;
+	uint32_t shape_count;
 	dp_live_stats stats;
 };
 
@@ -184,6 +192,13 @@ DP_MUST dp_code dp_live_keep(dp_live *l, bool is_checkpoint, dp_fault *fault);
 
 DP_MUST dp_code dp_live_sync(dp_live *l, dp_fault *fault);
 void dp_live_drop_all(dp_live *l);
+
+//- live_shapes.c
+
+// After a block was recorded: what it completed is in l->shape.
+DP_MUST dp_code dp_lane_shapes(lane *n, const dp_block *block, dp_fault *fault);
+void dp_lane_shapes_undone(lane *n); // after blocks were taken back
+void dp_lane_shapes_done(lane *n);
 
 //- live_lane.c
 

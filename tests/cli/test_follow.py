@@ -117,6 +117,21 @@ class Follow(dye.Case):
         self.assertEqual((loud.returncode, loud.stdout), (0, ""))
         self.assertIn("event=alert", loud.stderr)
 
+    def test_shapes_are_told_when_they_are_complete(self):
+        """Bybit's thief split 400,000 ether over 40 wallets and 90,000 over 9: two equal splits,
+        each told once, at the transfer that makes it one; with another run in between."""
+        rules = self.write("shapes.yaml", "sinks:\n  file: {file: told.jsonl}\nrules:\n"
+                           "  - {name: splits, when: finding, kinds: [equal-split], to: [file]}\n")
+        self.done("follow", self.book, self.bybit, "ledger:" + self.ledger, "--once", "--quiet",
+                  "--rules", rules)
+        self.done("follow", self.book, "ledger:" + self.ledger, "--once", "--quiet", "--rules",
+                  rules)
+        found = json.loads(self.done("alerts", "list", self.book, "--format", "json"))
+        self.assertEqual(
+            sorted((a["facts"]["finding"], a["facts"]["address"], a["revision"]) for a in found),
+            [("equal-split", "0x47666Fab8bd0Ac7003bce3f5C3585383F09486E2", 1),
+             ("equal-split", "0xdD90071D52F20e85c89802e5Dc1eC0A7B6475f92", 1)])
+
     def test_cases_and_tags_are_picked_up_while_it_runs(self):
         tags = self.path("tags")
         os.mkdir(tags)

@@ -1,4 +1,5 @@
 // See check.h.
+#include "report/case_shapes.h"
 #include "sim/check.h"
 
 #include <stdarg.h>
@@ -165,6 +166,13 @@ typedef struct clean {
 	dp_engine_options options[LW_CHAINS];
 	dp_casebook *book;
 	dp_watch *watch;
+	// Each block is looked at by shapes that were made anew for it: what they say must not hang
+	// on what was looked at before.
+	const dp_typology *typology[DP_TYPOLOGIES_MAX];
+	uint32_t typology_count;
+	dp_watch_shape *shape;
+	uint64_t shape_cap;
+	uint32_t shape_count;
 	found *found;
 	uint32_t found_count;
 	int chain; // being applied
@@ -216,17 +224,50 @@ static void told(void *context, const dp_alert *a, const char *line)
 	(void)snprintf(f->line, sizeof f->line, "%s %s %s, %s", a->incident, a->rule, a->tx, line);
 }
 
+static dp_code find_shapes(clean *c, const dp_block *b, dp_fault *fault)
+{
+	c->shape_count = 0;
+	for (uint32_t i = 0; i < c->case_count && c->typology_count > 0; i++) {
+		dp_case_shapes *s;
+		const dp_case_shape *list;
+		uint32_t count;
+		DP_TRY(dp_case_shapes_new(&s, c->book,
+		                          dp_engine_case(c->engine[c->chain], i)->incident,
+		                          b->chain, c->typology, c->typology_count, fault));
+		dp_code code = dp_case_shapes_look(s, &list, &count, b, fault);
+		for (uint32_t k = 0; k < count && code == DP_OK; k++) {
+			code = dp_grow((void **)&c->shape, &c->shape_cap, sizeof *c->shape,
+			               (uint64_t)c->shape_count + 1, ALERTS_MAX, fault);
+			if (code != DP_OK) break;
+			c->shape[c->shape_count++] =
+			    (dp_watch_shape){.typology = list[k].typology->name,
+			                     .case_index = i,
+			                     .tx = list[k].tx,
+			                     .mv = DP_NO_INDEX,
+			                     .asset = list[k].asset,
+			                     .units = list[k].units,
+			                     .address = list[k].address};
+		}
+		dp_case_shapes_free(s);
+		DP_TRY(code);
+	}
+	return DP_OK;
+}
+
 static bool look(clean *c, const dp_block *b, dp_fault *fault)
 {
 	sqlite3 *db = dp_casebook_db(c->book);
 	uint32_t events, raised = 0;
 	(void)dp_engine_events(c->engine[c->chain], &events);
 	if (events == 0) return true;
+	if (find_shapes(c, b, fault) != DP_OK) return false;
 	dp_watch_view v = {.engine = c->engine[c->chain],
 	                   .block = b,
 	                   .db = db,
 	                   .run = dp_casebook_run(c->book, b->chain),
-	                   .now_ms = b->time * 1000};
+	                   .now_ms = b->time * 1000,
+	                   .shape = c->shape,
+	                   .shape_count = c->shape_count};
 	if (dp_watch_block(c->watch, &raised, &v, fault) != DP_OK) return false;
 	if (raised == 0) return true;
 	// Nothing is known of it the next time: each block tells all that it has.
@@ -306,6 +347,7 @@ static void clean_make(clean *c)
 	dp_watch_options w = {.rules = c->checks->rules, .context = c, .told = told};
 	c->found = calloc(ALERTS_MAX, sizeof *c->found);
 	DP_CHECK(c->found != NULL && dp_watch_new(&c->watch, &w, &fault) == DP_OK);
+	c->typology_count = dp_watch_typologies(w.rules, c->typology);
 	DP_CHECK(dp_casebook_open(&c->book, ":memory:", true, &fault) == DP_OK);
 	DP_CHECK(dp_exchange_new(&c->exchange, &fault) == DP_OK);
 	for (int i = 0; i < LW_CHAINS; i++) {
@@ -328,6 +370,7 @@ static void clean_make(clean *c)
 static void clean_done(clean *c)
 {
 	dp_watch_free(c->watch);
+	dp_free(c->shape);
 	dp_casebook_close(c->book);
 	for (int i = 0; i < LW_CHAINS; i++) dp_engine_free(c->engine[i]);
 	dp_exchange_free(c->exchange);

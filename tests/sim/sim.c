@@ -510,6 +510,8 @@ static void make_rules(sim *s)
 	    "  - {name: holders, when: holder, to: [desk]}\n"
 	    "  - {name: vault, when: watched, addresses: ['%s', '%s'], to: [desk]}\n"
 	    "  - {name: shapes, when: finding, kinds: [hub, poisoning, uncovered], to: [desk]}\n"
+	    "  - {name: forms, when: finding, kinds: [fan-out, fan-in, pass-through, wash, random, "
+	    "consolidation, chain-hop, cycle], to: [desk]}\n"
 	    "  - {name: freezes, when: freeze, to: [desk]}\n",
 	    lw_hex("a4"), lw_bc1("b4"));
 	if (dp_alert_rules_parse(&s->rules, text, strlen(text), ".", &fault) != DP_OK) {

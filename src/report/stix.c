@@ -1,0 +1,259 @@
+// The STIX 2.1 form of likeness.h (OASIS, STIX Version 2.1, 10 June 2021): what incident response
+// platforms exchange.
+//
+//   report ---- refers to ----> all below
+//   incident                    the case
+//   attack-pattern              each technique that the flow is at least consistent with, with the
+//                               MITRE AADAPT ids of the rule as external references
+//   relationship                incident -- related-to --> attack-pattern, confidence = likeness
+//   note                        each step that was seen, with its transactions in words
+//
+// Techniques below "consistent with" are left out: a platform that stores them would show a thief's
+// name beside a case that does not resemble his. Ids are UUIDs of version 5 under a name space of
+// our own, so the same case gives the same bundle and an update replaces what was there.
+#include <stdio.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "codec/hash.h"
+#include "codec/json.h"
+#include "codec/time.h"
+#include "report/likeness.h"
+#include "report/private.h"
+
+enum { ID_MAX = 80, NOTE_MAX = 4096, NAME_MAX = 1024 };
+
+// 4f6b5c0e-6a3e-5d0b-9c57-64796570616b: a random name space, its end the word "dyepak".
+static const uint8_t name_space[16] = {0x4f, 0x6b, 0x5c, 0x0e, 0x6a, 0x3e, 0x5d, 0x0b,
+                                       0x9c, 0x57, 0x64, 0x79, 0x65, 0x70, 0x61, 0x6b};
+
+static void make_id(char out[ID_MAX], const char *type, const char *name)
+{
+	uint8_t bytes[16 + NAME_MAX], hash[20];
+	size_t n = strlen(name);
+	DP_CHECK(n < NAME_MAX);
+	memcpy(bytes, name_space, 16);
+	memcpy(bytes + 16, name, n);
+	dp_sha1(hash, bytes, 16 + n);
+	hash[6] = (uint8_t)((hash[6] & 0x0f) | 0x50);
+	hash[8] = (uint8_t)((hash[8] & 0x3f) | 0x80);
+	int at = snprintf(out, ID_MAX, "%s--", type);
+	for (int i = 0; i < 16; i++)
+		at += snprintf(out + at, ID_MAX - (size_t)at, "%02x%s", hash[i],
+		               i == 3 || i == 5 || i == 7 || i == 9 ? "-" : "");
+}
+
+static void text(dp_json_out *o, const char *key, const char *value)
+{
+	dp_json_key(o, key);
+	dp_json_string(o, value);
+}
+
+// With the milliseconds that STIX wants.
+static void when(dp_json_out *o, const char *key, int64_t time)
+{
+	char buffer[DP_TIME_TEXT_MAX], long_form[DP_TIME_TEXT_MAX + 8];
+	size_t n = dp_time_format(buffer, time);
+	(void)snprintf(long_form, sizeof long_form, "%.*s.000Z", (int)(n - 1), buffer);
+	text(o, key, long_form);
+}
+
+typedef struct bundle {
+	dp_json_out *o;
+	const dp_likeness_report *r;
+	char maker[ID_MAX], incident[ID_MAX];
+} bundle;
+
+static void begin(bundle *b, const char *type, const char *id)
+{
+	dp_json_object(b->o);
+	text(b->o, "type", type);
+	text(b->o, "spec_version", "2.1");
+	text(b->o, "id", id);
+	when(b->o, "created", b->r->now);
+	when(b->o, "modified", b->r->now);
+	if (strcmp(type, "identity") != 0) text(b->o, "created_by_ref", b->maker);
+}
+
+static void pattern_id(char out[ID_MAX], const dp_technique *t)
+{
+	char name[NAME_MAX];
+	(void)snprintf(name, sizeof name, "technique %.200s", t->id);
+	make_id(out, "attack-pattern", name);
+}
+
+static void note_id(char out[ID_MAX], const bundle *b, const dp_likeness_item *item, uint32_t step)
+{
+	char name[NAME_MAX];
+	const dp_technique *t = item->likeness.technique;
+	(void)snprintf(name, sizeof name, "note %.400s %.200s %.200s", b->r->subject, t->id,
+	               t->step[step].id);
+	make_id(out, "note", name);
+}
+
+static void relation_id(char out[ID_MAX], const bundle *b, const dp_technique *t)
+{
+	char name[NAME_MAX];
+	(void)snprintf(name, sizeof name, "relation %.400s %.200s", b->r->subject, t->id);
+	make_id(out, "relationship", name);
+}
+
+static bool is_told(const dp_likeness_item *item)
+{
+	return item->likeness.say >= DP_SAY_CONSISTENT;
+}
+
+static void references(bundle *b, const dp_technique *t)
+{
+	dp_json_out *o = b->o;
+	dp_json_key(o, "external_references");
+	dp_json_array(o);
+	for (uint32_t i = 0; i < t->aadapt_count; i++) {
+		char url[128];
+		dp_json_object(o);
+		text(o, "source_name", "mitre-aadapt");
+		text(o, "external_id", t->aadapt[i]);
+		(void)snprintf(url, sizeof url, "https://aadapt.mitre.org/techniques/%.20s/",
+		               t->aadapt[i]);
+		text(o, "url", url);
+		dp_json_object_end(o);
+	}
+	for (uint32_t i = 0; i < t->reference_count; i++) {
+		dp_json_object(o);
+		text(o, "source_name", "dyepack-technique");
+		text(o, "description", t->reference[i]);
+		dp_json_object_end(o);
+	}
+	dp_json_array_end(o);
+}
+
+static void put_pattern(bundle *b, const dp_likeness_item *item)
+{
+	const dp_technique *t = item->likeness.technique;
+	char id[ID_MAX];
+	pattern_id(id, t);
+	begin(b, "attack-pattern", id);
+	text(b->o, "name", t->title);
+	text(b->o, "description", t->description);
+	references(b, t);
+	dp_json_object_end(b->o);
+}
+
+static void put_relation(bundle *b, const dp_likeness_item *item)
+{
+	const dp_likeness *l = &item->likeness;
+	char id[ID_MAX], pattern[ID_MAX];
+	relation_id(id, b, l->technique);
+	pattern_id(pattern, l->technique);
+	begin(b, "relationship", id);
+	text(b->o, "relationship_type", "related-to");
+	text(b->o, "source_ref", b->incident);
+	text(b->o, "target_ref", pattern);
+	text(b->o, "description", l->sentence);
+	dp_json_key(b->o, "confidence");
+	dp_json_uint(b->o, l->value / 10);
+	dp_json_object_end(b->o);
+}
+
+// What was seen, and the transactions of it, as far as a note should be long.
+static void put_note(bundle *b, const dp_likeness_item *item, uint32_t no)
+{
+	const dp_step_judged *s = &item->likeness.step[no];
+	char id[ID_MAX], line[DP_STEP_TEXT_MAX], content[NOTE_MAX];
+	note_id(id, b, item, no);
+	dp_step_text(line, &item->likeness, no);
+	size_t n = (size_t)snprintf(content, sizeof content, "%s", s->why);
+	for (uint32_t i = 0; i < s->finding_count && i < DP_JUDGE_EVIDENCE_MAX; i++) {
+		const dp_finding *f = dp_mine_finding(item->mine, s->finding[i]);
+		const dp_evidence *e = dp_mine_evidence(item->mine, s->finding[i]);
+		for (uint32_t k = 0; k < f->evidence_count && n < NOTE_MAX - 400; k++) {
+			dp_likeness_row row = {0};
+			if (e[k].ref == UINT64_MAX || b->o->code != DP_OK) continue;
+			b->o->code = b->r->row(b->r->row_context, &row, e[k].ref, b->o->fault);
+			if (b->o->code != DP_OK) return;
+			n += (size_t)snprintf(content + n, sizeof content - n,
+			                      "\n%.20s %.100s: %.100s to %.100s", row.chain, row.tx,
+			                      row.amount, row.to);
+		}
+	}
+	begin(b, "note", id);
+	text(b->o, "abstract", line);
+	text(b->o, "content", content);
+	dp_json_key(b->o, "object_refs");
+	dp_json_array(b->o);
+	dp_json_string(b->o, b->incident);
+	dp_json_array_end(b->o);
+	dp_json_object_end(b->o);
+}
+
+static void put_report(bundle *b)
+{
+	dp_json_out *o = b->o;
+	char id[ID_MAX], name[NAME_MAX];
+	(void)snprintf(name, sizeof name, "report %.400s", b->r->subject);
+	make_id(id, "report", name);
+	begin(b, "report", id);
+	(void)snprintf(name, sizeof name, "%.400s: techniques that its flow is consistent with",
+	               b->r->subject);
+	text(o, "name", name);
+	dp_json_key(o, "report_types");
+	dp_json_array(o);
+	dp_json_string(o, "attack-pattern");
+	dp_json_array_end(o);
+	when(o, "published", b->r->now);
+	dp_json_key(o, "object_refs");
+	dp_json_array(o);
+	dp_json_string(o, b->incident);
+	for (uint32_t i = 0; i < b->r->item_count; i++) {
+		const dp_likeness_item *item = &b->r->item[i];
+		if (!is_told(item)) continue;
+		pattern_id(id, item->likeness.technique);
+		dp_json_string(o, id);
+		relation_id(id, b, item->likeness.technique);
+		dp_json_string(o, id);
+		for (uint32_t s = 0; s < item->likeness.step_count; s++) {
+			if (item->likeness.step[s].state != DP_STEP_SEEN) continue;
+			note_id(id, b, item, s);
+			dp_json_string(o, id);
+		}
+	}
+	dp_json_array_end(o);
+	dp_json_object_end(o);
+}
+
+dp_code dp_likeness_stix(const dp_likeness_report *r, const dp_sink *w, dp_fault *fault)
+{
+	dp_json_out out = {.write = w->write, .context = w->context, .fault = fault};
+	bundle b = {.o = &out, .r = r};
+	char id[ID_MAX], name[NAME_MAX];
+	(void)snprintf(name, sizeof name, "bundle %.400s %lld", r->subject, (long long)r->now);
+	make_id(id, "bundle", name);
+	make_id(b.maker, "identity", "dyepack");
+	(void)snprintf(name, sizeof name, "incident %.400s", r->subject);
+	make_id(b.incident, "incident", name);
+	dp_json_object(&out);
+	text(&out, "type", "bundle");
+	text(&out, "id", id);
+	dp_json_key(&out, "objects");
+	dp_json_array(&out);
+	begin(&b, "identity", b.maker);
+	text(&out, "name", "dyepack");
+	text(&out, "identity_class", "system");
+	dp_json_object_end(&out);
+	begin(&b, "incident", b.incident);
+	text(&out, "name", r->subject);
+	dp_json_object_end(&out);
+	for (uint32_t i = 0; i < r->item_count; i++) {
+		const dp_likeness_item *item = &r->item[i];
+		if (!is_told(item)) continue;
+		put_pattern(&b, item);
+		put_relation(&b, item);
+		for (uint32_t s = 0; s < item->likeness.step_count; s++)
+			if (item->likeness.step[s].state == DP_STEP_SEEN) put_note(&b, item, s);
+	}
+	put_report(&b);
+	dp_json_array_end(&out);
+	dp_json_object_end(&out);
+	return dp_json_finish(&out);
+}

@@ -1,0 +1,193 @@
+"""`dyepack match` and `technique`: whose technique a case is like, on which evidence. On the real
+Bybit case, on verified flows where the shared data is there, and on cases of the test: an outgoing
+payment to a known thief is exposure and no attribution (the trap of Euler); what is wrong is named.
+"""
+# Covers: cli/match.c cli/match_flow.c cli/technique.c report/likeness.c report/likeness_json.c
+# Covers: report/stix.c report/case_uses.c report/case_feed.c
+import contextlib
+import json
+import os
+import re
+import sqlite3
+import tempfile
+import unittest
+
+import dye
+
+BYBIT = os.path.join(dye.ROOT, "incidents", "bybit-2025-02")
+DPRK = "split-and-hop"
+
+
+class Match(dye.Case):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.shared = tempfile.TemporaryDirectory(prefix="dyepack-match-")
+        cls.addClassCleanup(cls.shared.cleanup)
+        cls.book = os.path.join(cls.shared.name, "bybit.casebook")
+        done = dye.run("trace", os.path.join(BYBIT, "case.yaml"),
+                       os.path.join(BYBIT, "movements.csv"), "--casebook", cls.book, "--quiet")
+        assert done.returncode == 0, done.stderr
+
+    def match(self, *args):
+        return json.loads(self.done("match", *args, "--format", "json"))
+
+    def likeness(self, answer, technique=DPRK):
+        return next(t for t in answer["techniques"] if t["technique"] == technique)
+
+    def test_bybit_is_consistent_with_the_technique_of_its_thieves(self):
+        answer = self.match(self.book, "bybit-2025-02")
+        found = self.likeness(answer)
+        self.assertGreater(found["likeness"], 600)
+        self.assertLessEqual(found["low"], found["likeness"])
+        self.assertLessEqual(found["likeness"], found["high"])
+        self.assertEqual(answer["techniques"][0], found, "the likest comes first")
+        split = next(s for s in found["steps"] if s["id"] == "split")
+        self.assertEqual(split["state"], "seen")
+        # 40 wallets of 10,000 each, and 9 more (some of them in two payments, the first a test):
+        # every one is named with its transactions.
+        rows = [row for f in split["findings"] for row in f["evidence"]]
+        self.assertGreaterEqual(len(rows), 49)
+        self.assertTrue(all(re.fullmatch("0x[0-9a-f]{64}", row["tx"]) for row in rows))
+        self.assertEqual(len({row["to"] for row in rows}), 49)
+
+    def test_every_transaction_of_the_evidence_is_in_the_casebook(self):
+        answer = self.match(self.book, "bybit-2025-02")
+        with contextlib.closing(sqlite3.connect(self.book)) as db:
+            known = {row[0] for row in db.execute("select distinct tx from flow")}
+        named = {row["tx"] for t in answer["techniques"] for s in t["steps"]
+                 for f in s["findings"] for row in f["evidence"] if row["tx"]}
+        self.assertTrue(named)
+        self.assertLessEqual(named, known)
+
+    def test_no_name_stands_without_who_says_so(self):
+        text = self.done("match", self.book, "bybit-2025-02")
+        self.assertNotIn("Lazarus: yes", text)
+        head = text.split("Infrastructure")[0]
+        for name in ("Lazarus", "TraderTraitor", "DPRK"):
+            for line in head.splitlines():
+                if name in line:
+                    self.assertRegex(head, "(FBI|ic3.gov|word of)")
+
+    def test_the_same_case_gives_the_same_bytes(self):
+        for form in ("text", "json", "stix"):
+            one = self.done("match", self.book, "bybit-2025-02", "--format", form)
+            two = self.done("match", self.book, "bybit-2025-02", "--format", form)
+            self.assertEqual(one, two)
+
+    def test_stix_is_a_bundle_whose_references_hold(self):
+        bundle = json.loads(self.done("match", self.book, "bybit-2025-02", "--format",
+                                      "stix"))
+        self.assertEqual(bundle["type"], "bundle")
+        ids = {o["id"] for o in bundle["objects"]}
+        self.assertEqual(len(ids), len(bundle["objects"]), "an id is given once")
+        uuid = "[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
+        for o in bundle["objects"]:
+            self.assertRegex(o["id"], "^%s--%s$" % (o["type"], uuid))
+            self.assertEqual(o["spec_version"], "2.1")
+            for key in ("created", "modified"):
+                self.assertRegex(o[key], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
+            for key, value in o.items():
+                for ref in value if key.endswith("_refs") else \
+                        [value] if key.endswith("_ref") else []:
+                    self.assertIn(ref, ids)
+        pattern = next(o for o in bundle["objects"] if o["type"] == "attack-pattern")
+        aadapt = [r for r in pattern["external_references"]
+                  if r["source_name"] == "mitre-aadapt"]
+        self.assertTrue(aadapt)
+        self.assertTrue(all(re.fullmatch(r"ADT\d{4}(\.\d{3})?", r["external_id"])
+                            for r in aadapt))
+
+    def test_findings_are_all_shapes(self):
+        answer = json.loads(self.done("match", self.book, "bybit-2025-02", "--findings",
+                                      "--format", "json"))
+        kinds = {f["typology"] for f in answer["findings"]}
+        self.assertLessEqual({"equal-split", "theft", "fan-out"}, kinds)
+        text = self.done("match", self.book, "bybit-2025-02", "--findings")
+        self.assertIn("Equal split", text)
+
+    def test_the_fingerprint_is_the_shipped_one_of_the_flow(self):
+        mine = json.loads(self.done("match", self.book, "bybit-2025-02", "--fingerprint"))
+        self.assertEqual(mine["format"], "dyepack-fingerprint")
+        again = self.write("print.json", json.dumps(dict(mine, incident="copy")))
+        answer = self.match(self.book, "bybit-2025-02", "--fingerprints", again)
+        self.assertEqual(answer["nearest"][0]["incident"], "copy")
+        self.assertEqual(answer["nearest"][0]["low"], 0)
+
+    def test_harmony_is_like_it_and_lifi_is_not(self):
+        harmony = self.likeness(self.match(dye.data("flows", "harmony")))
+        lifi = self.likeness(self.match(dye.data("flows", "lifi")))
+        self.assertGreater(harmony["likeness"], 600)
+        self.assertLess(lifi["likeness"], 300)
+
+    def test_one_technique_alone_and_a_wrong_name(self):
+        answer = self.match(self.book, "bybit-2025-02", "--only", DPRK)
+        self.assertEqual([t["technique"] for t in answer["techniques"]], [DPRK])
+        self.refused("match", self.book, "bybit-2025-02", "--only", "split-and-hopp",
+                     says=["did you mean '%s'" % DPRK])
+
+    def test_what_is_not_there_is_named(self):
+        self.refused("match", self.book, "bybit", says=["holds no case"])
+        self.refused("match", self.path("none"), "bybit-2025-02")
+        self.refused("match", self.path("none"))
+        self.refused("match", code=2)
+        self.refused("match", self.book, "bybit-2025-02", "--format", "xml", code=2)
+        self.refused("match", self.book, "bybit-2025-02", "--sources", "x", code=2)
+
+    def test_a_payment_to_a_known_thief_is_exposure_and_no_attribution(self):
+        """As Euler's thief did on 17 March 2023: 100 of 200,000 ether to an address of Lazarus."""
+        thief, victim, known = "0x" + "11" * 20, "0x" + "22" * 20, "0x" + "33" * 20
+        rows = ["block,time,tx,from,to,asset,amount"]
+        rows.append("100,2023-03-13T08:50:59Z,0x%064x,%s,%s,eth,100000" % (1, victim, thief))
+        rows.append("200,2023-03-17T09:00:00Z,0x%064x,%s,%s,eth,100" % (2, thief, known))
+        rows.append("300,2023-03-18T09:00:00Z,0x%064x,%s,%s,eth,51000" % (3, thief, victim))
+        movements = self.write("euler.csv", "\n".join(rows) + "\n")
+        case = self.write("euler.yaml", "incident: euler-like\nchain: ethereum\nstolen:\n"
+                          "  - {address: \"%s\", asset: eth, amount: \"100000\", "
+                          "tx: \"0x%064x\"}\nvictim:\n  - {address: \"%s\", by: us}\n"
+                          % (thief, 1, victim))
+        pack = self.write("known.yaml", "title: known\ncreator: test\nlastmod: 2023-01-01\n"
+                          "tags:\n  - {label: An earlier theft, address: \"%s\", actor: "
+                          "lazarusgroup, category: perpetrator, currency: ETH, network: ETH, "
+                          "confidence: authority_data, source: \"https://example.org\"}\n"
+                          % known)
+        book = self.path("book")
+        self.done("trace", case, movements, "--casebook", book, "--quiet")
+        answer = self.match(book, "euler-like", "--tags", pack)
+        self.assertEqual([o["kind"] for o in answer["overlaps"]], ["exposure"])
+        self.assertEqual(answer["overlaps"][0]["weight_thousandths"], 0)
+        for technique in answer["techniques"]:
+            self.assertNotIn(technique["says"], ("overlap", "authority"))
+            self.assertNotRegex(technique["sentence"], "(?i)lazarus.*(attributed|did|shares)")
+        self.assertLess(self.likeness(answer)["likeness"], 600)
+
+
+class Technique(dye.Case):
+    def test_the_shipped_rules_are_right_and_pass_their_own_tests(self):
+        done = self.done("technique", "lint", os.path.join(dye.ROOT, "techniques"))
+        self.assertRegex(done, r"\d+ right")
+        done = self.done("technique", "test")
+        self.assertIn(", 0 failed", done)
+
+    def test_real_flows_are_judged_as_their_tests_say(self):
+        done = self.done("technique", "test", "--flows", dye.data("flows"))
+        self.assertIn(", 0 failed", done)
+
+    def test_a_mistake_has_its_place(self):
+        rule = self.write("bad.yaml", "technique: 1\nid: bad\ntitle: Bad\n"
+                          "description: nothing\nauthor: test\ndate: 2026-01-01\n"
+                          "references: [none]\naadapt: [ADT3005]\nfalse-positives: [all]\n"
+                          "steps:\n  - {id: a, typology: fan-oot, weight: 1}\n")
+        self.refused("technique", "lint", rule, says=["bad.yaml:11:", "fan-oot", "fan-out"])
+
+    def test_explain_and_list(self):
+        self.assertIn(DPRK, self.done("technique", "list"))
+        self.assertIn("Steps", self.done("technique", "explain", DPRK))
+        self.refused("technique", "explain", "split-and-hip", says=["did you mean"])
+        self.assertIn("equal-split", self.done("list", "typologies"))
+        self.assertIn("retention-p50", self.done("list", "features"))
+        self.assertIn(DPRK, self.done("list", "techniques"))
+
+
+if __name__ == "__main__":
+    unittest.main()
