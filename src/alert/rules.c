@@ -16,7 +16,6 @@
 
 #include "alert/rules_private.h"
 #include "base/check.h"
-#include "base/nearest.h"
 #include "tag/taxonomy.h"
 #include "technique/typology.h"
 
@@ -35,7 +34,7 @@ const char *dp_when_name(dp_when when)
 
 dp_code dp_rules_wrong(const dp_rules_reader *r, const dp_yaml *at, const char *text)
 {
-	return dp_fail_at(r->fault, DP_BAD_CASE, at->line, at->column, "%s", text);
+	return dp_yaml_wrong(at, text, r->fault);
 }
 
 dp_code dp_rules_no_memory(const dp_rules_reader *r)
@@ -46,20 +45,13 @@ dp_code dp_rules_no_memory(const dp_rules_reader *r)
 dp_code dp_rules_bad_key(const dp_rules_reader *r, const dp_yaml *at, const char *const *known,
                          const char *what)
 {
-	const char *near = dp_nearest(at->key, strlen(at->key), known);
-	return dp_fail_at(r->fault, DP_BAD_CASE, at->key_line, at->key_column,
-	                  "%s has no '%.40s'%s%s%s", what, at->key,
-	                  near != NULL ? ": did you mean '" : "", near != NULL ? near : "",
-	                  near != NULL ? "'?" : "");
+	return dp_yaml_bad_key(at, known, what, r->fault);
 }
 
 dp_code dp_rules_bad_word(const dp_rules_reader *r, const dp_yaml *at, const char *const *known,
                           const char *what)
 {
-	const char *near = dp_nearest(at->text, at->size, known);
-	return dp_fail_at(r->fault, DP_BAD_CASE, at->line, at->column, "'%.40s' is no %s%s%s%s",
-	                  at->text, what, near != NULL ? ": did you mean '" : "",
-	                  near != NULL ? near : "", near != NULL ? "'?" : "");
+	return dp_yaml_bad_word(at, known, what, r->fault);
 }
 
 dp_code dp_rules_scalar(const dp_rules_reader *r, const dp_yaml *v)

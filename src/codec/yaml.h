@@ -24,4 +24,13 @@ enum { DP_YAML_DEPTH_MAX = 32, DP_YAML_NODES_MAX = 1 << 20, DP_YAML_BYTES_MAX = 
 DP_MUST dp_code dp_yaml_parse(const dp_yaml **ret_root, dp_arena *arena, const char *text, size_t n,
                               dp_fault *fault);
 const dp_yaml *dp_yaml_get(const dp_yaml *map, const char *key); // NULL when not there
+
+// What readers of rules say of a mistake, at its place: DP_BAD_CASE. `known` ends with NULL.
+dp_code dp_yaml_wrong(const dp_yaml *at, const char *text, dp_fault *fault);
+// "WHAT has no 'colour': did you mean 'color'?"
+dp_code dp_yaml_bad_key(const dp_yaml *at, const char *const *known, const char *what,
+                        dp_fault *fault);
+// "'fan-oot' is no typology: did you mean 'fan-out'?"
+dp_code dp_yaml_bad_word(const dp_yaml *at, const char *const *known, const char *what,
+                         dp_fault *fault);
 #endif

@@ -51,24 +51,17 @@ typedef struct reader {
 
 static dp_code bad_key(reader *r, const dp_yaml *at, const char *const *known, const char *what)
 {
-	const char *near = dp_nearest(at->key, strlen(at->key), known);
-	return dp_fail_at(r->fault, DP_BAD_CASE, at->key_line, at->key_column,
-	                  "%s has no '%.40s'%s%s%s", what, at->key,
-	                  near != NULL ? ": did you mean '" : "", near != NULL ? near : "",
-	                  near != NULL ? "'?" : "");
+	return dp_yaml_bad_key(at, known, what, r->fault);
 }
 
 static dp_code bad_value(reader *r, const dp_yaml *at, const char *what)
 {
-	return dp_fail_at(r->fault, DP_BAD_CASE, at->line, at->column, "%s", what);
+	return dp_yaml_wrong(at, what, r->fault);
 }
 
 static dp_code bad_word(reader *r, const dp_yaml *at, const char *const *known, const char *what)
 {
-	const char *near = dp_nearest(at->text, at->size, known);
-	return dp_fail_at(r->fault, DP_BAD_CASE, at->line, at->column, "'%.40s' is no %s%s%s%s",
-	                  at->text, what, near != NULL ? ": did you mean '" : "",
-	                  near != NULL ? near : "", near != NULL ? "'?" : "");
+	return dp_yaml_bad_word(at, known, what, r->fault);
 }
 
 static dp_code scalar_of(reader *r, const dp_yaml *v)

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "base/nearest.h"
 #include "technique/rule_private.h"
 
 enum { NUMBER_MAX_BYTES = 40 };
@@ -16,7 +15,7 @@ enum { NUMBER_MAX_BYTES = 40 };
 
 dp_code dp_tech_wrong(const dp_tech_reader *r, const dp_yaml *at, const char *text)
 {
-	return dp_fail_at(r->fault, DP_BAD_CASE, at->line, at->column, "%s", text);
+	return dp_yaml_wrong(at, text, r->fault);
 }
 
 dp_code dp_tech_no_memory(const dp_tech_reader *r)
@@ -27,20 +26,13 @@ dp_code dp_tech_no_memory(const dp_tech_reader *r)
 dp_code dp_tech_bad_key(const dp_tech_reader *r, const dp_yaml *at, const char *const *known,
                         const char *what)
 {
-	const char *near = dp_nearest(at->key, strlen(at->key), known);
-	return dp_fail_at(r->fault, DP_BAD_CASE, at->key_line, at->key_column,
-	                  "%s has no '%.40s'%s%s%s", what, at->key,
-	                  near != NULL ? ": did you mean '" : "", near != NULL ? near : "",
-	                  near != NULL ? "'?" : "");
+	return dp_yaml_bad_key(at, known, what, r->fault);
 }
 
 dp_code dp_tech_bad_word(const dp_tech_reader *r, const dp_yaml *at, const char *const *known,
                          const char *what)
 {
-	const char *near = dp_nearest(at->text, at->size, known);
-	return dp_fail_at(r->fault, DP_BAD_CASE, at->line, at->column, "'%.40s' is no %s%s%s%s",
-	                  at->text, what, near != NULL ? ": did you mean '" : "",
-	                  near != NULL ? near : "", near != NULL ? "'?" : "");
+	return dp_yaml_bad_word(at, known, what, r->fault);
 }
 
 //- texts -----------------------------------------------------------------------------------------
