@@ -150,7 +150,7 @@ BOTH dp_code feed(const dp_look *look, dp_edge e, dp_fan_state *s, bool is_out, 
 	if (most < (uint64_t)k || most > dp_hub(look, look->param[DP_FAN_HUB])) return DP_OK;
 	if (!is_unusual(look, s, t->time, most, most)) return DP_OK;
 	uint32_t anchor = is_out ? t->src : t->dst;
-	if (!dp_is_wallet(g, anchor)) return DP_OK;
+	if (!dp_is_wallet(g, anchor) || !dp_tally_is_due(&s->tally, (uint32_t)most)) return DP_OK;
 	window w;
 	DP_TRY(walk_window(look, &w, e, is_out, fault));
 	if (w.count == 0 || w.edge[0] != e) return DP_OK; // a regular partner's

@@ -154,6 +154,15 @@ static inline uint32_t dp_tally_most(const dp_tally *t)
 	return (uint32_t)t->now + t->before;
 }
 
+// Whether to walk the window of a wallet with so many steps. Of a busy one (which only cases look at)
+// every second step is enough, every fourth, ... so that a step never costs more than some 128: what
+// it grew by is seen with the next one, as late as a 64th of what there is.
+enum { DP_TALLY_WALK = 64 };
+static inline bool dp_tally_is_due(const dp_tally *t, uint32_t most)
+{
+	return most < 2 * DP_TALLY_WALK || t->now % (most / DP_TALLY_WALK) == 0;
+}
+
 // The same for steps into a node, and where the newest of them is. A matcher that asks about others
 // than those whom its edge names keeps this first in its state, on every edge, also on those that
 // are no steps: a wallet that pays itself a thousand times must not be walked over each time that
