@@ -276,7 +276,7 @@ static void say_end(const hunt *h)
 	say_lost(s->wallets_lost,
 	         "wallets were not joined for lack of room: some flows may be told "
 	         "in parts or not at all");
-	say_lost(s->flows_cut, "times a flow was longer than what is followed of one");
+	say_lost(s->flows_cut, "of the flows judged were longer than what is followed of one");
 }
 
 // What the blocks can show: what they cannot is unknown to the judge, and not "unseen".

@@ -3,7 +3,7 @@
 // A case may have a million rows, and a person waits: a row costs half a microsecond to come out of
 // SQLite, so nothing is asked for row by row. Holders are read whole into a table by number first,
 // and of the text columns only asset and the two amounts are looked at. The text of an asset is
-// nearly always that of the row before.
+// nearly always one of a few that came before.
 #include "report/case_feed.h"
 
 #include <stdio.h>
@@ -21,6 +21,7 @@
 
 enum {
 	RUNS_MAX = 64,
+	ASSETS_KEPT = 8,
 	HOLDERS_MAX = 1 << 28,
 	COLOURS_MAX = 1 << 20,
 	SIDE_MAX = 1 << 20, // of one transaction
@@ -88,8 +89,9 @@ typedef struct run {
 	bookmark *mark;
 	uint64_t mark_cap;
 	uint32_t mark_count;
-	char asset_text[DP_ASSET_TEXT_MAX];
-	dp_asset asset_last;
+	char asset_text[ASSETS_KEPT][DP_ASSET_TEXT_MAX]; // texts that were read last
+	dp_asset asset_last[ASSETS_KEPT];
+	uint32_t asset_next;
 } run;
 
 // A movement from one party to another, until it is known that no more parcels of it follow.
@@ -123,6 +125,7 @@ struct dp_case_feed {
 	bool has_links, lacks_prices, has_coins;
 	dp_money_price price;
 	// Movement and service that were looked up last.
+	char row_text[3][DP_ADDR_TEXT_MAX]; // dp_case_row's
 	char address_last[128];
 	uint32_t venue_last;
 };
@@ -170,15 +173,18 @@ static dp_code load_runs(dp_case_feed *f, const dp_chain *only, dp_fault *fault)
 static dp_code asset_at(run *r, dp_asset *ret_asset, sqlite3_stmt *s, int column, dp_fault *fault)
 {
 	const char *text = dp_sql_get_text(s, column);
-	if (strcmp(text, r->asset_text) != 0) {
-		size_t n = strlen(text);
-		if (n >= DP_ASSET_TEXT_MAX)
-			return dp_fail(fault, DP_BAD_BYTES,
-			               "the casebook is damaged: asset '%.40s'", text);
-		DP_TRY(dp_asset_parse(&r->asset_last, r->chain, text, n, fault));
-		memcpy(r->asset_text, text, n + 1);
+	for (uint32_t i = 0; i < ASSETS_KEPT && text[0] != 0; i++) {
+		if (strcmp(text, r->asset_text[i]) != 0) continue;
+		*ret_asset = r->asset_last[i];
+		return DP_OK;
 	}
-	*ret_asset = r->asset_last;
+	size_t n = strlen(text);
+	if (n >= DP_ASSET_TEXT_MAX)
+		return dp_fail(fault, DP_BAD_BYTES, "the casebook is damaged: asset '%.40s'", text);
+	DP_TRY(dp_asset_parse(ret_asset, r->chain, text, n, fault));
+	uint32_t at = r->asset_next++ % ASSETS_KEPT;
+	memcpy(r->asset_text[at], text, n + 1);
+	r->asset_last[at] = *ret_asset;
 	return DP_OK;
 }
 
@@ -527,6 +533,7 @@ static dp_code look_at_place(dp_case_feed *f, const run *r, side *io_side, const
 	io_side->key = n == 0 ? dp_node_key("nobody", 6) : dp_node_key(to, n);
 	if (n > 0 && n < sizeof f->address_last && strcmp(to, f->address_last) == 0) {
 		io_side->venue = f->venue_last;
+		(void)sqlite3_reset(s);
 		return DP_OK;
 	}
 	sqlite3_stmt *v = f->service;
@@ -771,7 +778,18 @@ static dp_code take_row(dp_case_feed *f, run *r, dp_fault *fault)
 	return add_side(&f->out, &f->out_cap, &f->out_count, &dst, fault);
 }
 
-dp_code dp_case_feed_more(dp_case_feed *f, uint64_t *ret_fed, dp_fault *fault)
+// A statement that stands on a row holds the connection to the state of the file as of then: who
+// follows with it would not see what others change.
+static void rest(dp_case_feed *f)
+{
+	for (uint32_t i = 0; i < f->run_count; i++) (void)sqlite3_reset(f->run[i].rows);
+	(void)sqlite3_reset(f->service);
+	(void)sqlite3_reset(f->passage);
+	(void)sqlite3_reset(f->address);
+	(void)sqlite3_reset(f->evidence);
+}
+
+static dp_code feed_all(dp_case_feed *f, uint64_t *ret_fed, dp_fault *fault)
 {
 	uint64_t before = f->fed;
 	for (uint32_t i = 0; i < f->run_count; i++) DP_TRY(open_rows(f, &f->run[i], fault));
@@ -788,6 +806,13 @@ dp_code dp_case_feed_more(dp_case_feed *f, uint64_t *ret_fed, dp_fault *fault)
 	DP_TRY(flush(f, fault));
 	*ret_fed = f->fed - before;
 	return DP_OK;
+}
+
+dp_code dp_case_feed_more(dp_case_feed *f, uint64_t *ret_fed, dp_fault *fault)
+{
+	dp_code code = feed_all(f, ret_fed, fault);
+	rest(f);
+	return code;
 }
 
 // Numbers of rows that are gone will be given again, and so will numbers of holders.
@@ -944,19 +969,16 @@ void dp_case_row_amount(char out[128], const dp_case_row *r)
 	               dp_asset_symbol(r->asset));
 }
 
-dp_code dp_case_feed_row(dp_case_feed *f, dp_case_row *ret_row, uint64_t ref, dp_fault *fault)
+static dp_code read_row(dp_case_feed *f, dp_case_row *ret_row, sqlite3_stmt *s, dp_fault *fault)
 {
-	sqlite3_stmt *s = f->evidence;
-	(void)sqlite3_reset(s);
-	dp_sql_u64(s, 1, ref);
-	dp_code code = dp_sql_row(f->db, s, fault);
-	if (code == DP_END) return dp_fail(fault, DP_NOT_FOUND, "no such row");
-	DP_TRY(code);
-	dp_case_row found = {.tx = dp_sql_get_text(s, 1),
-	                     .from = dp_sql_get_text(s, 2),
-	                     .to = dp_sql_get_text(s, 3),
+	dp_case_row found = {.tx = f->row_text[0],
+	                     .from = f->row_text[1],
+	                     .to = f->row_text[2],
 	                     .height = (uint64_t)sqlite3_column_int64(s, 4),
 	                     .time = sqlite3_column_int64(s, 5)};
+	for (int i = 0; i < 3; i++)
+		(void)snprintf(f->row_text[i], sizeof f->row_text[i], "%s",
+		               dp_sql_get_text(s, 1 + i));
 	for (uint32_t i = 0; i < f->run_count; i++) {
 		run *r = &f->run[i];
 		if (r->id != sqlite3_column_int64(s, 0)) continue;
@@ -966,4 +988,13 @@ dp_code dp_case_feed_row(dp_case_feed *f, dp_case_row *ret_row, uint64_t ref, dp
 	DP_TRY(dp_sql_get_amount(s, 7, &found.units, fault));
 	*ret_row = found;
 	return DP_OK;
+}
+
+dp_code dp_case_feed_row(dp_case_feed *f, dp_case_row *ret_row, uint64_t ref, dp_fault *fault)
+{
+	dp_sql_u64(f->evidence, 1, ref);
+	dp_code code = dp_sql_row(f->db, f->evidence, fault);
+	if (code == DP_OK) code = read_row(f, ret_row, f->evidence, fault);
+	rest(f);
+	return code == DP_END ? dp_fail(fault, DP_NOT_FOUND, "no such row") : code;
 }

@@ -101,7 +101,9 @@ static void relation_id(char out[ID_MAX], const bundle *b, const dp_technique *t
 
 static bool is_told(const dp_likeness_item *item)
 {
-	return item->likeness.say >= DP_SAY_CONSISTENT;
+	// Shared infrastructure is said of every technique; it makes none of them more alike.
+	return item->likeness.say >= DP_SAY_CONSISTENT &&
+	       item->likeness.value >= DP_LIKENESS_CONSISTENT;
 }
 
 static void references(bundle *b, const dp_technique *t)

@@ -57,6 +57,7 @@ typedef struct window {
 	dp_edge *edge; // newest first
 	uint32_t count, others, all;
 	dp_edge qualified; // the newest that qualified
+	uint32_t fresh;    // steps that are newer than that one
 	uint64_t small, large;
 	dp_u128 loot;
 } window;
@@ -83,7 +84,10 @@ BOTH dp_code walk_window(const dp_look *look, window *ret_window, dp_edge e, boo
 		if (size > w.large) w.large = size;
 		w.loot += u->loot;
 		const dp_fan_state *s = dp_look_state(look, f);
-		if (w.qualified == 0 && f != e && s->key != 0) w.qualified = f;
+		if (w.qualified == 0 && f != e && s->key != 0) {
+			w.qualified = f;
+			w.fresh = w.count;
+		}
 		DP_CHECK(w.count < DP_EVIDENCE_MAX);
 		w.edge[w.count++] = f;
 	}
@@ -131,6 +135,8 @@ BOTH dp_code claim_window(const dp_look *look, const window *w, dp_edge e, dp_fa
 	                  .loot = look->is_case ? dp_loot_capped(w->loot) : 0,
 	                  .edge = w->edge,
 	                  .edge_count = w->count};
+	// In a case every step of a window counts, so what is not newer was named with that one.
+	if (look->is_case && w->qualified != 0) claim.edge_count = w->fresh;
 	claim.fact[DP_FAN_OTHERS] = s->best;
 	claim.fact[DP_FAN_SPAN] = (uint32_t)t->time - s->began;
 	claim.fact[DP_FAN_STEPS] = w->count;
@@ -150,7 +156,8 @@ BOTH dp_code feed(const dp_look *look, dp_edge e, dp_fan_state *s, bool is_out, 
 	if (most < (uint64_t)k || most > dp_hub(look, look->param[DP_FAN_HUB])) return DP_OK;
 	if (!is_unusual(look, s, t->time, most, most)) return DP_OK;
 	uint32_t anchor = is_out ? t->src : t->dst;
-	if (!dp_is_wallet(g, anchor) || !dp_tally_is_due(&s->tally, (uint32_t)most)) return DP_OK;
+	if (!dp_is_wallet(g, anchor) || !dp_tally_is_due(look, &s->tally, (uint32_t)most))
+		return DP_OK;
 	window w;
 	DP_TRY(walk_window(look, &w, e, is_out, fault));
 	if (w.count == 0 || w.edge[0] != e) return DP_OK; // a regular partner's

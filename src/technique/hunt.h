@@ -30,7 +30,7 @@ enum {
 	DP_HUNT_EDGES = 1 << 21, // of the graph, unless said otherwise
 	DP_HUNT_EDGES_MIN = 1 << 10,
 	DP_HUNT_GROUPS_MAX = 1 << 20,  // at a time
-	DP_HUNT_WALLETS_MAX = 1 << 23, // of all groups at a time
+	DP_HUNT_WALLETS_MAX = 1 << 22, // of all groups at a time
 	DP_HUNT_HITS_MAX = 1 << 10,    // that are not final yet
 	DP_HUNT_ROOTS_MAX = 4,         // wallets of a group that a flow is followed from
 	DP_HUNT_HUB_EDGES = 2048,      // a wallet with more, in or out, is no thief's

@@ -20,6 +20,8 @@
 
 enum {
 	QUEUE_MAX = 1 << 18,
+	BEFORE_LOOK = 512, // edges of each list that tell what a wallet had before
+	FLOW_EDGES = DP_HUNT_FLOW_EDGES_MAX * 2, // room for them and the one that is made up
 	PURSE_SLOTS = DP_HUNT_FLOW_WALLETS_MAX * 2,
 	NODES_SEEN_SLOTS = DP_HUNT_FLOW_WALLETS_MAX * 2
 };
@@ -45,7 +47,8 @@ struct hunt_flow {
 	uint32_t seen_count;
 	dp_transfer held_back; // of coins: whether more of its transaction follow is not known yet
 	bool has_held_back, is_cut, lacks_prices;
-	uint32_t fed, first_tx;
+	uint32_t fed;
+	bool is_named[FLOW_EDGES]; // in a step's evidence
 	dp_edge first, last;
 	dp_hunt_hit hit; // being made
 	dp_fingerprint print;
@@ -118,14 +121,14 @@ static dp_u128 had_before(const dp_graph *g, uint32_t node, uint32_t asset, dp_e
 {
 	dp_u128 in = 0, out = 0;
 	uint32_t n = 0;
-	for (dp_edge e = dp_graph_in(g, node); e != 0 && n < DP_HUNT_HUB_EDGES;
+	for (dp_edge e = dp_graph_in(g, node); e != 0 && n < BEFORE_LOOK;
 	     e = dp_graph_before_in(g, e), n++) {
 		const dp_transfer *t = dp_graph_edge(g, e);
 		if (e >= before) continue;
 		if (t->asset == asset && t->src != node) in += t->amount;
 	}
 	n = 0;
-	for (dp_edge e = dp_graph_out(g, node); e != 0 && n < DP_HUNT_HUB_EDGES;
+	for (dp_edge e = dp_graph_out(g, node); e != 0 && n < BEFORE_LOOK;
 	     e = dp_graph_before_out(g, e), n++) {
 		const dp_transfer *t = dp_graph_edge(g, e);
 		if (e >= before) continue;
@@ -385,20 +388,26 @@ static void fill_row(const struct hunt_flow *f, dp_hunt_row *ret_row, dp_edge e)
 	memcpy(ret_row->tx, tx->id, sizeof ret_row->tx);
 }
 
-// The first transfers of the findings that count most for a step.
+// The first transfers of the findings that count most for a step, each once: several findings may
+// rest on the same.
 static void fill_step(struct hunt_flow *f, uint32_t step)
 {
 	const dp_step_judged *s = &f->hit.likeness.step[step];
 	struct dp_hunt_step *to = &f->hit.step[step];
 	uint32_t named = s->finding_count < DP_JUDGE_EVIDENCE_MAX ? s->finding_count
 	                                                          : (uint32_t)DP_JUDGE_EVIDENCE_MAX;
+	memset(f->is_named, 0, sizeof f->is_named);
 	for (uint32_t i = 0; i < named; i++) {
 		const dp_finding *found = dp_mine_finding(f->mine, s->finding[i]);
 		const dp_evidence *e = dp_mine_evidence(f->mine, s->finding[i]);
-		to->count += found->edge_count;
+		to->count += found->edge_count - found->evidence_count;
 		for (uint32_t k = 0; k < found->evidence_count; k++) {
-			if (e[k].ref == UINT64_MAX || to->row_count == DP_HUNT_ROWS) continue;
-			fill_row(f, &to->row[to->row_count++], (dp_edge)e[k].ref);
+			DP_CHECK(e[k].edge < FLOW_EDGES);
+			if (e[k].ref == UINT64_MAX || f->is_named[e[k].edge]) continue;
+			f->is_named[e[k].edge] = true;
+			to->count++;
+			if (to->row_count < DP_HUNT_ROWS)
+				fill_row(f, &to->row[to->row_count++], (dp_edge)e[k].ref);
 		}
 	}
 }
@@ -448,7 +457,7 @@ static dp_code follow_and_judge(struct hunt_flow *f, uint32_t root, dp_edge star
 	const dp_hunt *h = f->hunt;
 	const dp_mine_options o = {.instance = h->instance,
 	                           .instance_count = h->instance_count,
-	                           .edges_max = DP_HUNT_FLOW_EDGES_MAX * 2,
+	                           .edges_max = FLOW_EDGES,
 	                           .is_case = true};
 	DP_TRY(dp_mine_new(&f->mine, &o, fault));
 	f->hit.chain = h->chain;

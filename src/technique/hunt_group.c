@@ -103,16 +103,20 @@ static uint32_t join(dp_hunt *h, uint32_t a, uint32_t b)
 
 //- wallets ---------------------------------------------------------------------------------------
 
-static hunt_wallet *slot_of(const dp_hunt *h, uint64_t key)
+static uint32_t home_of(const dp_hunt *h, uint64_t key)
 {
 	uint64_t mixed = (key ^ key >> 32) * 0x9e3779b97f4a7c15U;
-	uint32_t at = (uint32_t)(mixed >> 32) & h->wallet_mask;
+	return (uint32_t)(mixed >> 32) & h->wallet_mask;
+}
+
+static hunt_wallet *slot_of(const dp_hunt *h, uint64_t key)
+{
+	uint32_t at = home_of(h, key);
 	while (h->wallet[at].key != 0 && h->wallet[at].key != key) at = (at + 1) & h->wallet_mask;
 	return &h->wallet[at];
 }
 
-// Moves all wallets that are still somebody's to a table of `size` slots.
-static dp_code move_wallets(dp_hunt *h, uint32_t size, dp_fault *fault)
+static dp_code grow_wallets(dp_hunt *h, uint32_t size, dp_fault *fault)
 {
 	hunt_wallet *old = h->wallet;
 	uint32_t count = old == NULL ? 0 : h->wallet_mask + 1;
@@ -120,14 +124,32 @@ static dp_code move_wallets(dp_hunt *h, uint32_t size, dp_fault *fault)
 	if (wallet == NULL) return dp_fail(fault, DP_NO_MEMORY, "out of memory");
 	h->wallet = wallet;
 	h->wallet_mask = size - 1;
-	h->wallet_count = 0;
-	for (uint32_t i = 0; i < count; i++) {
-		if (old[i].key == 0 || !h->group[old[i].group].is_used) continue;
-		*slot_of(h, old[i].key) = old[i];
-		h->wallet_count++;
-	}
+	for (uint32_t i = 0; i < count; i++)
+		if (old[i].key != 0) *slot_of(h, old[i].key) = old[i];
 	dp_free(old);
 	return DP_OK;
+}
+
+// Those behind it in its run move up, or they would not be found any more (as in mine.c).
+static void empty_slot(dp_hunt *h, uint32_t hole)
+{
+	uint32_t mask = h->wallet_mask;
+	for (uint32_t at = (hole + 1) & mask; h->wallet[at].key != 0; at = (at + 1) & mask) {
+		uint32_t home = home_of(h, h->wallet[at].key);
+		if (((at - home) & mask) < ((at - hole) & mask)) continue;
+		h->wallet[hole] = h->wallet[at];
+		hole = at;
+	}
+	h->wallet[hole] = (hunt_wallet){0};
+	h->wallet_count--;
+}
+
+// In place, for the table may be the largest thing that the hunt has.
+static void forget_wallets(dp_hunt *h)
+{
+	for (uint32_t i = 0; h->wallet != NULL && i <= h->wallet_mask; i++)
+		while (h->wallet[i].key != 0 && !h->group[h->wallet[i].group].is_used)
+			empty_slot(h, i);
 }
 
 // At most half full.
@@ -138,7 +160,7 @@ static dp_code make_room(dp_hunt *h, bool *ret_is_full, dp_fault *fault)
 	if (h->wallet_count < size / 2) return DP_OK;
 	*ret_is_full = size / 2 >= DP_HUNT_WALLETS_MAX;
 	if (*ret_is_full) return DP_OK;
-	return move_wallets(h, size == 0 ? WALLETS_FIRST : size * 2, fault);
+	return grow_wallets(h, size == 0 ? WALLETS_FIRST : size * 2, fault);
 }
 
 // A wallet of this group's evidence; gives the group that it is now.
@@ -308,7 +330,6 @@ dp_code dp_hunt_forget(dp_hunt *h, dp_fault *fault)
 	for (uint64_t i = 0; i < h->group_of_cap; i++)
 		if (h->group_of[i] != 0 && !h->group[h->group_of[i] - 1].is_used)
 			h->group_of[i] = 0;
-	if (h->wallet == NULL) return DP_OK;
-	uint32_t size = h->wallet_mask + 1;
-	return move_wallets(h, size, fault);
+	forget_wallets(h);
+	return DP_OK;
 }

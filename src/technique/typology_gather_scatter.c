@@ -28,6 +28,7 @@ typedef struct state {
 	dp_trail in;  // of the one who is paid
 	dp_tally out; // of the one who pays
 	dp_edge key;  // of the finding that it makes grow; 0: does not qualify
+	dp_edge from; // the oldest step that was named for it up to here
 } state;
 _Static_assert(sizeof(state) <= 32, "that much may be kept on an edge");
 
@@ -49,7 +50,8 @@ static bool is_likely(const dp_look *look, dp_edge e, const state *s)
 	const dp_trail *paid = dp_trail_of(look, t->src);
 	if (paid == NULL) return false;
 	uint64_t ins = dp_tally_most(&paid->tally);
-	return ins >= (uint64_t)look->param[K] && ins <= hub && dp_is_wallet(g, t->src);
+	return ins >= (uint64_t)look->param[K] && ins <= hub && dp_is_wallet(g, t->src) &&
+	       dp_tally_is_due(look, &s->out, (uint32_t)(outs + ins));
 }
 
 typedef struct walk {
@@ -59,6 +61,7 @@ typedef struct walk {
 	dp_u128 in, out, loot;
 	__int128 most; // of in - out
 	dp_edge qualified;
+	uint32_t fresh; // steps that are newer than that one
 } walk;
 
 static bool fits(const dp_look *look, const walk *w)
@@ -78,7 +81,10 @@ static void take(const dp_look *look, walk *w, dp_edge f, bool is_out)
 	if (is_out) {
 		w->out += dp_step_size(look, u);
 		const state *s = dp_look_state(look, f);
-		if (w->qualified == 0 && s->key != 0) w->qualified = f;
+		if (w->qualified == 0 && s->key != 0) {
+			w->qualified = f;
+			w->fresh = w->count;
+		}
 	} else {
 		w->in += dp_step_size(look, u);
 		w->loot += u->loot;
@@ -131,6 +137,9 @@ static dp_code feed(const dp_look *look, dp_edge e, void *io_state, dp_fault *fa
 	DP_CHECK(oldest < e && w.edge[0] == e);
 	const state *q = w.qualified == 0 ? NULL : dp_look_state(look, w.qualified);
 	s->key = q == NULL ? oldest : q->key;
+	s->from = q == NULL || oldest < q->from ? oldest : q->from;
+	// In a case every step of a window counts, so what lies between was named before.
+	bool is_known = look->is_case && q != NULL && q->from <= oldest;
 	uint32_t fewer = w.payers < w.recipients ? w.payers : w.recipients;
 	int64_t least = look->param[w.payers < w.recipients ? K : L];
 	dp_claim claim = {.anchor = t->src,
@@ -138,7 +147,7 @@ static dp_code feed(const dp_look *look, dp_edge e, void *io_state, dp_fault *fa
 	                  .score = dp_score_of_count(fewer, least < fewer ? least : fewer),
 	                  .loot = look->is_case ? dp_loot_capped(w.loot) : 0,
 	                  .edge = w.edge,
-	                  .edge_count = w.count};
+	                  .edge_count = is_known ? w.fresh : w.count};
 	claim.fact[FACT_PAYERS] = w.payers;
 	claim.fact[FACT_RECIPIENTS] = w.recipients;
 	claim.fact[FACT_SPAN] = t->time - dp_graph_edge(g, oldest)->time;

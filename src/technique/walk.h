@@ -155,12 +155,12 @@ static inline uint32_t dp_tally_most(const dp_tally *t)
 }
 
 // Whether to walk the window of a wallet with so many steps. Of a busy one (which only cases look at)
-// every second step is enough, every fourth, ... so that a step never costs more than some 128: what
-// it grew by is seen with the next one, as late as a 64th of what there is.
-enum { DP_TALLY_WALK = 64 };
-static inline bool dp_tally_is_due(const dp_tally *t, uint32_t most)
+// every second step is enough, every fourth, ... so that a step never costs more than some 64: what
+// it grew by is seen with the next one, as late as a 32nd of what there is.
+enum { DP_TALLY_WALK = 32 };
+static inline bool dp_tally_is_due(const dp_look *look, const dp_tally *t, uint32_t most)
 {
-	return most < 2 * DP_TALLY_WALK || t->now % (most / DP_TALLY_WALK) == 0;
+	return !look->is_case || most < 2 * DP_TALLY_WALK || t->now % (most / DP_TALLY_WALK) == 0;
 }
 
 // The same for steps into a node, and where the newest of them is. A matcher that asks about others

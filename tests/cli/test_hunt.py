@@ -134,6 +134,18 @@ class Hunt(dye.Case):
         self.assertIn("0 like 'split-and-hop'", result.stderr)
         self.assertIn("200000 transfers", result.stderr)
 
+    def test_bybit_without_its_case(self):
+        """What the incident's movements show by themselves: forty times 10,000 ETH out of the
+        wallet that the theft went to. That is one step alone, so that less is asked for."""
+        path = os.path.join(dye.ROOT, "incidents", "bybit-2025-02", "movements.csv")
+        args = ("hunt", "--technique", "split-and-hop", "--format", "json", "--quiet", path)
+        self.assertEqual(self.done(*args), "")
+        hits = [json.loads(line) for line in self.done(*args, "--min", "0.4").splitlines()]
+        hit = {h["root"]: h for h in hits}["0x47666Fab8bd0Ac7003bce3f5C3585383F09486E2"]
+        self.assertEqual((hit["amount"], hit["transfers"]), ("400000 ETH", 40))
+        self.assertEqual([s["transfers"] for s in hit["steps"] if s["id"] == "split"], [40])
+        self.assertGreater(hit["high_thousandths"] - hit["low_thousandths"], 500)
+
     def test_what_was_given_up_is_told(self):
         path = self.write("all.csv", table(self.noise[:20000] + thief()))
         result = dye.run("hunt", "--technique", "split-and-hop", "--edges", "1024", "--quiet",

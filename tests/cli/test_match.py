@@ -91,7 +91,9 @@ class Match(dye.Case):
                 for ref in value if key.endswith("_refs") else \
                         [value] if key.endswith("_ref") else []:
                     self.assertIn(ref, ids)
-        pattern = next(o for o in bundle["objects"] if o["type"] == "attack-pattern")
+        patterns = [o for o in bundle["objects"] if o["type"] == "attack-pattern"]
+        self.assertEqual(len(patterns), 1, "what it does not resemble is not related to it")
+        pattern = patterns[0]
         aadapt = [r for r in pattern["external_references"]
                   if r["source_name"] == "mitre-aadapt"]
         self.assertTrue(aadapt)

@@ -362,7 +362,7 @@ static void rescan(sim *s, const char *incident)
 	if (code == DP_OK) code = dp_docket_touch(dp_casebook_db(cb), &fault);
 	if (code == DP_OK) code = dp_casebook_finish(cb, &fault);
 	if (code == DP_OK) code = dp_casebook_reset(cb, incident, &fault);
-	if (code != DP_OK && code != DP_NOT_FOUND) trace(s, "not rescanned: %s", fault.text);
+	if (code != DP_OK) trace(s, "not rescanned: %d %s", code, fault.text);
 	dp_casebook_close(cb);
 }
 

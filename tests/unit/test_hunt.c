@@ -55,6 +55,18 @@ static const char features[] = "technique: 1\n"
                                "steps:\n"
                                "  - {id: pace, feature: regular, ramp: 10%..50%, weight: 8}\n";
 
+static const char coins_rule[] = "technique: 1\n"
+                                 "id: split-coins\n"
+                                 "title: Split coins\n"
+                                 "description: Equal coins.\n"
+                                 "author: test\n"
+                                 "date: 2026-01-01\n"
+                                 "references: [\"made for a test\"]\n"
+                                 "false-positives: [\"none\"]\n"
+                                 "steps:\n"
+                                 "  - {id: split, typology: equal-split, with: {k: 8}, counts: "
+                                 "sum, share: 10%..60%, weight: 20}\n";
+
 typedef struct world {
 	dp_technique_set set;
 	dp_hunt *hunt;
@@ -389,6 +401,60 @@ static void sales_are_followed_through(void **state)
 	done(&w);
 }
 
+static void coin_end(world *w, bool is_in, uint32_t owner, uint64_t amount)
+{
+	dp_movement *mv;
+	dp_fault fault = {0};
+	dp_addr a = addr(owner);
+	a.kind = DP_ADDR_P2WPKH;
+	must(dp_builder_movement(&w->b, &mv, &fault), &fault);
+	mv->kind = is_in ? DP_MV_INPUT : DP_MV_OUTPUT;
+	*(is_in ? &mv->from : &mv->to) = a;
+	mv->asset = dp_asset_native(w->b.block.chain);
+	mv->amount = dp_u256_of(amount);
+	if (is_in) memcpy(mv->spent.txid, &w->tx, sizeof w->tx);
+}
+
+// On a chain of coins: the loot in two coins of two addresses, split in one transaction whose last
+// output is change.
+static void coins_are_followed_too(void **state)
+{
+	(void)state;
+	world w;
+	dp_tx *t;
+	dp_fault fault = {0};
+	start(&w, coins_rule);
+	dp_hunt_options o = options_of(&w);
+	open(&w, &o);
+	for (uint32_t i = 0; i < 3; i++) {
+		dp_builder_start(&w.b, dp_chain_find("bitcoin", 7), ++w.height, START + i * 600);
+		must(dp_builder_tx(&w.b, &t, &fault), &fault);
+		w.tx++;
+		memcpy(t->id, &w.tx, sizeof w.tx);
+		coin_end(&w, true, i < 2 ? 100 + i : ROOT, 5000);
+		if (i < 2) {
+			coin_end(&w, false, ROOT + i, 5000);
+		} else {
+			coin_end(&w, true, ROOT + 1, 5000);
+			for (uint32_t k = 0; k < PARTS; k++)
+				coin_end(&w, false, ROOT + 10 + k, 450);
+			coin_end(&w, false, ROOT + 1, 1000);
+		}
+		must(end(&w, &fault), &fault);
+	}
+	must(dp_hunt_finish(w.hunt, &fault), &fault);
+	assert_int_equal(w.hits, 1);
+	dp_addr root = addr(ROOT);
+	root.kind = DP_ADDR_P2WPKH;
+	assert_memory_equal(&w.hit[0].root, &root, sizeof root);
+	assert_true(w.hit[0].likeness.value >= 600);
+	assert_int_equal(w.hit[0].amount, 10000);
+	assert_int_equal(w.hit[0].transfers, PARTS + 1);
+	assert_int_equal(w.hit[0].step[0].count, PARTS);
+	assert_true(w.hit[0].likeness.say >= DP_SAY_CONSISTENT);
+	done(&w);
+}
+
 // A graph of a thousand edges under many times as many: nothing breaks, and it is said.
 static void too_little_room_is_counted(void **state)
 {
@@ -493,6 +559,7 @@ int main(void)
 	    cmocka_unit_test(a_shared_mixer_joins_nobody),
 	    cmocka_unit_test(clean_money_thins_it_out),
 	    cmocka_unit_test(sales_are_followed_through),
+	    cmocka_unit_test(coins_are_followed_too),
 	    cmocka_unit_test(too_little_room_is_counted),
 	    cmocka_unit_test(equal_blocks_give_equal_hits),
 	    cmocka_unit_test(a_technique_without_shapes_is_refused),
