@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 void dp_sha256(uint8_t ret[32], const void *data, size_t n);
-void dp_sha1(uint8_t ret[20], const void *data, size_t n); // for UUIDs of version 5 only
+void dp_sha1(uint8_t ret[20], const void *data, size_t n);    // for UUIDs of version 5 only
 void dp_sha256d(uint8_t ret[32], const void *data, size_t n); // SHA-256 of SHA-256
 void dp_ripemd160(uint8_t ret[20], const void *data, size_t n);
 void dp_hash160(uint8_t ret[20], const void *data, size_t n); // RIPEMD-160 of SHA-256

@@ -230,8 +230,9 @@ static bool is_denser(const dp_middle *m, uint32_t a, uint32_t b)
 // Which number of layers has the densest block; the smaller of equals.
 static dp_code try_layers(const seeker *k, dp_middle *m, dp_fault *fault)
 {
-	uint32_t first = m->options.layers, last = m->options.layers;
-	if (first == 0) first = 1, last = DP_MIDDLE_TRIED_MAX;
+	bool is_open = m->options.layers == 0;
+	uint32_t first = is_open ? 1 : m->options.layers;
+	uint32_t last = is_open ? DP_MIDDLE_TRIED_MAX : first;
 	m->layers = first;
 	for (uint32_t layers = first; layers <= last; layers++) {
 		dp_scope_result found;

@@ -152,7 +152,7 @@ static inline dp_edge dp_graph_pair_until(const dp_graph *g, dp_edge e, int64_t 
 	while (p != 0 && dp_graph_edge(g, p)->time >= from) {
 		dp_edge far = dp_graph_kept(g, g->before[p & g->mask].skip);
 		p = far != 0 && dp_graph_edge(g, far)->time >= from ? far
-		                                                     : dp_graph_before_pair(g, p);
+		                                                    : dp_graph_before_pair(g, p);
 	}
 	return p;
 }

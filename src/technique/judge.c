@@ -189,7 +189,10 @@ static uint32_t value_with(const dp_likeness *l, uint32_t other, uint32_t value)
 {
 	sums s = {0};
 	for (uint32_t i = 0; i < l->step_count; i++) {
+		// It takes DP_STEP_NONE for a number of a step, which no rule has.
+		// cppcheck-suppress arrayIndexOutOfBoundsCond
 		uint32_t seen = i == other ? value : l->step[i].value;
+		// cppcheck-suppress arrayIndexOutOfBoundsCond
 		if (i == other || l->step[i].is_known) add(&s, &l->technique->step[i], seen, seen);
 	}
 	return quotient(s);

@@ -37,11 +37,11 @@ enum {
 	// `dst` had never been seen before on its chain (nonce 0, no balance), as far as the feed
 	// can tell: first in the flow otherwise.
 	DP_TRF_FRESH = 1,
-	DP_TRF_NATIVE = 2,  // the asset is the chain's own coin
-	DP_TRF_STABLE = 4,  // the asset is worth a dollar by its maker's word
-	DP_TRF_FREEZABLE = 8, // its issuer can freeze it
-	DP_TRF_COINS = 16,  // on a UTXO chain
-	DP_TRF_CHANGE = 32, // known to be the spender's change
+	DP_TRF_NATIVE = 2,     // the asset is the chain's own coin
+	DP_TRF_STABLE = 4,     // the asset is worth a dollar by its maker's word
+	DP_TRF_FREEZABLE = 8,  // its issuer can freeze it
+	DP_TRF_COINS = 16,     // on a UTXO chain
+	DP_TRF_CHANGE = 32,    // known to be the spender's change
 	DP_TRF_TO_NATIVE = 64, // swaps: what came out is the chain's own coin
 	// More transfers of the same transaction follow in the stream. Shapes of one transaction
 	// of a UTXO chain (a peel, an equal split, many inputs into one) are judged at its last

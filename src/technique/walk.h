@@ -154,9 +154,9 @@ static inline uint32_t dp_tally_most(const dp_tally *t)
 	return (uint32_t)t->now + t->before;
 }
 
-// Whether to walk the window of a wallet with so many steps. Of a busy one (which only cases look at)
-// every second step is enough, every fourth, ... so that a step never costs more than some 64: what
-// it grew by is seen with the next one, as late as a 32nd of what there is.
+// Whether to walk the window of a wallet with so many steps. Of a busy one in a case every second
+// step is enough, or every third, ... so that a step never costs more than some 64: what it grew by
+// is seen with the next one, as late as a 32nd of what there is.
 enum { DP_TALLY_WALK = 32 };
 static inline bool dp_tally_is_due(const dp_look *look, const dp_tally *t, uint32_t most)
 {
@@ -180,7 +180,8 @@ static inline void dp_trail_write(const dp_look *look, dp_edge e, dp_trail *ret_
 	const dp_transfer *t = dp_graph_edge(g, e);
 	dp_edge before = dp_graph_before_in(g, e);
 	const dp_trail *older = before == 0 ? NULL : dp_look_state(look, before);
-	dp_trail trail = older == NULL ? (dp_trail){.step = 0} : *older;
+	dp_trail trail = {.step = 0};
+	if (older != NULL) trail = *older;
 	if (dp_is_step(t)) trail = (dp_trail){dp_tally_next(&trail.tally, t->time, period), e};
 	*ret_trail = trail;
 }

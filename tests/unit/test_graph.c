@@ -50,6 +50,15 @@ static dp_edge newest(const model *m, uint32_t from, uint32_t src, uint32_t dst)
 	return 0;
 }
 
+// The short cuts along a pair lead to where the list does.
+static void same_pair_until(const dp_graph *g, const model *m, dp_edge e, int64_t from)
+{
+	const dp_transfer *t = &m->edge[e];
+	dp_edge p = newest(m, e - 1, t->src, t->dst);
+	while (p != 0 && m->edge[p].time >= from) p = newest(m, p - 1, t->src, t->dst);
+	assert_int_equal(dp_graph_pair_until(g, e, from), p);
+}
+
 static void same(const dp_graph *g, const model *m, uint32_t wallets)
 {
 	assert_int_equal(dp_graph_first(g), m->first);
@@ -73,6 +82,7 @@ static void same(const dp_graph *g, const model *m, uint32_t wallets)
 		assert_int_equal(dp_graph_before_in(g, e), newest(m, e - 1, 0, m->edge[e].dst));
 		assert_int_equal(dp_graph_before_pair(g, e),
 		                 newest(m, e - 1, m->edge[e].src, m->edge[e].dst));
+		same_pair_until(g, m, e, m->edge[e].time - (int64_t)(e * 37 % 900));
 		assert_int_equal(dp_graph_pair(g, t->src, t->dst),
 		                 newest(m, m->last, m->edge[e].src, m->edge[e].dst));
 	}
