@@ -10,6 +10,7 @@
 
 #include "base/fault.h"
 #include "base/mem.h"
+#include "codec/yaml.h"
 
 #define DP_ANALYZER_CODE(code, call)                                                               \
 	({                                                                                         \
@@ -23,6 +24,10 @@
 	DP_ANALYZER_CODE(code, dp_fail_at(fault, code, line, column, __VA_ARGS__))
 #define dp_fail_offset(fault, code, offset, ...)                                                   \
 	DP_ANALYZER_CODE(code, dp_fail_offset(fault, code, offset, __VA_ARGS__))
+
+#define dp_yaml_wrong(...) DP_ANALYZER_CODE(DP_BAD_CASE, dp_yaml_wrong(__VA_ARGS__))
+#define dp_yaml_bad_key(...) DP_ANALYZER_CODE(DP_BAD_CASE, dp_yaml_bad_key(__VA_ARGS__))
+#define dp_yaml_bad_word(...) DP_ANALYZER_CODE(DP_BAD_CASE, dp_yaml_bad_word(__VA_ARGS__))
 
 #define dp_grow(items, ...)                                                                        \
 	({                                                                                         \

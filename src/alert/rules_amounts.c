@@ -154,7 +154,7 @@ dp_code dp_rules_read_min(dp_rules_reader *r, const dp_yaml *v)
 		r->rule->min = dp_arena_alloc(&r->rules->arena, list.count * sizeof *list.item);
 		if (r->rule->min == NULL) code = dp_rules_no_memory(r);
 	}
-	if (code == DP_OK && list.count > 0) {
+	if (code == DP_OK && list.item != NULL && r->rule->min != NULL) {
 		memcpy(r->rule->min, list.item, list.count * sizeof *list.item);
 		r->rule->min_count = list.count;
 	}

@@ -15,7 +15,6 @@
 #include <yaml.h>
 
 #include "base/check.h"
-#include "base/nearest.h"
 
 typedef struct level {
 	dp_yaml *node;
@@ -274,30 +273,4 @@ const dp_yaml *dp_yaml_get(const dp_yaml *map, const char *key)
 	for (const dp_yaml *m = map->first; m != NULL; m = m->next)
 		if (strcmp(m->key, key) == 0) return m;
 	return NULL;
-}
-
-//- mistakes --------------------------------------------------------------------------------------
-
-dp_code dp_yaml_wrong(const dp_yaml *at, const char *text, dp_fault *fault)
-{
-	return dp_fail_at(fault, DP_BAD_CASE, at->line, at->column, "%s", text);
-}
-
-dp_code dp_yaml_bad_key(const dp_yaml *at, const char *const *known, const char *what,
-                        dp_fault *fault)
-{
-	const char *near = dp_nearest(at->key, strlen(at->key), known);
-	return dp_fail_at(fault, DP_BAD_CASE, at->key_line, at->key_column,
-	                  "%s has no '%.40s'%s%s%s", what, at->key,
-	                  near != NULL ? ": did you mean '" : "", near != NULL ? near : "",
-	                  near != NULL ? "'?" : "");
-}
-
-dp_code dp_yaml_bad_word(const dp_yaml *at, const char *const *known, const char *what,
-                         dp_fault *fault)
-{
-	const char *near = dp_nearest(at->text, at->size, known);
-	return dp_fail_at(fault, DP_BAD_CASE, at->line, at->column, "'%.40s' is no %s%s%s%s",
-	                  at->text, what, near != NULL ? ": did you mean '" : "",
-	                  near != NULL ? near : "", near != NULL ? "'?" : "");
 }

@@ -293,7 +293,7 @@ static dp_code weigh_run(dp_case_feed *f, run *r, const haul *l, dp_fault *fault
 		if (no < 1 || no >= r->colour_count || !r->colour[no].is_mine) continue;
 		colour *c = &r->colour[no];
 		if (l->is_unknown || dp_u256_is_zero(l->weight_sum)) {
-			c->weight = DP_LOOT_WHOLE / l->colours;
+			c->weight = DP_LOOT_WHOLE / (l->colours > 0 ? l->colours : 1);
 			continue;
 		}
 		dp_asset asset;

@@ -119,8 +119,8 @@ dp_code dp_layer_of(const dp_look *look, dp_layer *ret_layer, bool *ret_found, d
 			if (is_place(l, mark) && is_alike(look, t, f)) l->paid[mark - 1] |= bit(j);
 		}
 	}
-	l->in_a = UINT64_MAX >> (DP_LAYER_MAX - l->a_count);
-	l->in_b = UINT64_MAX >> (DP_LAYER_MAX - l->b_count);
+	l->in_a = l->a_count == 0 ? 0 : UINT64_MAX >> (DP_LAYER_MAX - l->a_count);
+	l->in_b = l->b_count == 0 ? 0 : UINT64_MAX >> (DP_LAYER_MAX - l->b_count);
 	*ret_found = dp_layer_peel(l, look->param, true);
 	return DP_OK;
 }

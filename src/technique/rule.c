@@ -184,6 +184,7 @@ static uint64_t id_hash(const char *id)
 // The slot of an id, or the free one where it would go.
 static uint32_t *slot_of(const dp_technique_set *set, const char *id)
 {
+	DP_CHECK(id != NULL);
 	DP_CHECK(set->id_slots > set->count && (set->id_slots & (set->id_slots - 1)) == 0);
 	for (uint64_t at = id_hash(id) & (set->id_slots - 1);;
 	     at = (at + 1) & (set->id_slots - 1)) {
@@ -231,7 +232,7 @@ static dp_code parse(dp_technique *ret_technique, dp_arena *arena, const char *f
 dp_code dp_technique_add(dp_technique_set *io_set, const char *file, const char *yaml, size_t size,
                          dp_fault *fault)
 {
-	dp_technique t;
+	dp_technique t = {0};
 	DP_CHECK(io_set != NULL && file != NULL && (yaml != NULL || size == 0));
 	if (size > DP_TECHNIQUE_BYTES_MAX)
 		return dp_fail(fault, DP_LIMIT, "a technique of more than 1 MiB");

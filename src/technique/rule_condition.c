@@ -376,8 +376,9 @@ static dp_code read_members(part *p, const dp_yaml *v, uint32_t depth)
 	if (depth == DP_TECH_DEPTH_MAX)
 		return dp_tech_wrong(p->r, v, "`any` and `all` are nested deeper than 4 levels");
 	for (const dp_yaml *m = v->first; m != NULL; m = m->next) {
-		dp_condition *c;
+		dp_condition *c = NULL;
 		DP_TRY(read_one(p->r, m, false, depth + 1, &c));
+		DP_CHECK(c != NULL);
 		*link = c;
 		link = &c->next;
 	}
@@ -387,7 +388,7 @@ static dp_code read_members(part *p, const dp_yaml *v, uint32_t depth)
 dp_code dp_tech_read_condition(dp_tech_reader *r, const dp_yaml *owner, bool is_step,
                                const dp_condition **ret_condition)
 {
-	dp_condition *c;
+	dp_condition *c = NULL;
 	DP_CHECK(dp_condition_keys[KEY_COUNT] == NULL);
 	DP_TRY(read_one(r, owner, is_step, 0, &c));
 	*ret_condition = c;

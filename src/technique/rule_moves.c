@@ -133,10 +133,10 @@ static dp_code read_amount(line_reader *l, uint64_t *ret_amount, const char **re
 static dp_code read_kind(line_reader *l, dp_test_move *m)
 {
 	char what[120];
-	for (uint8_t k = 0; k < DP_TR_KIND_COUNT; k++) {
+	for (uint32_t k = 0; k < DP_TR_KIND_COUNT; k++) {
 		if (!is_word(l, dp_transfer_kind_name((dp_transfer_kind)k))) continue;
 		if (m->kind != DP_TR_MOVE) return bad(l, "two kinds of movement");
-		m->kind = k;
+		m->kind = (uint8_t)k;
 		return k == DP_TR_SWAP ? read_amount(l, &m->out_amount, &m->out_asset) : DP_OK;
 	}
 	(void)snprintf(what, sizeof what, "'%s' is no kind of movement, $worth, via or old",

@@ -104,6 +104,7 @@ static bytes bytes_at(bytes b, size_t at)
 
 static uint32_t selector_of(bytes data)
 {
+	DP_CHECK(data.p != NULL && data.size >= SELECTOR);
 	return (uint32_t)data.p[0] << 24 | (uint32_t)data.p[1] << 16 | (uint32_t)data.p[2] << 8 |
 	       data.p[3];
 }
@@ -124,6 +125,7 @@ static uint32_t amount_word(uint32_t selector)
 static void judge(dp_safe_call *io_call, const uint8_t *target, const uint8_t *value, bytes data,
                   bool is_batched)
 {
+	DP_CHECK(target != NULL && value != NULL);
 	dp_safe_call c = {.score = SCORE_FOREIGN, .is_batched = is_batched};
 	memcpy(c.safe, io_call->safe, sizeof c.safe);
 	memcpy(c.target, target, sizeof c.target);

@@ -8,6 +8,7 @@
 #define DP_TECHNIQUE_WALK_H
 
 #include "base/u256.h"
+#include "base/check.h"
 #include "technique/typology.h"
 
 enum {
@@ -115,6 +116,7 @@ static inline uint64_t dp_loot_capped(dp_u128 loot)
 // How sure a count makes: half at the least that counts, nearing 1000.
 static inline uint32_t dp_score_of_count(uint64_t count, int64_t least)
 {
+	DP_CHECK(count > 0 && count >= (uint64_t)least);
 	return 1000 - (uint32_t)(500 * (uint64_t)least / count);
 }
 

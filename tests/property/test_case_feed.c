@@ -162,6 +162,7 @@ static void a_world(uint64_t seed, bool utxo)
 	dp_casebook_close(w.book);
 	dp_engine_free(w.engine);
 	t_chance_cases_done(&w.cases);
+	t_ledger_done(&w.ledger);
 }
 
 static void the_flow_is_the_same_however_it_is_read(void **state)

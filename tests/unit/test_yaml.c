@@ -1,4 +1,5 @@
 // yaml.h: the tree of a case file with its places, and the refusal of what one must not use.
+// Covers: codec/yaml.c codec/yaml_wrong.c
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
