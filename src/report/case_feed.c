@@ -815,14 +815,18 @@ dp_code dp_case_feed_more(dp_case_feed *f, uint64_t *ret_fed, dp_fault *fault)
 	return code;
 }
 
-// Numbers of rows that are gone will be given again, and so will numbers of holders.
+// Numbers of rows that are gone will be given again, to rows of any run, and so will numbers of
+// holders. What is left of this run bounds what was taken of it: more may have been passed over (of
+// another case, fees) than the last transfer that is left.
 static dp_code forget_numbers(dp_case_feed *f, run *r, dp_fault *fault)
 {
 	sqlite3_stmt *s;
-	DP_TRY(dp_sql_prepare(f->db, &s, "select coalesce(max(seq), 0) from flow", fault));
+	DP_TRY(dp_sql_prepare(
+	    f->db, &s, "select seq from flow where +run=? order by seq desc limit 1", fault));
+	dp_sql_i64(s, 1, r->id);
 	dp_code code = dp_sql_row(f->db, s, fault);
-	if (code == DP_OK && sqlite3_column_int64(s, 0) < r->seq)
-		r->seq = sqlite3_column_int64(s, 0);
+	int64_t left = code == DP_OK ? sqlite3_column_int64(s, 0) : 0;
+	if (left < r->seq) r->seq = left;
 	(void)sqlite3_finalize(s);
 	r->holder_count = 0;
 	f->tx_run = NULL;
