@@ -210,7 +210,8 @@ static inline dp_tally dp_tally_out(const dp_look *look, dp_edge e, const dp_tal
 {
 	const dp_transfer *t = dp_graph_edge(look->graph, e);
 	if (dp_is_step(t)) return dp_tally_next(older, t->time, period);
-	return older == NULL ? (dp_tally){.start = 0} : *older;
+	dp_tally none = {.start = 0};
+	return older == NULL ? none : *older;
 }
 
 #endif

@@ -141,7 +141,10 @@ class Follow(dye.Case):
         self.done("case", "add", self.book, self.bybit)
         self.said(["event=case", "bybit-2025-02", "added"])
         self.said(["event=alert"])
-        moved = next(a for a in self.alerts("--kind", "move") if a["facts"].get("from"))
+        moved, end = None, time.monotonic() + WAIT_SECONDS
+        while moved is None and time.monotonic() < end:  # the case is caught up with meanwhile
+            moved = next((a for a in self.alerts("--kind", "move") if a["facts"].get("from")),
+                         None)
         self.write("tags/late.yaml", PACK % moved["subject"])
         self.said(["event=tags", "read again"])
         self.said(["event=alert", "rule=arrivals", "Exchange of a test"])
