@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "technique/safe.h"
+#include "shape/safe.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

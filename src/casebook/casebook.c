@@ -1007,12 +1007,14 @@ dp_code dp_casebook_record(dp_casebook *cb, const dp_engine *e, const dp_block *
 	const dp_event *ev = dp_engine_events(e, &count);
 	cb->txid_of = DP_NO_INDEX;
 	DP_CHECK(memcmp(dp_engine_hash(e), block->hash, 32) == 0);
-	bool is_quiet = count == 0 && !is_gap(cb, block) && !dp_links_has_mixers(cb, block);
+	bool is_quiet = count == 0 && !is_gap(cb, block) && !dp_links_has_mixers(cb, block) &&
+	                !dp_takeovers_has(cb, e, block);
 	if (cb->root->is_live && is_quiet) return keep_quiet(cb, e, block, fault);
 	DP_TRY(dp_casebook_write(cb, fault));
 	DP_TRY(flush_quiet(cb, fault));
 	DP_TRY(count_block(cb, block, fault));
 	if (block->note_count > 0) DP_TRY(dp_links_mixers(cb, block, fault));
+	if (block->note_count > 0) DP_TRY(dp_takeovers_record(cb, e, block, fault));
 	for (uint32_t i = 0; i < count; i++) {
 		if (ev[i].kind == DP_EV_HOLDER)
 			DP_TRY(record_holder(cb, e, block, &ev[i], fault));

@@ -112,6 +112,10 @@ DP_MUST dp_code dp_links_record(dp_casebook *cb, const dp_engine *e, const dp_bl
 // What contract mixers logged in a block, whoever's it is (link/mixer.h).
 bool dp_links_has_mixers(const dp_casebook *cb, const dp_block *block);
 DP_MUST dp_code dp_links_mixers(dp_casebook *cb, const dp_block *block, dp_fault *fault);
+// Safes given to foreign code in a block, while a theft of the cases is still to come or is in it.
+bool dp_takeovers_has(const dp_casebook *cb, const dp_engine *e, const dp_block *block);
+DP_MUST dp_code dp_takeovers_record(dp_casebook *cb, const dp_engine *e, const dp_block *block,
+                                    dp_fault *fault);
 // The row of an event's link; 0 for none.
 int64_t dp_links_row(const dp_casebook *cb, const dp_event *ev);
 // What is in the exchange, and the marks of a run's engine.

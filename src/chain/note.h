@@ -67,7 +67,7 @@ const dp_note_topic *dp_note_topics(uint32_t *ret_count); // sorted by topic
 bool dp_memo_maybe(const uint8_t *bytes, size_t n);
 
 // Is this call data a Safe's execTransaction with the operation "delegate call"? Asked of all call
-// data; the first DP_SAFE_HEAD_SIZE bytes decide. What the call is for is technique/safe.h's.
+// data; the first DP_SAFE_HEAD_SIZE bytes decide. What the call is for is shape/safe.h's.
 enum { DP_SAFE_HEAD_SIZE = 4 + 10 * 32 };
 bool dp_safe_maybe(const uint8_t *bytes, size_t n);
 

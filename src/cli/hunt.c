@@ -284,7 +284,7 @@ static uint32_t knows_of(const hunt *h)
 {
 	const dp_source *s = h->source;
 	uint32_t knows = DP_KNOWS_MIXERS | DP_KNOWS_FRESH | DP_KNOWS_ASSETS;
-	if ((s->gaps & DP_GAP_NOTES) == 0) knows |= DP_KNOWS_BRIDGES;
+	if ((s->gaps & DP_GAP_NOTES) == 0) knows |= DP_KNOWS_BRIDGES | DP_KNOWS_CALLS;
 	if ((s->gaps & DP_GAP_TOKENS) == 0) knows |= DP_KNOWS_SWAPS;
 	if (dp_cli_tags_count(&h->tags_from) > 0) knows |= DP_KNOWS_SERVICES;
 	if (s->chain != NULL && s->chain->kind == DP_CHAIN_UTXO) knows |= DP_KNOWS_COINS;

@@ -3,7 +3,8 @@
 //   candidates   one bit a transaction of the segment that is being read
 //   forced       of those, the ones that must be given to the engine though they may name nobody:
 //                seeds and links name them, or they carry a note (chain/note.h): what goes into a
-//                bridge here comes out elsewhere, so the engine must see every leg
+//                bridge here comes out elsewhere, so the engine must see every leg, and the
+//                casebook how a wallet was taken over
 //   alive        account chains: one bit a local address id: is it followed? A candidate that names
 //                nobody alive is dropped before it is read: hubs, which are followed until they are
 //                found to be hubs, leave millions of bits behind
@@ -643,8 +644,9 @@ static dp_code take_waiting(dp_seek *s, dp_fault *fault)
 	return DP_OK;
 }
 
-// Every transaction with a note that the engine's links read. Its column is empty in a segment
-// without notes.
+// Every transaction with a note that the engine's links read; until the last theft has come, any
+// note, for it may tell how the theft was prepared (shape/safe.h), which the casebook keeps. The
+// column is empty in a segment without notes.
 static dp_code take_notes(dp_seek *s, dp_fault *fault)
 {
 	uint64_t count = s->engine->options.no_links ? 0 : dp_segment_note_txs(s->seg);
@@ -652,7 +654,7 @@ static dp_code take_notes(dp_seek *s, dp_fault *fault)
 		uint32_t tx;
 		bool leads;
 		DP_TRY(dp_segment_note_tx(s->seg, &tx, &leads, i, fault));
-		if (!leads || tx < s->tx_next) continue;
+		if (tx < s->tx_next || (!leads && s->engine->seeds_waiting == 0)) continue;
 		bit_set(s->candidate, tx);
 		bit_set(s->forced, tx);
 	}

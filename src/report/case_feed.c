@@ -25,8 +25,14 @@ enum {
 	HOLDERS_MAX = 1 << 28,
 	COLOURS_MAX = 1 << 20,
 	SIDE_MAX = 1 << 20, // of one transaction
-	BOOKMARKS_MAX = 1 << 20
+	BOOKMARKS_MAX = 1 << 20,
+	VICTIMS_MAX = 1 << 16,
+	// Of a case. Who calls a victim's contract can make it look like a takeover as often as he
+	// likes, where the contract is no Safe: the first ones are enough.
+	TAKEOVERS_MAX = 1024
 };
+// A transfer's row is one of `note`, not of `flow`.
+#define REF_OF_NOTE ((uint64_t)1 << 62)
 
 typedef struct holder {
 	uint64_t key;
@@ -61,6 +67,13 @@ typedef struct bookmark {
 	dp_edge edge; // the first one of it
 } bookmark;
 
+// A note that says that a Safe was given to foreign code: the victim's, before the last theft.
+typedef struct takeover {
+	uint64_t height, ref;
+	int64_t time;
+	uint32_t score;
+} takeover;
+
 typedef struct row {
 	int64_t seq, time, tx_index, mv_index, src, dst, colour, link, stop;
 	uint64_t height;
@@ -89,6 +102,12 @@ typedef struct run {
 	bookmark *mark;
 	uint64_t mark_cap;
 	uint32_t mark_count;
+	uint64_t *victim; // keys of the addresses that the case file says are the victim's
+	uint64_t victim_cap;
+	uint32_t victim_count;
+	takeover *takeover;
+	uint64_t takeover_cap;
+	uint32_t takeover_count, takeover_at;            // those before are told
 	char asset_text[ASSETS_KEPT][DP_ASSET_TEXT_MAX]; // texts that were read last
 	dp_asset asset_last[ASSETS_KEPT];
 	uint32_t asset_next;
@@ -219,13 +238,31 @@ static dp_code load_colours(dp_case_feed *f, run *r, dp_fault *fault)
 	return code == DP_END ? DP_OK : code;
 }
 
+static dp_code add_victims(const dp_case_feed *f, run *r, const dp_case *c, dp_fault *fault)
+{
+	if (strcmp(c->incident, f->incident) != 0) return DP_OK;
+	for (uint32_t i = 0; i < c->stop_count; i++) {
+		const dp_stop *stop = &c->stop[i];
+		if (stop->bucket != DP_BUCKET_RETURNED || stop->chain != r->chain) continue;
+		char text[DP_ADDR_TEXT_MAX];
+		size_t n = dp_addr_format(text, &stop->addr, r->chain);
+		DP_TRY(dp_grow((void **)&r->victim, &r->victim_cap, sizeof *r->victim,
+		               (uint64_t)r->victim_count + 1, VICTIMS_MAX, fault));
+		r->victim[r->victim_count++] = dp_node_key(text, n);
+	}
+	return DP_OK;
+}
+
 // Links are numbered over all case files of a run, in its order.
-static dp_code add_links(run *r, const void *yaml, size_t size, dp_fault *fault)
+static dp_code add_links(const dp_case_feed *f, run *r, const void *yaml, size_t size,
+                         dp_fault *fault)
 {
 	dp_case c;
 	DP_TRY(dp_case_parse(&c, yaml, size, fault));
-	dp_code code = dp_grow((void **)&r->to_native, &r->to_native_cap, sizeof *r->to_native,
-	                       (uint64_t)r->link_count + c.link_count + 1, COLOURS_MAX, fault);
+	dp_code code = add_victims(f, r, &c, fault);
+	if (code == DP_OK)
+		code = dp_grow((void **)&r->to_native, &r->to_native_cap, sizeof *r->to_native,
+		               (uint64_t)r->link_count + c.link_count + 1, COLOURS_MAX, fault);
 	for (uint32_t i = 0; i < c.link_count && code == DP_OK; i++)
 		r->to_native[r->link_count++] =
 		    dp_asset_info_of(c.link[i].asset)->class == DP_ASSET_NATIVE;
@@ -241,8 +278,8 @@ static dp_code load_links(dp_case_feed *f, run *r, dp_fault *fault)
 	dp_sql_i64(s, 1, r->id);
 	dp_code code;
 	while ((code = dp_sql_row(f->db, s, fault)) == DP_OK) {
-		code = add_links(r, sqlite3_column_blob(s, 0), (size_t)sqlite3_column_bytes(s, 0),
-		                 fault);
+		code = add_links(f, r, sqlite3_column_blob(s, 0),
+		                 (size_t)sqlite3_column_bytes(s, 0), fault);
 		if (code != DP_OK) break;
 	}
 	(void)sqlite3_finalize(s);
@@ -349,6 +386,52 @@ static dp_code weigh(dp_case_feed *f, dp_fault *fault)
 	for (uint32_t i = 0; i < f->run_count; i++) DP_TRY(weigh_run(f, &f->run[i], &l, fault));
 	share_weights(f);
 	return DP_OK;
+}
+
+//- how the victim was taken over -----------------------------------------------------------------
+
+static dp_code add_takeover(run *r, sqlite3_stmt *s, dp_fault *fault)
+{
+	const char *safe = dp_sql_get_text(s, 4);
+	uint64_t key = dp_node_key(safe, strlen(safe));
+	bool is_victim = sqlite3_column_int(s, 5) != 0;
+	for (uint32_t i = 0; i < r->victim_count && !is_victim; i++)
+		is_victim = r->victim[i] == key;
+	dp_u256 score;
+	DP_TRY(dp_sql_get_amount(s, 3, &score, fault));
+	if (!is_victim || r->takeover_count == TAKEOVERS_MAX) return DP_OK;
+	DP_TRY(dp_grow((void **)&r->takeover, &r->takeover_cap, sizeof *r->takeover,
+	               (uint64_t)r->takeover_count + 1, TAKEOVERS_MAX, fault));
+	r->takeover[r->takeover_count++] =
+	    (takeover){.ref = (uint64_t)sqlite3_column_int64(s, 0) | REF_OF_NOTE,
+	               .height = (uint64_t)sqlite3_column_int64(s, 1),
+	               .time = sqlite3_column_int64(s, 2),
+	               .score = dp_u256_fits64(score) ? (uint32_t)score.w[0] : 0};
+	return DP_OK;
+}
+
+// Whose Safe matters is known when something was stolen out of it, or by the case file. What comes
+// behind the last theft led to none; and with another theft the feed is made anew, so these notes
+// are read once only.
+static dp_code load_takeovers(dp_case_feed *f, run *r, dp_fault *fault)
+{
+	sqlite3_stmt *s;
+	DP_TRY(dp_sql_prepare(
+	    f->db, &s,
+	    "with theft as (select height, src_address from flow where run=?1 and src=-1 and "
+	    "colour in (select colour from colour where run=?1 and incident=?2)) "
+	    "select seq, height, time, units, address, "
+	    "address in (select src_address from theft where src_address is not null) "
+	    "from note where run=?1 and kind='safe-takeover' and "
+	    "height<=(select max(height) from theft) order by height, seq",
+	    fault));
+	dp_sql_i64(s, 1, r->id);
+	dp_sql_text(s, 2, f->incident);
+	dp_code code;
+	while ((code = dp_sql_row(f->db, s, fault)) == DP_OK)
+		if ((code = add_takeover(r, s, fault)) != DP_OK) break;
+	(void)sqlite3_finalize(s);
+	return code == DP_END ? DP_OK : code;
 }
 
 //- holders ---------------------------------------------------------------------------------------
@@ -705,6 +788,34 @@ static dp_code flush(dp_case_feed *f, dp_fault *fault)
 	return DP_OK;
 }
 
+// Those that come before a row. It is a transaction of its own: nothing moved, from the victim to
+// himself, so that it is no step of any shape but the one that asks for it.
+static dp_code feed_takeovers(dp_case_feed *f, run *r, const row *w, dp_fault *fault)
+{
+	for (; r->takeover_at < r->takeover_count; r->takeover_at++) {
+		const takeover *k = &r->takeover[r->takeover_at];
+		if (k->height > w->height) break;
+		DP_TRY(flush(f, fault));
+		f->tx++;
+		f->tx_run = NULL; // the row begins its own
+		dp_asset asset = dp_asset_native(r->chain);
+		dp_transfer t = {.tx = f->tx,
+		                 .asset = asset.v,
+		                 .time = k->time,
+		                 .ref = k->ref,
+		                 .kind = DP_TR_TAKEOVER,
+		                 .flags = dp_money_flags(asset, false),
+		                 .venue = k->score};
+		uint64_t key = dp_node_key(f->incident, strlen(f->incident));
+		DP_TRY(dp_mine_node(f->mine, &t.src, key, DP_NODE_VICTIM, fault));
+		t.dst = t.src;
+		dp_edge e;
+		f->fed++;
+		DP_TRY(dp_mine_feed(f->mine, &e, &t, fault));
+	}
+	return DP_OK;
+}
+
 static dp_code begin_tx(dp_case_feed *f, run *r, const row *w, dp_fault *fault)
 {
 	if (f->tx_run == r && f->tx_height == w->height && f->tx_index == w->tx_index &&
@@ -755,6 +866,7 @@ static dp_code take_row(dp_case_feed *f, run *r, dp_fault *fault)
 	// Every share of the loot that was told so far is another one now.
 	if (w->src == DP_PARTY_THEFT && w->seq > r->theft_seq)
 		return dp_fail(fault, DP_NOT_FOUND, "more was stolen than was known");
+	if (r->takeover_at < r->takeover_count) DP_TRY(feed_takeovers(f, r, w, fault));
 	DP_TRY(begin_tx(f, r, w, fault));
 	side src = {0}, dst = {0};
 	if (w->dst != DP_PARTY_TX) DP_TRY(look_at_side(f, r, &dst, w, w->dst, true, fault));
@@ -880,6 +992,8 @@ dp_code dp_case_feed_new(dp_case_feed **ret_feed, dp_casebook *cb, const char *i
 		code = load_runs(f, chain, fault);
 	}
 	if (code == DP_OK) code = weigh(f, fault);
+	for (uint32_t i = 0; i < f->run_count && code == DP_OK; i++)
+		code = load_takeovers(f, &f->run[i], fault);
 	if (code == DP_OK)
 		code =
 		    dp_sql_prepare(f->db, &f->service,
@@ -917,6 +1031,8 @@ void dp_case_feed_free(dp_case_feed *f)
 		dp_free(r->colour);
 		dp_free(r->to_native);
 		dp_free(r->mark);
+		dp_free(r->victim);
+		dp_free(r->takeover);
 	}
 	(void)sqlite3_finalize(f->service);
 	(void)sqlite3_finalize(f->passage);
@@ -962,7 +1078,12 @@ uint32_t dp_case_feed_unknown(const dp_case_feed *f)
 	bool follows_coins = f->has_coins;
 	for (uint32_t i = 0; i < f->run_count; i++)
 		follows_coins |= f->run[i].chain->kind == DP_CHAIN_UTXO;
+	// A case mostly begins with the theft, and what was called before it nobody has seen: that
+	// there is no takeover in it proves nothing.
+	bool has_calls = false;
+	for (uint32_t i = 0; i < f->run_count; i++) has_calls |= f->run[i].takeover_count > 0;
 	return (f->lacks_prices ? (uint32_t)DP_KNOWS_PRICES : 0) |
+	       (has_calls ? 0 : (uint32_t)DP_KNOWS_CALLS) |
 	       (follows_coins ? 0 : (uint32_t)DP_KNOWS_COINS);
 }
 
@@ -994,8 +1115,24 @@ static dp_code read_row(dp_case_feed *f, dp_case_row *ret_row, sqlite3_stmt *s, 
 	return DP_OK;
 }
 
+static dp_code note_row(dp_case_feed *f, dp_case_row *ret_row, uint64_t ref, dp_fault *fault)
+{
+	sqlite3_stmt *s;
+	DP_TRY(dp_sql_prepare(f->db, &s,
+	                      "select run, coalesce(tx,''), coalesce(address,''), "
+	                      "coalesce(counterparty,''), height, time, asset, '0' from note "
+	                      "where seq=?",
+	                      fault));
+	dp_sql_u64(s, 1, ref & ~REF_OF_NOTE);
+	dp_code code = dp_sql_row(f->db, s, fault);
+	if (code == DP_OK) code = read_row(f, ret_row, s, fault);
+	(void)sqlite3_finalize(s);
+	return code == DP_END ? dp_fail(fault, DP_NOT_FOUND, "no such note") : code;
+}
+
 dp_code dp_case_feed_row(dp_case_feed *f, dp_case_row *ret_row, uint64_t ref, dp_fault *fault)
 {
+	if ((ref & REF_OF_NOTE) != 0) return note_row(f, ret_row, ref, fault);
 	dp_sql_u64(f->evidence, 1, ref);
 	dp_code code = dp_sql_row(f->db, f->evidence, fault);
 	if (code == DP_OK) code = read_row(f, ret_row, f->evidence, fault);

@@ -11,6 +11,8 @@
 //   inputs -> tx -> outputs     a star (transfer.h): coins, and swaps
 //   ... -> crossing -> ...      bridge-out to, bridge-in from a node of the protocol
 //   fee, dust                   none
+//   note: a Safe was given      takeover, where the theft came from that Safe later, or the case
+//     to foreign code             file says that it is the victim's
 //
 // Rows of one movement that differ in parcels are one transfer.
 #ifndef DP_REPORT_CASE_FEED_H
@@ -41,10 +43,10 @@ int64_t dp_case_feed_theft_time(const dp_case_feed *feed);
 int64_t dp_case_feed_now(const dp_case_feed *feed);
 bool dp_case_feed_has_links(const dp_case_feed *feed); // it was followed through swaps and bridges
 // DP_KNOWS_* (technique/rule.h) that its transfers do not tell: prices where one of them has none,
-// coins where no chain of coins was followed.
+// coins where no chain of coins was followed, calls where no takeover is in it.
 uint32_t dp_case_feed_unknown(const dp_case_feed *feed);
 
-// What dp_transfer.ref speaks of. Texts are valid until the next call.
+// What dp_transfer.ref speaks of: a row of `flow`, or a note. Texts are valid until the next call.
 typedef struct dp_case_row {
 	const dp_chain *chain;
 	const char *tx, *from, *to; // "" where there is none

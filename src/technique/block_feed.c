@@ -12,6 +12,7 @@
 #include "link/leg.h"
 #include "link/mixer.h"
 #include "shape/coinjoin.h"
+#include "shape/safe.h"
 #include "technique/money.h"
 
 enum {
@@ -60,6 +61,7 @@ struct dp_block_feed {
 	uint32_t in_count, out_count;
 	dp_leg leg[DP_LEGS_MAX];
 	uint32_t leg_count;
+	bool has_notes; // the transaction
 	dp_shaper shaper;
 	dp_money_price price;
 	uint64_t transfers;
@@ -247,7 +249,7 @@ static void read_legs(dp_block_feed *f, const dp_block *b, uint32_t t)
 	bool is_cut;
 	f->leg_count = 0;
 	dp_block_notes(b, &first, &count, t);
-	bool is_asked = count > 0;
+	bool is_asked = f->has_notes = count > 0;
 	const dp_tx *tx = &b->tx[t];
 	for (uint32_t i = 0; f->watched != 0 && i < tx->mv_count && !is_asked; i++)
 		is_asked = b->dst_key[tx->mv_first + i] == f->watched;
@@ -261,6 +263,15 @@ static bool is_place(const dp_leg *l, const dp_addr *a)
 	return false;
 }
 
+// Is it what comes out of a bridge? Where anybody can pay that (relayers do), the sum tells.
+static bool pays_out(const dp_leg *l, const step *s)
+{
+	if (l->side != DP_LEG_IN || !dp_addr_eq(&l->to, s->to)) return false;
+	if (l->place_count > 0) return is_place(l, s->from);
+	return l->asset.v == s->asset.v &&
+	       (l->all_of_it || dp_money_cut(l->asset, l->amount) == s->amount);
+}
+
 // Is a movement one side of a crossing? Only what a protocol's own contract says makes its receiver
 // a bridge: a memo anybody can write, even to himself.
 static void match_legs(const dp_block_feed *f, step *io_step)
@@ -269,8 +280,7 @@ static void match_legs(const dp_block_feed *f, step *io_step)
 		const dp_leg *l = &f->leg[i];
 		if (l->refused != NULL) continue;
 		bool is_out = l->side == DP_LEG_OUT && is_place(l, io_step->to);
-		bool is_in = l->side == DP_LEG_IN && is_place(l, io_step->from) &&
-		             dp_addr_eq(&l->to, io_step->to);
+		bool is_in = pays_out(l, io_step);
 		if (is_out && l->store == DP_STORE_TRANSIT)
 			io_step->kind = DP_TR_BRIDGE_OUT;
 		else if (is_out && l->store == DP_STORE_MIXER)
@@ -363,11 +373,31 @@ static dp_code feed_swap(dp_block_feed *f, const dp_block *b, const dp_tx *tx, c
 	return feed(f, b, tx, &s, fault);
 }
 
+// Foreign code was let into a Safe. Nothing moves by that, so that the transfer is of nothing, from
+// the Safe to itself: no step of any shape but the one that asks for it.
+static dp_code feed_takeover(dp_block_feed *f, const dp_block *b, uint32_t no, dp_fault *fault)
+{
+	dp_safe_call call;
+	if (!dp_safe_takeover_in(&call, b, no)) return DP_OK;
+	dp_addr safe = {.kind = DP_ADDR_EVM, .len = EVM_BYTES};
+	memcpy(safe.bytes, call.safe, EVM_BYTES);
+	uint64_t key = dp_addr_key(&safe);
+	const step s = {.from = &safe,
+	                .to = &safe,
+	                .from_key = key,
+	                .to_key = key,
+	                .asset = dp_asset_native(b->chain),
+	                .venue = call.score,
+	                .kind = DP_TR_TAKEOVER};
+	return feed(f, b, &b->tx[no], &s, fault);
+}
+
 static dp_code feed_account_tx(dp_block_feed *f, const dp_block *b, uint32_t no, dp_fault *fault)
 {
 	const dp_tx *tx = &b->tx[no];
 	if ((tx->flags & DP_TXF_FAILED) != 0) return DP_OK;
 	read_legs(f, b, no);
+	if (f->has_notes) DP_TRY(feed_takeover(f, b, no, fault));
 	net given = {0}, got = {0};
 	uint64_t sender = tx->mv_count < 2 ? 0 : sender_of(b, tx);
 	bool is_swap = sender != 0 && find_swap(b, tx, sender, &given, &got), is_told = false;

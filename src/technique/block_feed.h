@@ -6,6 +6,8 @@
 //                                           bridge-in by who pays
 //   account: the sender of a transaction    one swap from himself to himself, in place of what he
 //     gives one asset and gets another      gave for it and what he got
+//   account: a transaction that lets        before its others: takeover, of nothing, from the Safe
+//     foreign code run in a Safe              to itself (shape/safe.h)
 //   UTXO: a transaction                     its star (transfer.h)
 //   UTXO: a CoinJoin                        each input into one node that is a mixer
 //   fees, rewards, mints, failed calls,     none

@@ -304,6 +304,8 @@ static dp_code take(struct hunt_flow *f, dp_edge e, dp_fault *fault)
 	const dp_transfer *t = dp_graph_edge(f->graph, e);
 	purse *payer = purse_slot(f, t->src, t->asset);
 	// Dust is paid with all the same, but is not followed.
+	// Moves nothing, but says how the wallet was taken.
+	if (t->kind == DP_TR_TAKEOVER) return tell(f, e, 0, payer->hop, fault);
 	uint64_t loot = payer->node == 0 ? 0 : pay(payer, t->amount);
 	if (loot >= DP_HUNT_LOOT_MIN) {
 		uint16_t hop = (uint16_t)(payer->hop + (t->src != t->dst));

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "shape/safe.h"
 #include "technique/judge_private.h"
 
 enum { PURSES_MAX = 1 << 16, UNITS_PER = 1000000000 };
@@ -106,6 +107,7 @@ typedef struct member {
 static dp_node_role role_of(const dp_test_move *m, bool is_to)
 {
 	if (m->kind == DP_TR_THEFT) return is_to ? DP_NODE_WALLET : DP_NODE_VICTIM;
+	if (m->kind == DP_TR_TAKEOVER) return DP_NODE_VICTIM;
 	if (m->kind == DP_TR_BRIDGE_IN) return is_to ? DP_NODE_WALLET : DP_NODE_BRIDGE;
 	if (!is_to) return DP_NODE_WALLET;
 	if (m->kind == DP_TR_SERVICE) return DP_NODE_SERVICE;
@@ -212,6 +214,7 @@ static dp_code feed_one(runner *r, const member *x)
 	if (is_new && !m->is_old) t.flags |= DP_TRF_FRESH;
 	if (m->kind == DP_TR_SWAP && (flags_of_asset(m->out_asset) & DP_TRF_NATIVE) != 0)
 		t.flags |= DP_TRF_TO_NATIVE;
+	if (m->kind == DP_TR_TAKEOVER) t.venue = DP_SAFE_SCORE_MAX;
 	DP_TRY(move_loot(r, m, from, to, &t.loot));
 	return dp_mine_feed(r->mine, &edge, &t, r->fault);
 }

@@ -60,9 +60,10 @@ enum {
 	DP_KNOWS_COINS = 64,    // the flow's Bitcoin side is in it, if it has one
 	DP_KNOWS_FRESH = 128,   // whether an address was used before
 	DP_KNOWS_ASSETS = 256,  // which asset moved; else all amounts are of one
-	DP_KNOWS_ALL = 511
+	DP_KNOWS_CALLS = 512,   // call data by which a Safe can be taken over
+	DP_KNOWS_ALL = 1023
 };
-enum { DP_KNOWS_COUNT = 9 };
+enum { DP_KNOWS_COUNT = 10 };
 const char *dp_knows_name(uint32_t bit); // of one bit: "theft", ...
 bool dp_knows_find(uint32_t *ret_bit, const char *name);
 

@@ -16,7 +16,8 @@
 enum { FEATURE_NAMES_MAX = DP_FEATURES_MAX + 1 };
 
 static const char *const knows_names[DP_KNOWS_COUNT + 1] = {
-    "theft", "swaps", "bridges", "mixers", "services", "prices", "coins", "fresh", "assets", NULL};
+    "theft", "swaps", "bridges", "mixers", "services", "prices",
+    "coins", "fresh", "assets",  "calls",  NULL};
 
 const char *dp_knows_name(uint32_t bit)
 {
@@ -290,7 +291,7 @@ static uint32_t knows_of(const dp_typology *t)
 	            {"chain-hop", DP_KNOWS_BRIDGES},       {"anonymiser", DP_KNOWS_MIXERS},
 	            {"nested-service", DP_KNOWS_SERVICES}, {"mules", DP_KNOWS_SERVICES},
 	            {"to-native", DP_KNOWS_SWAPS},         {"theft", DP_KNOWS_THEFT},
-	            {"dispersal", DP_KNOWS_COINS},         {"safe-takeover", DP_KNOWS_THEFT}};
+	            {"dispersal", DP_KNOWS_COINS},         {"safe-takeover", DP_KNOWS_CALLS}};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
 		if (strcmp(rows[i].name, t->name) == 0) return rows[i].knows;
 	return 0;

@@ -29,6 +29,7 @@ typedef enum dp_transfer_kind {
 	DP_TR_BURN,       // to where nobody can spend it
 	DP_TR_FROZEN,     // stopped where it is by its issuer
 	DP_TR_RETURNED,   // given back
+	DP_TR_TAKEOVER,   // moves nothing: call data let foreign code run in a Safe; to itself
 	DP_TR_KIND_COUNT
 } dp_transfer_kind;
 const char *dp_transfer_kind_name(dp_transfer_kind kind); // "move", "cospend", ...
@@ -71,9 +72,8 @@ typedef struct dp_transfer {
 	uint8_t flags; // DP_TRF_*
 	uint16_t hop;  // hops from the theft, 0: not known
 	// Of bridges, mixers, swaps, services: a small number of the protocol or the service's
-	// owner (several addresses, one venue); 0: none. Of THEFT: how clearly call data in its
-	// transaction took a Safe over, in thousandths (technique/safe.h); such a transfer may be
-	// of amount 0.
+	// owner (several addresses, one venue); 0: none. Of TAKEOVER: how clearly call data in its
+	// transaction took a Safe over, in thousandths (shape/safe.h).
 	uint32_t venue;
 } dp_transfer;
 

@@ -57,8 +57,8 @@ const dp_typology *dp_typology_find(const char *name)
 const char *dp_transfer_kind_name(dp_transfer_kind kind)
 {
 	static const char *const name[DP_TR_KIND_COUNT] = {
-	    "move",      "cospend", "theft",    "service", "swap",   "bridge-out",
-	    "bridge-in", "mixer",   "coinjoin", "burn",    "frozen", "returned"};
+	    "move",  "cospend",  "theft", "service", "swap",     "bridge-out", "bridge-in",
+	    "mixer", "coinjoin", "burn",  "frozen",  "returned", "takeover"};
 	DP_CHECK(kind < DP_TR_KIND_COUNT);
 	return name[kind];
 }

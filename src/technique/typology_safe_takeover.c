@@ -4,59 +4,89 @@
 // Bybit, 21 February 2025: a delegate call to a contract that nobody knew, dressed up as a token's
 // transfer, put the attacker's code in the place of the wallet's own (14:13:35); everything left
 // it three minutes later. The evidence is in the call data, which blocks keep as a note;
-// technique/safe.h reads it.
+// shape/safe.h reads it.
 //
-// The feed says it with a transfer of kind THEFT from the Safe whose `venue` is safe.h's score: of
-// amount 0 where the takeover moved nothing itself, else the theft. A finding is made by the
-// takeover and grows with each theft from the same wallet after it.
+// The feed says it with a transfer of kind TAKEOVER from the Safe to itself, which moves nothing;
+// its `venue` is safe.h's score. A finding is made by the takeover and grows with what leaves the
+// same wallet after it: in a case that is the theft, on a ledger any payment, for nobody says there
+// which are thefts.
+//
+// Every edge out of a wallet passes on what lies on the one before, so a payment of anybody else
+// costs one look at that; and none where nobody at all was taken over, as in nearly every case,
+// which the edge right before tells.
 //
 // MITRE AADAPT: ADT3012.001 "Contract Ownership Changes", ADT3012.002 "Evil Contract".
 #include "technique/typology_exits.h"
 
-enum { BETWEEN_MAX = 64 }; // other payments of the wallet between two thefts
+enum {
+	// What can leave a wallet of a chain of accounts; in a case, what leaves a victim is theft.
+	OUT = 1 << DP_TR_MOVE | 1 << DP_TR_THEFT | 1 << DP_TR_SERVICE | 1 << DP_TR_SWAP |
+	      1 << DP_TR_BRIDGE_OUT | 1 << DP_TR_MIXER | 1 << DP_TR_BURN
+};
 enum { P_WITHIN };
 enum { F_TAKEOVERS, F_THEFTS, F_AFTER, F_SIGN };
 
 typedef struct taken {
-	dp_edge takeover; // the first; 0: none
+	dp_edge newest;   // takeover of anybody, up to this edge; may have expired
+	dp_edge takeover; // the first of this wallet; 0: none
 	uint32_t takeovers, thefts, parts;
 	uint32_t sign;  // the best score of the call data
 	uint32_t after; // seconds from takeover to first theft and one; 0: none yet
 } taken;
 
-static const taken *before(const dp_look *look, dp_edge e)
+// As of the edge before, as long as that takeover may still be what this one is for.
+static bool is_taken(const dp_look *look, taken *io_state, dp_edge e)
 {
 	const dp_graph *g = look->graph;
-	dp_edge p = dp_graph_before_out(g, e);
-	for (uint32_t n = 0; p != 0 && n < BETWEEN_MAX; n++, p = dp_graph_before_out(g, p))
-		if (dp_graph_edge(g, p)->kind == DP_TR_THEFT) return dp_look_state(look, p);
-	return NULL;
+	dp_edge before = dp_graph_before_out(g, e);
+	if (before == 0) return false;
+	const taken *p = dp_look_state(look, before);
+	if (p->takeover == 0 || dp_graph_kept(g, p->takeover) == 0) return false;
+	int64_t begun = dp_graph_edge(g, p->takeover)->time, now = dp_graph_edge(g, e)->time;
+	if (!dp_exits_within(begun, now, look->param[P_WITHIN])) return false;
+	dp_edge newest = io_state->newest;
+	*io_state = *p;
+	io_state->newest = newest;
+	return true;
+}
+
+// Was anybody's Safe taken over, as far back as is kept? Passes it on to the next edge.
+static bool is_any(const dp_look *look, taken *io_state, dp_edge e, bool is_takeover)
+{
+	const dp_graph *g = look->graph;
+	const taken *last = e - 1 >= dp_graph_first(g) && e > 1 ? dp_look_state(look, e - 1) : NULL;
+	io_state->newest = is_takeover ? e : last == NULL ? 0 : dp_graph_kept(g, last->newest);
+	return io_state->newest != 0;
+}
+
+static void count_theft(const dp_look *look, taken *io_state, const dp_transfer *t)
+{
+	int64_t begun = dp_graph_edge(look->graph, io_state->takeover)->time;
+	if (io_state->thefts == 0)
+		io_state->after = dp_exits_add(dp_exits_seconds(begun, t->time), 1);
+	io_state->thefts = dp_exits_add(io_state->thefts, 1);
+	io_state->parts = dp_exits_add(io_state->parts, dp_exits_parts(t->loot));
 }
 
 static dp_code feed(const dp_look *look, dp_edge e, void *state, dp_fault *fault)
 {
-	const dp_graph *g = look->graph;
-	const dp_transfer *t = dp_graph_edge(g, e);
+	const dp_transfer *t = dp_graph_edge(look->graph, e);
 	taken *s = state;
-	const taken *p = before(look, e);
-	if (p != NULL && p->takeover != 0 && dp_graph_kept(g, p->takeover) != 0 &&
-	    dp_exits_within(dp_graph_edge(g, p->takeover)->time, t->time, look->param[P_WITHIN]))
-		*s = *p;
-	bool is_takeover = t->venue > 0;
-	if (!is_takeover && s->takeover == 0) return DP_OK;
-	if (s->takeover == 0) s->takeover = e;
+	bool is_takeover = t->kind == DP_TR_TAKEOVER && t->venue > 0;
+	if (!is_any(look, s, e, is_takeover)) return DP_OK;
+	if (!is_taken(look, s, e) && !is_takeover) return DP_OK;
 	if (is_takeover) {
 		uint32_t sign = t->venue > 1000 ? 1000 : t->venue;
+		if (s->takeover == 0) s->takeover = e;
 		s->takeovers = dp_exits_add(s->takeovers, 1);
 		if (sign > s->sign) s->sign = sign;
+	} else {
+		// To pay oneself empties nothing.
+		bool is_out = dp_exits_is(t, OUT) && (t->src != t->dst || t->kind == DP_TR_SWAP);
+		if (t->amount == 0 || !is_out) return DP_OK;
+		count_theft(look, s, t);
 	}
-	int64_t begun = dp_graph_edge(g, s->takeover)->time;
-	if (t->amount > 0) {
-		if (s->thefts == 0) s->after = dp_exits_add(dp_exits_seconds(begun, t->time), 1);
-		s->thefts = dp_exits_add(s->thefts, 1);
-		s->parts = dp_exits_add(s->parts, dp_exits_parts(t->loot));
-	}
-	DP_CHECK(s->takeovers > 0 && s->sign <= 1000);
+	DP_CHECK(s->takeovers > 0 && s->sign > 0 && s->sign <= 1000);
 	// What follows is the proof of what it was for.
 	uint32_t score = s->sign + (s->thefts > 0 ? 200 : 0);
 	dp_edge list[2] = {s->takeover, e};
@@ -84,12 +114,13 @@ const dp_typology dp_typology_safe_takeover = {
     .param = {[P_WITHIN] = {"within", DP_UNIT_SECONDS, 2592000, 1, 31536000,
                             "from the takeover to a theft"}},
     .fact = {[F_TAKEOVERS] = {"takeovers", DP_UNIT_COUNT, "such calls"},
-             [F_THEFTS] = {"thefts", DP_UNIT_COUNT, "from the same wallet since"},
+             [F_THEFTS] = {"thefts", DP_UNIT_COUNT,
+                           "from the same wallet since; on a ledger: payments"},
              [F_AFTER] = {"after", DP_UNIT_SECONDS,
                           "from the takeover to the first theft; -1: none yet"},
              [F_SIGN] = {"sign", DP_UNIT_COUNT,
                          "how clearly the call data is a takeover, in thousandths"}},
-    .kinds = 1 << DP_TR_THEFT,
+    .kinds = DP_KINDS_ALL,
     .edge_bytes = sizeof(taken),
     .feed = feed,
 };

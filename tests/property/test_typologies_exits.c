@@ -196,7 +196,8 @@ static bool is_spend(const dp_transfer *t)
 	case DP_TR_THEFT:
 	case DP_TR_BRIDGE_IN:
 	case DP_TR_FROZEN:
-	case DP_TR_RETURNED: return false;
+	case DP_TR_RETURNED:
+	case DP_TR_TAKEOVER: return false;
 	case DP_TR_SWAP: return t->amount > 0;
 	default: return t->amount > 0 && t->src != t->dst;
 	}

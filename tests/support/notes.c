@@ -61,6 +61,22 @@ uint32_t t_note(t_rng *r, dp_note *ret_note, uint8_t data[T_NOTE_MAX])
 	return ret_note->kind == DP_NOTE_GAS ? 52 : 32;
 }
 
+void t_takeover(dp_block *io_block, dp_note *ret_note, const dp_addr *safe, uint32_t tx)
+{
+	// execTransaction, a delegate call (chain/note.h) of the contract 0x0000...0000.
+	static uint8_t call[DP_SAFE_HEAD_SIZE] = {0x6a, 0x76, 0x12, 0x02};
+	call[4 + 4 * 32 - 1] = 1;
+	assert_int_equal(io_block->note_count, 0);
+	assert_int_equal(safe->kind, DP_ADDR_EVM);
+	*ret_note = (dp_note){
+	    .tx = tx, .kind = DP_NOTE_SAFE, .data_size = sizeof call, .full_size = sizeof call};
+	memcpy(ret_note->place, safe->bytes, sizeof ret_note->place);
+	io_block->note = ret_note;
+	io_block->note_count = 1;
+	io_block->note_bytes = call;
+	io_block->note_bytes_size = sizeof call;
+}
+
 void t_notes_append(dp_block_builder *b, t_rng *r, uint32_t count)
 {
 	uint8_t data[T_NOTE_MAX];

@@ -8,38 +8,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bybit_takeover.h"
 #include "chain/address.h"
 #include "chain/ethereum.h"
 #include "codec/hash.h"
 #include "codec/hex.h"
 #include "support/ledger.h"
-#include "technique/safe.h"
+#include "shape/safe.h"
 
-// Transaction 0x46deef0f52e3a983b67abf4714448a41dd7ffd6d32d32da69d62081c68ad7882 of 21 February
-// 2025 as it was sent: a legacy transaction in RLP. Its hash is the Keccak-256 of these bytes.
-#define HEAD "f9032b2a8502540be40083030d40941db92e2eebc8e0c075a02bea49a2935bcd2dfcf480b902c4"
 #define W0 "0000000000000000000000000000000000000000000000000000000000000000"
-#define CALL                                                                                       \
-	"6a761202"                                                                                 \
-	"00000000000000000000000096221423681a6d52e184d440a8efcebb105c7242" W0                      \
-	"0000000000000000000000000000000000000000000000000000000000000140"                         \
-	"0000000000000000000000000000000000000000000000000000000000000001"                         \
-	"000000000000000000000000000000000000000000000000000000000000b2b2" W0 W0 W0 W0             \
-	"00000000000000000000000000000000000000000000000000000000000001c0"                         \
-	"0000000000000000000000000000000000000000000000000000000000000044"                         \
-	"a9059cbb000000000000000000000000bdd077f651ebe7f7b3ce16fe5f2b025be2969516" W0              \
-	"00000000000000000000000000000000000000000000000000000000"                                 \
-	"00000000000000000000000000000000000000000000000000000000000000c3"                         \
-	"d0afef78a52fd504479dc2af3dc401334762cbd05609c7ac18db9ec5abf4a07a"                         \
-	"5cc09fc86efd3489707b89b0c729faed616459189cb50084f208d03b201b001f"                         \
-	"1f0f62ad358d6b319d3c1221d44456080068fe02ae5b1a39b4afb1e6721ca7f9"                         \
-	"903ac523a801533f265231cd35fc2dfddc3bd9a9563b51315cf9d5ff23dc6d2c"                         \
-	"221fdf9e4b878877a8dbeee951a4a31ddbf1d3b71e127d5eda44b4730030114b"                         \
-	"aba52e06dd23da37cd2a07a6e84f9950db867374a0f77558f42adf4409bfd569"                         \
-	"673c1f0000000000000000000000000000000000000000000000000000000000"
-#define TAIL                                                                                       \
-	"25a0c06f155e9045c02891297148228ed69cc7167a6f8606f66a942ef75624c5906d"                     \
-	"a03e9f83eae889e79e3af315c7e9a5e14b12f2bed9e23d994f751562ec7a4426b3"
 #define BYBIT "1db92e2eebc8e0c075a02bea49a2935bcd2dfcf4"
 
 enum { MAX = 8192 };
@@ -53,6 +30,21 @@ static text bytes_of(const char *hex)
 {
 	text t = {.n = strlen(hex) / 2};
 	assert_true(t.n <= MAX && dp_hex_decode(t.p, t.n, hex));
+	return t;
+}
+
+// The whole transaction, and its call data.
+static text bybit_tx(void)
+{
+	text t = {.n = BYBIT_TX_SIZE};
+	bybit_takeover(t.p);
+	return t;
+}
+
+static text bybit_call(void)
+{
+	text whole = bybit_tx(), t = {.n = BYBIT_CALL_SIZE};
+	memcpy(t.p, whole.p + BYBIT_CALL_AT, t.n);
 	return t;
 }
 
@@ -132,7 +124,7 @@ static bool judge(dp_safe_call *ret_call, const text *t)
 static void bybit_was_taken_over(void **state)
 {
 	(void)state;
-	text whole = bytes_of(HEAD CALL TAIL), want, t = bytes_of(CALL);
+	text whole = bybit_tx(), want, t = bybit_call();
 	uint8_t hash[32];
 	dp_keccak256(hash, whole.p, whole.n);
 	want = bytes_of("46deef0f52e3a983b67abf4714448a41dd7ffd6d32d32da69d62081c68ad7882");
@@ -154,7 +146,7 @@ static void bybit_was_taken_over(void **state)
 static void a_block_carries_it(void **state)
 {
 	(void)state;
-	text t = bytes_of(CALL), to = bytes_of(BYBIT);
+	text t = bybit_call(), to = bytes_of(BYBIT);
 	dp_evm_block b = {0};
 	dp_block_builder builder = {0};
 	const dp_block *block;
@@ -254,7 +246,7 @@ static void a_batch_does_not_hide_it(void **state)
 static void dirty_words_are_read_as_the_contract_reads_them(void **state)
 {
 	(void)state;
-	text t = bytes_of(CALL);
+	text t = bybit_call();
 	dp_safe_call c;
 	memset(t.p + 4, 0xff, 12);
 	memset(t.p + 4 + 96, 0xff, 31);
@@ -265,7 +257,7 @@ static void dirty_words_are_read_as_the_contract_reads_them(void **state)
 static void cut_and_lying_call_data_breaks_nothing(void **state)
 {
 	(void)state;
-	text whole = bytes_of(CALL), none = {.n = 0}, batch = {.n = 0};
+	text whole = bybit_call(), none = {.n = 0}, batch = {.n = 0};
 	add_packed(&batch, 0, SIGN_LIB, &none);
 	add_packed(&batch, 1, EVIL, &none);
 	text many = multi_send(&batch), packed = exec_of(MULTI_SEND, &many, 1), t;

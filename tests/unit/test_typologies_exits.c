@@ -736,14 +736,14 @@ static void a_takeover_and_what_it_was_for(void **state)
 {
 	(void)state;
 	dp_mine *m = mine_of(&dp_typology_safe_takeover, true);
-	dp_transfer t = {.kind = DP_TR_THEFT, .amount = 0, .venue = 950};
-	say_more(m, t, VICTIM, 60, 0);
+	dp_transfer t = {.kind = DP_TR_TAKEOVER, .venue = 950};
+	say_more(m, t, VICTIM, VICTIM, 60);
 	assert_int_equal(findings(m), 1);
 	assert_int_equal(fact(m, "after"), -1);
 	assert_int_equal(t_flow_first(m, "safe-takeover")->score, 950);
-	say(m, DP_TR_THEFT, VICTIM, THIEF, 156, 401346, 900000);
-	say(m, DP_TR_THEFT, VICTIM, THIEF, 200, 8000, 100000);
-	say(m, DP_TR_THEFT, VICTIM + 1, THIEF, 200, 8000, 100000); // of another wallet
+	say(m, DP_TR_THEFT, VICTIM, THIEF, 216, 401346, 900000);
+	say(m, DP_TR_THEFT, VICTIM, THIEF, 260, 8000, 100000);
+	say(m, DP_TR_THEFT, VICTIM + 1, THIEF, 260, 8000, 100000); // of another wallet
 	assert_int_equal(findings(m), 1);
 	assert_int_equal(fact(m, "takeovers"), 1);
 	assert_int_equal(fact(m, "thefts"), 2);
@@ -761,11 +761,61 @@ static void a_theft_before_or_long_after_proves_nothing(void **state)
 	dp_mine *m = mine_of(&dp_typology_safe_takeover, true);
 	say(m, DP_TR_THEFT, VICTIM, THIEF, 0, 5, 1);
 	assert_int_equal(findings(m), 0);
-	dp_transfer t = {.kind = DP_TR_THEFT, .amount = 0, .venue = 4000000};
-	say_more(m, t, VICTIM, 60, 10);
+	dp_transfer t = {.kind = DP_TR_TAKEOVER, .venue = 4000000};
+	say_more(m, t, VICTIM, VICTIM, 10);
 	say(m, DP_TR_THEFT, VICTIM, THIEF, 11 + 30 * DAY, 5, 1);
 	assert_int_equal(fact(m, "thefts"), 0);
 	assert_int_equal(fact(m, "sign"), 1000);
+	dp_mine_free(m);
+}
+
+// On a ledger nobody says what is a theft: whatever leaves the wallet counts, but not what comes in
+// or goes round in it. Another call to foreign code makes no second finding.
+static void on_a_ledger_payments_are_what_it_was_for(void **state)
+{
+	(void)state;
+	dp_mine *m = mine_of(&dp_typology_safe_takeover, false);
+	dp_transfer t = {.kind = DP_TR_TAKEOVER, .venue = 700};
+	say(m, DP_TR_MOVE, THIEF, VICTIM, 0, 5, 0);
+	say(m, DP_TR_MOVE, VICTIM, THIEF, 1, 5, 0);
+	assert_int_equal(findings(m), 0);
+	say_more(m, t, VICTIM, VICTIM, 2);
+	say(m, DP_TR_MOVE, THIEF, VICTIM, 3, 5, 0);
+	say(m, DP_TR_MOVE, VICTIM, VICTIM, 4, 5, 0);
+	say(m, DP_TR_MOVE, VICTIM, THIEF, 5, 0, 0);
+	assert_int_equal(fact(m, "thefts"), 0);
+	say(m, DP_TR_MOVE, VICTIM, THIEF, 6, 5, 0);
+	say(m, DP_TR_SERVICE, VICTIM, 7, 7, 5, 0);
+	say(m, DP_TR_SWAP, VICTIM, VICTIM, 8, 5, 0);
+	say(m, DP_TR_MOVE, THIEF, 8, 9, 5, 0);
+	t.venue = 900;
+	say_more(m, t, VICTIM, VICTIM, 10);
+	assert_int_equal(findings(m), 1);
+	assert_int_equal(fact(m, "takeovers"), 2);
+	assert_int_equal(fact(m, "thefts"), 3);
+	assert_int_equal(fact(m, "after"), 4);
+	assert_int_equal(fact(m, "sign"), 900);
+	assert_int_equal(t_flow_first(m, "safe-takeover")->score, 1000);
+	assert_int_equal(t_flow_first(m, "safe-takeover")->evidence_count, 5);
+	dp_mine_free(m);
+}
+
+// It moves nothing: the theft is what it was without it.
+static void a_takeover_is_no_theft(void **state)
+{
+	(void)state;
+	dp_mine *m = mine_of(&dp_typology_theft, true);
+	dp_transfer t = {.kind = DP_TR_TAKEOVER, .venue = 950};
+	say_more(m, t, VICTIM, VICTIM, 0);
+	assert_int_equal(findings(m), 0);
+	say(m, DP_TR_THEFT, VICTIM, THIEF, 3000, 5, 500000);
+	say_more(m, t, VICTIM, VICTIM, 3001);
+	say(m, DP_TR_THEFT, VICTIM, THIEF, 6600, 5, 500000);
+	assert_int_equal(findings(m), 1);
+	assert_int_equal(fact(m, "transactions"), 2);
+	assert_int_equal(fact(m, "receivers"), 1);
+	assert_int_equal(fact(m, "quick"), 1000000);
+	assert_int_equal(fact(m, "lasted"), 3600);
 	dp_mine_free(m);
 }
 
@@ -905,6 +955,8 @@ int main(void)
 	    cmocka_unit_test(heaps_of_coins_that_sleep_are_told_at_the_end),
 	    cmocka_unit_test(a_takeover_and_what_it_was_for),
 	    cmocka_unit_test(a_theft_before_or_long_after_proves_nothing),
+	    cmocka_unit_test(on_a_ledger_payments_are_what_it_was_for),
+	    cmocka_unit_test(a_takeover_is_no_theft),
 	    cmocka_unit_test(rows_are_in_order),
 	    cmocka_unit_test(hostile_numbers_break_nothing),
 	    cmocka_unit_test(taking_back_leaves_no_trace),

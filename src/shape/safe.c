@@ -10,7 +10,7 @@
 // data. Everything is read by its place and checked against what is there; nothing is believed.
 // High bytes of addresses and of the operation are not looked at: the contracts of the versions
 // that are most used do not either, and a byte there must not hide a takeover.
-#include "technique/safe.h"
+#include "shape/safe.h"
 
 #include <string.h>
 
