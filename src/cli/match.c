@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/nearest.h"
 #include "casebook/sql.h"
+#include "cli/ledger_common.h"
 
 // incidents/*/fingerprint.json, put into the program by the build (tools/embed).
 extern const dp_builtin_file dp_builtin_prints[];
@@ -31,6 +32,7 @@ typedef enum match_format { MATCH_TEXT, MATCH_JSON, MATCH_STIX } match_format;
 typedef struct match {
 	const char *techniques[DP_CLI_REPEAT_MAX + 1], *prints[DP_CLI_REPEAT_MAX + 1];
 	const char *only, *format_name, *sources, *terminals;
+	const char *ledgers[DP_CLI_REPEAT_MAX + 1];
 	dp_cli_tags tags_from;
 	bool no_builtin, all, findings, print_only;
 	match_format format;
@@ -46,6 +48,8 @@ typedef struct match {
 	uint32_t item_count;
 	dp_tags *tags;
 	dp_case_uses uses;
+	dp_witness *witness; // NULL: no ledger to ask
+	dp_case_funders *funders;
 	dp_use *flow_uses; // of a flow of files
 	uint32_t flow_use_count;
 	dp_overlaps overlaps;
@@ -122,7 +126,9 @@ static dp_code compare_cases(match *m, dp_fault *fault)
 		if (code == DP_OK) code = dp_cli_flow_of_case(&other, m->cb, name, NULL, 0, fault);
 		if (code != DP_OK) break;
 		const dp_case_side theirs = {other.feed, other.mine, name};
-		code = dp_case_uses_common(&m->uses, &mine, &theirs, fault);
+		code = m->funders == NULL
+		           ? dp_case_uses_common(&m->uses, &mine, &theirs, fault)
+		           : dp_case_funders_common(m->funders, &m->uses, &mine, &theirs, fault);
 		dp_cli_flow_done(&other);
 		if (code != DP_OK) break;
 	}
@@ -130,12 +136,24 @@ static dp_code compare_cases(match *m, dp_fault *fault)
 	return code == DP_END ? DP_OK : code;
 }
 
+// Before anything long: a folder that is no ledger is a slip of the hand.
+static dp_code open_ledgers(match *m, dp_fault *fault)
+{
+	if (m->ledgers[0] == NULL) return DP_OK;
+	for (uint32_t i = 0; m->ledgers[i] != NULL; i++)
+		m->ledgers[i] = dp_cli_ledger_folder(m->ledgers[i]);
+	return dp_witness_open(&m->witness, m->ledgers, m->tags, fault);
+}
+
 static dp_code find_overlaps(match *m, dp_fault *fault)
 {
-	DP_TRY(dp_cli_tags_load(&m->tags, &m->tags_from, false, fault));
 	if (m->incident != NULL) {
 		const dp_case_side mine = {m->flow.feed, m->flow.mine, m->incident};
 		DP_TRY(dp_case_uses_tagged(&m->uses, &mine, m->tags, fault));
+		if (m->witness != NULL) {
+			DP_TRY(dp_case_funders_new(&m->funders, m->witness, &mine, fault));
+			DP_TRY(dp_case_funders_tagged(m->funders, &m->uses, &mine, m->tags, fault));
+		}
 		DP_TRY(compare_cases(m, fault));
 	} else {
 		DP_TRY(dp_overlap_uses_of_flow(&m->flow_uses, &m->flow_use_count, m->flow.flow,
@@ -196,21 +214,26 @@ static dp_code print_report(match *m, dp_fault *fault)
 	char from[512];
 	(void)snprintf(from, sizeof from, "%s%.400s", m->incident != NULL ? "casebook " : "",
 	               m->path);
-	const dp_likeness_report r = {.subject = m->flow.subject,
-	                              .from = from,
-	                              .theft_time = m->flow.theft_time,
-	                              .now = m->flow.now,
-	                              .knows = m->flow.knows,
-	                              .item = m->item,
-	                              .item_count = m->item_count,
-	                              .print = &m->flow.print,
-	                              .near = m->near,
-	                              .near_count = m->near_count,
-	                              .overlaps = m->tags != NULL ? &m->overlaps : NULL,
-	                              .my_uses = m->uses.mine,
-	                              .their_uses = m->uses.theirs,
-	                              .row = dp_cli_flow_row,
-	                              .row_context = &m->flow};
+	dp_likeness_report r = {.subject = m->flow.subject,
+	                        .from = from,
+	                        .theft_time = m->flow.theft_time,
+	                        .now = m->flow.now,
+	                        .knows = m->flow.knows,
+	                        .item = m->item,
+	                        .item_count = m->item_count,
+	                        .print = &m->flow.print,
+	                        .near = m->near,
+	                        .near_count = m->near_count,
+	                        .overlaps = m->tags != NULL ? &m->overlaps : NULL,
+	                        .my_uses = m->uses.mine,
+	                        .their_uses = m->uses.theirs,
+	                        .row = dp_cli_flow_row,
+	                        .row_context = &m->flow};
+	dp_gas_report gas;
+	if (m->funders != NULL) {
+		gas = dp_case_funders_report(m->funders);
+		r.gas = &gas;
+	}
 	const dp_sink w = {dp_cli_write, stdout};
 	if (m->print_only) {
 		dp_json_out out = {.write = w.write, .context = w.context, .fault = fault};
@@ -279,6 +302,8 @@ static dp_code run(match *m, dp_fault *fault)
 {
 	if (m->incident != NULL) DP_TRY(dp_casebook_open(&m->cb, m->path, false, fault));
 	if (m->findings || m->print_only) return run_findings(m, fault);
+	DP_TRY(dp_cli_tags_load(&m->tags, &m->tags_from, false, fault));
+	DP_TRY(open_ledgers(m, fault));
 	return run_techniques(m, fault);
 }
 
@@ -291,6 +316,8 @@ static void done(match *m)
 	dp_overlaps_done(&m->overlaps);
 	dp_case_uses_done(&m->uses);
 	dp_free(m->flow_uses);
+	dp_case_funders_free(m->funders);
+	dp_witness_close(m->witness);
 	dp_tags_free(m->tags);
 	dp_free(m->item);
 	dp_free(m->known);
@@ -318,6 +345,10 @@ static int check(match *m, int count, char **argv)
 		return dp_cli_misuse("match",
 		                     "--sources and --terminals are for a FLOW: a case has "
 		                     "its own");
+	if (m->ledgers[0] != NULL && (count == 1 || m->findings || m->print_only))
+		return dp_cli_misuse("match",
+		                     "--ledger is asked who paid the gas of a CASE's wallets: not "
+		                     "with a FLOW, --findings or --fingerprint");
 	if (m->findings && m->format == MATCH_STIX)
 		return dp_cli_misuse("match", "--findings are printed as text or json");
 	return DP_EXIT_DONE;
@@ -334,6 +365,8 @@ int dp_cmd_match(int argc, char **argv)
 	    {"only", "ID", "this technique alone", NULL, &m.only},
 	    {"fingerprints", "FILE...", "more fingerprints of known incidents", NULL, m.prints},
 	    DP_CLI_TAGS_OPTION(&m.tags_from),
+	    {"ledger", "DIR...", "ledgers: who paid the first gas, whose deposit addresses", NULL,
+	     m.ledgers},
 	    {"sources", "FILE", "FLOW: where the stolen money starts, an address a line", NULL,
 	     &m.sources},
 	    {"terminals", "FILE", "FLOW: where it ends", NULL, &m.terminals},

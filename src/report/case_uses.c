@@ -4,24 +4,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/check.h"
-#include "codec/time.h"
+#include "report/case_uses_private.h"
 #include "tag/taxonomy.h"
 
-enum { CONFIDENCE_MIN = 60, WALK_MAX = 4096 };
+enum { CONFIDENCE_MIN = 60 };
 
 static dp_code no_memory(dp_fault *fault)
 {
 	return dp_fail(fault, DP_NO_MEMORY, "out of memory");
 }
 
-static dp_code text(dp_case_uses *u, const char **ret_text, const char *s, dp_fault *fault)
+dp_code dp_case_uses_text(dp_case_uses *u, const char **ret_text, const char *s, dp_fault *fault)
 {
 	*ret_text = dp_arena_text(&u->arena, s, strlen(s));
 	return *ret_text == NULL ? no_memory(fault) : DP_OK;
 }
 
-static dp_code add(dp_case_uses *u, bool is_mine, const dp_use *use, dp_fault *fault)
+dp_code dp_case_uses_add(dp_case_uses *u, bool is_mine, const dp_use *use, dp_fault *fault)
 {
 	if (is_mine) {
 		DP_TRY(dp_grow((void **)&u->mine, &u->mine_cap, sizeof *u->mine,
@@ -43,18 +42,18 @@ static dp_code tell_row(dp_case_uses *u, const dp_case_side *s, dp_use *io_use, 
 	DP_TRY(
 	    dp_case_feed_row(s->feed, &row, dp_graph_edge(dp_mine_graph(s->mine), e)->ref, fault));
 	if (io_use->address == NULL && (is_out ? row.from : row.to)[0] != 0)
-		DP_TRY(text(u, &io_use->address, is_out ? row.from : row.to, fault));
+		DP_TRY(dp_case_uses_text(u, &io_use->address, is_out ? row.from : row.to, fault));
 	if (io_use->chain == NULL) io_use->chain = row.chain != NULL ? row.chain->name : "";
 	if (row.tx[0] != 0 && *io_txs < DP_OVERLAP_TX_MAX)
-		DP_TRY(text(u, &io_use->tx[(*io_txs)++], row.tx, fault));
+		DP_TRY(dp_case_uses_text(u, &io_use->tx[(*io_txs)++], row.tx, fault));
 	return DP_OK;
 }
 
 // Payments from how many different wallets are a gathering.
-static uint32_t feeders(const dp_graph *g, uint32_t node)
+uint32_t dp_case_feeders(const dp_graph *g, uint32_t node)
 {
 	uint32_t seen[DP_OVERLAP_GATHER_MIN], count = 0, walked = 0;
-	for (dp_edge e = dp_graph_in(g, node); e != 0 && walked < WALK_MAX;
+	for (dp_edge e = dp_graph_in(g, node); e != 0 && walked < DP_CASE_WALK_MAX;
 	     e = dp_graph_before_in(g, e), walked++) {
 		const dp_transfer *t = dp_graph_edge(g, e);
 		bool known = t->src == node || t->kind == DP_TR_THEFT || t->kind == DP_TR_BRIDGE_IN;
@@ -66,9 +65,8 @@ static uint32_t feeders(const dp_graph *g, uint32_t node)
 	return count;
 }
 
-// A node's use in a case; *ret_is_any false: none that could be told (no address, a protocol).
-static dp_code use_of(dp_case_uses *u, dp_use *ret_use, bool *ret_is_any, const dp_case_side *s,
-                      uint32_t node, dp_fault *fault)
+dp_code dp_case_uses_of_node(dp_case_uses *u, dp_use *ret_use, bool *ret_is_any,
+                             const dp_case_side *s, uint32_t node, dp_fault *fault)
 {
 	const dp_graph *g = dp_mine_graph(s->mine);
 	const dp_node *n = dp_graph_node_at(g, node);
@@ -78,7 +76,7 @@ static dp_code use_of(dp_case_uses *u, dp_use *ret_use, bool *ret_is_any, const 
 	*ret_is_any = false;
 	if (n->role != DP_NODE_WALLET && n->role != DP_NODE_SERVICE) return DP_OK;
 	if (n->role == DP_NODE_SERVICE) use.is |= DP_USE_SERVICE;
-	for (dp_edge e = dp_graph_in(g, node); e != 0 && walked < WALK_MAX;
+	for (dp_edge e = dp_graph_in(g, node); e != 0 && walked < DP_CASE_WALK_MAX;
 	     e = dp_graph_before_in(g, e), walked++) {
 		const dp_transfer *t = dp_graph_edge(g, e);
 		use.use |= t->kind == DP_TR_THEFT ? DP_USE_ROOT : DP_USE_RECEIVES;
@@ -89,7 +87,7 @@ static dp_code use_of(dp_case_uses *u, dp_use *ret_use, bool *ret_is_any, const 
 	dp_edge out = dp_graph_out(g, node);
 	if (out != 0 && use.use != 0) use.use |= DP_USE_SPENDS;
 	if (out != 0) DP_TRY(tell_row(u, s, &use, &txs, out, true, fault));
-	if (feeders(g, node) == DP_OVERLAP_GATHER_MIN) use.use |= DP_USE_GATHERS;
+	if (dp_case_feeders(g, node) == DP_OVERLAP_GATHER_MIN) use.use |= DP_USE_GATHERS;
 	if (loot > DP_LOOT_WHOLE) loot = DP_LOOT_WHOLE;
 	use.share_ppm = (uint32_t)(loot / (DP_LOOT_WHOLE / 1000000));
 	if (use.address == NULL || use.use == 0) return DP_OK;
@@ -124,11 +122,11 @@ dp_code dp_case_uses_common(dp_case_uses *u, const dp_case_side *mine, const dp_
 		if (other == DP_NODE_NONE) continue;
 		dp_use a, b;
 		bool has_a, has_b;
-		DP_TRY(use_of(u, &a, &has_a, mine, i, fault));
-		DP_TRY(use_of(u, &b, &has_b, theirs, other, fault));
+		DP_TRY(dp_case_uses_of_node(u, &a, &has_a, mine, i, fault));
+		DP_TRY(dp_case_uses_of_node(u, &b, &has_b, theirs, other, fault));
 		if (!has_a || !has_b) continue;
-		DP_TRY(add(u, true, &a, fault));
-		DP_TRY(add(u, false, &b, fault));
+		DP_TRY(dp_case_uses_add(u, true, &a, fault));
+		DP_TRY(dp_case_uses_add(u, false, &b, fault));
 	}
 	return DP_OK;
 }
@@ -145,19 +143,25 @@ typedef struct asking {
 	dp_code code;
 } asking;
 
-static dp_code claim(asking *a, const char *address, const dp_tag_record *tag)
+dp_code dp_case_uses_claim(dp_case_uses *u, const dp_tags *tags, const char *address,
+                           const dp_tag_record *tag, dp_fault *fault)
 {
-	dp_case_uses *u = a->u;
 	dp_use use = {.use = DP_USE_CLAIMED, .chain = ""};
 	const dp_network *network = dp_network_at(tag->network);
 	if (network != NULL && network->chain != NULL) use.chain = network->chain->name;
 	if (tag->flags & DP_TAGF_CONTRACT) use.is |= DP_USE_CONTRACT;
-	DP_TRY(text(u, &use.address, address, a->fault));
-	DP_TRY(text(u, &use.whose, dp_tags_text(a->tags, tag->label), a->fault));
-	DP_TRY(text(u, &use.actor, dp_tags_text(a->tags, tag->actor), a->fault));
-	DP_TRY(text(u, &use.says, dp_tags_text(a->tags, tag->source), a->fault));
-	DP_TRY(attribute(u, &use, a->fault));
-	return add(u, false, &use, a->fault);
+	DP_TRY(dp_case_uses_text(u, &use.address, address, fault));
+	DP_TRY(dp_case_uses_text(u, &use.whose, dp_tags_text(tags, tag->label), fault));
+	DP_TRY(dp_case_uses_text(u, &use.actor, dp_tags_text(tags, tag->actor), fault));
+	DP_TRY(dp_case_uses_text(u, &use.says, dp_tags_text(tags, tag->source), fault));
+	DP_TRY(attribute(u, &use, fault));
+	return dp_case_uses_add(u, false, &use, fault);
+}
+
+bool dp_case_uses_is_claim(const dp_tag_record *tag)
+{
+	return tag->actor != 0 && tag->confidence >= CONFIDENCE_MIN &&
+	       (tag->flags & DP_TAGF_INFERRED) == 0 && tag->stop == DP_FOLLOW;
 }
 
 static int by_address(const void *a, const void *b)
@@ -177,14 +181,14 @@ static dp_code mine_of(asking *a, bool *ret_is_mine, const char *address)
 		                                                sizeof *a->use, by_address);
 		if (use == NULL) return DP_OK;
 		*ret_is_mine = true;
-		return add(a->u, true, use, a->fault);
+		return dp_case_uses_add(a->u, true, use, a->fault);
 	}
 	const dp_graph *g = dp_mine_graph(a->side->mine);
 	uint32_t node = dp_graph_find(g, dp_node_key(address, strlen(address)));
 	if (node == DP_NODE_NONE) return DP_OK;
 	dp_use use;
-	DP_TRY(use_of(a->u, &use, ret_is_mine, a->side, node, a->fault));
-	return *ret_is_mine ? add(a->u, true, &use, a->fault) : DP_OK;
+	DP_TRY(dp_case_uses_of_node(a->u, &use, ret_is_mine, a->side, node, a->fault));
+	return *ret_is_mine ? dp_case_uses_add(a->u, true, &use, a->fault) : DP_OK;
 }
 
 static bool visit(void *context, const dp_addr *addr, const dp_tag_record *tag, uint32_t count)
@@ -193,9 +197,7 @@ static bool visit(void *context, const dp_addr *addr, const dp_tag_record *tag, 
 	bool is_asked = false, is_mine = false;
 	char address[DP_ADDR_TEXT_MAX];
 	for (uint32_t i = 0; i < count && a->code == DP_OK; i++) {
-		if (tag[i].actor == 0 || tag[i].confidence < CONFIDENCE_MIN ||
-		    (tag[i].flags & DP_TAGF_INFERRED) || tag[i].stop != DP_FOLLOW)
-			continue;
+		if (!dp_case_uses_is_claim(&tag[i])) continue;
 		if (!is_asked) {
 			const dp_network *network = dp_network_at(tag[i].network);
 			if (network == NULL || network->chain == NULL) continue;
@@ -203,7 +205,8 @@ static bool visit(void *context, const dp_addr *addr, const dp_tag_record *tag, 
 			a->code = mine_of(a, &is_mine, address);
 			is_asked = true;
 		}
-		if (is_mine && a->code == DP_OK) a->code = claim(a, address, &tag[i]);
+		if (is_mine && a->code == DP_OK)
+			a->code = dp_case_uses_claim(a->u, a->tags, address, &tag[i], a->fault);
 	}
 	return a->code == DP_OK;
 }

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "codec/time.h"
+#include "report/likeness_private.h"
 #include "report/private.h"
 
 enum {
@@ -14,7 +15,8 @@ enum {
 	FINDINGS_SHOWN = 3,
 	NEAR_SHOWN = 3,
 	PARTS_SHOWN = 4,
-	OVERLAPS_SHOWN = 8
+	OVERLAPS_SHOWN = 8,
+	TXS_SHOWN = 2
 };
 
 // Thousandths as people read them: "0.82".
@@ -24,8 +26,7 @@ static const char *of_one(char out[16], uint32_t thousandths)
 	return out;
 }
 
-// Words from column `indent` on, broken before WIDTH.
-static void wrapped(dp_out *o, int indent, const char *text)
+void dp_out_wrapped(dp_out *o, int indent, const char *text)
 {
 	int column = indent;
 	dp_out_printf(o, "%*s", indent, "");
@@ -79,16 +80,15 @@ static void show_step(dp_out *o, const dp_likeness_report *r, const dp_likeness_
 	const dp_step_judged *s = &item->likeness.step[step];
 	char line[DP_STEP_TEXT_MAX];
 	dp_step_text(line, &item->likeness, step);
-	wrapped(o, 6, line);
+	dp_out_wrapped(o, 6, line);
 	if (s->state != DP_STEP_SEEN && s->state != DP_STEP_CONTRADICTED) return;
 	for (uint32_t i = 0; i < s->finding_count && i < FINDINGS_SHOWN; i++)
 		show_finding(o, r, item->mine, s->finding[i]);
 	for (uint32_t i = 0; r->overlaps != NULL && i < s->overlap_count && i < FINDINGS_SHOWN;
 	     i++) {
 		char text[512];
-		dp_overlap_format(text, sizeof text, &r->overlaps->item[s->overlap[i]], r->my_uses,
-		                  r->their_uses);
-		wrapped(o, 10, text);
+		dp_likeness_overlap(text, sizeof text, r, s->overlap[i]);
+		dp_out_wrapped(o, 10, text);
 	}
 }
 
@@ -103,7 +103,7 @@ static void show_technique(dp_out *o, const dp_likeness_report *r, const dp_like
 {
 	const dp_likeness *l = &item->likeness;
 	show_head(o, l);
-	wrapped(o, 4, l->sentence);
+	dp_out_wrapped(o, 4, l->sentence);
 	dp_out_printf(o, "    judged on %u%% of its weight\n", l->known / 10);
 	for (uint32_t i = 0; i < l->step_count; i++) show_step(o, r, item, i);
 	const dp_tech_step *step = l->technique->step;
@@ -147,6 +147,13 @@ static void show_near(dp_out *o, const dp_likeness_report *r)
 	dp_out_text(o, "\n");
 }
 
+// What shows it, on one side.
+static void show_txs(dp_out *o, const dp_use *use)
+{
+	for (uint32_t i = 0; i < TXS_SHOWN && use->tx[i] != NULL; i++)
+		dp_out_printf(o, "      %.40s  %.100s\n", use->whose, use->tx[i]);
+}
+
 // What shares control, each; what only paid or was paid, together: it is no evidence of anything.
 static void show_overlaps(dp_out *o, const dp_likeness_report *r)
 {
@@ -159,8 +166,10 @@ static void show_overlaps(dp_out *o, const dp_likeness_report *r)
 		if (is_exposure || shown == OVERLAPS_SHOWN) continue;
 		if (shown++ == 0) dp_out_text(o, "Infrastructure in common with others\n");
 		char text[512];
-		dp_overlap_format(text, sizeof text, v, r->my_uses, r->their_uses);
-		wrapped(o, 2, text);
+		dp_likeness_overlap(text, sizeof text, r, i);
+		dp_out_wrapped(o, 2, text);
+		show_txs(o, &r->my_uses[v->mine]);
+		show_txs(o, &r->their_uses[v->theirs]);
 	}
 	if (shared > shown) dp_out_printf(o, "  and %u more\n", shared - shown);
 	if (exposed > 0) {
@@ -171,7 +180,7 @@ static void show_overlaps(dp_out *o, const dp_likeness_report *r)
 		    "exposure, and says nothing of who did it",
 		    exposed, exposed == 1 ? "" : "es", exposed == 1 ? "was" : "were");
 		if (shown == 0) dp_out_text(o, "Infrastructure in common with others: none\n");
-		wrapped(o, 2, text);
+		dp_out_wrapped(o, 2, text);
 	}
 	if (shown > 0 || exposed > 0) dp_out_text(o, "\n");
 }
@@ -213,6 +222,7 @@ dp_code dp_likeness_text(const dp_likeness_report *r, bool all, const dp_sink *w
 		if (r->item[i].likeness.value < SHOWN_MIN) show_head(o, &r->item[i].likeness);
 	if (briefly > 0) dp_out_text(o, "(--all shows why)\n\n");
 	show_overlaps(o, r);
+	if (r->gas != NULL) dp_likeness_gas_text(o, r->gas);
 	show_near(o, r);
 	return o->code;
 }

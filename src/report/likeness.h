@@ -8,6 +8,7 @@
 #ifndef DP_REPORT_LIKENESS_H
 #define DP_REPORT_LIKENESS_H
 
+#include "report/case_funders.h"
 #include "report/result.h"
 #include "technique/judge.h"
 
@@ -43,9 +44,17 @@ typedef struct dp_likeness_report {
 	uint32_t near_count;
 	const dp_overlaps *overlaps; // NULL: nobody looked
 	const dp_use *my_uses, *their_uses;
+	const dp_gas_report *gas; // who paid the first gas; NULL: no ledger was asked
 	dp_code (*row)(void *context, dp_likeness_row *ret_row, uint64_t ref, dp_fault *fault);
 	void *row_context;
 } dp_likeness_report;
+
+// An overlap in a line; who paid the gas of one and is the other's is not said to have paid both.
+size_t dp_likeness_overlap(char *out, size_t size, const dp_likeness_report *r, uint32_t overlap);
+// Why a ledger's answers may be wrong, in words; "" where nothing is known against it.
+enum { DP_GAS_CAVEAT_MAX = 400 };
+const char *dp_gas_caveat(char out[DP_GAS_CAVEAT_MAX], const dp_gas_report *gas, uint32_t ledger);
+const char *dp_payer_kind_text(dp_payer_kind kind);
 
 enum { DP_LIKENESS_ROWS_SHOWN = 4 }; // transactions of a finding in the text; JSON has them all
 

@@ -2,7 +2,7 @@
 // thousandths, shares in millionths, as their names say.
 #include "codec/json.h"
 #include "codec/time.h"
-#include "report/likeness.h"
+#include "report/likeness_private.h"
 #include "report/private.h"
 
 static void text(dp_json_out *o, const char *key, const char *value)
@@ -80,6 +80,18 @@ static void finding_json(dp_json_out *o, const dp_likeness_report *r, const dp_m
 	dp_json_object_end(o);
 }
 
+// In which ways a side used the address, as far as its first mention says.
+static void uses_json(dp_json_out *o, const char *key, uint32_t use)
+{
+	static const char *const names[] = {"theft",     "spends",  "receives", "gathers",
+	                                    "first-gas", "deposit", "claimed"};
+	dp_json_key(o, key);
+	dp_json_array(o);
+	for (uint32_t i = 0; i < sizeof names / sizeof names[0]; i++)
+		if ((use >> i & 1) != 0) dp_json_string(o, names[i]);
+	dp_json_array_end(o);
+}
+
 static void overlap_json(dp_json_out *o, const dp_likeness_report *r, uint32_t no)
 {
 	const dp_overlap *v = &r->overlaps->item[no];
@@ -87,6 +99,9 @@ static void overlap_json(dp_json_out *o, const dp_likeness_report *r, uint32_t n
 	const dp_use *mine = &r->my_uses[v->mine], *theirs = &r->their_uses[v->theirs];
 	dp_json_object(o);
 	text(o, "kind", dp_overlap_rows(&count)[v->kind].name);
+	char line[512];
+	dp_likeness_overlap(line, sizeof line, r, no);
+	text(o, "sentence", line);
 	number(o, "weight_thousandths", v->weight);
 	text(o, "address", mine->address);
 	text(o, "with", theirs->whose);
@@ -94,6 +109,8 @@ static void overlap_json(dp_json_out *o, const dp_likeness_report *r, uint32_t n
 	text(o, "says", theirs->says);
 	text(o, "chain", mine->chain);
 	text(o, "their_chain", theirs->chain);
+	uses_json(o, "use", mine->use);
+	uses_json(o, "their_use", theirs->use);
 	dp_json_key(o, "tx");
 	dp_json_array(o);
 	for (uint32_t i = 0; i < DP_OVERLAP_TX_MAX && mine->tx[i] != NULL; i++)
@@ -234,6 +251,7 @@ dp_code dp_likeness_json(const dp_likeness_report *r, const dp_sink *w, dp_fault
 	for (uint32_t i = 0; r->overlaps != NULL && i < r->overlaps->count; i++)
 		overlap_json(o, r, i);
 	dp_json_array_end(o);
+	dp_likeness_gas_json(o, r->gas);
 	dp_json_key(o, "fingerprint");
 	if (r->print == NULL)
 		dp_json_null(o);

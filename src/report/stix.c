@@ -6,7 +6,8 @@
 //   attack-pattern              each technique that the flow is at least consistent with, with the
 //                               MITRE AADAPT ids of the rule as external references
 //   relationship                incident -- related-to --> attack-pattern, confidence = likeness
-//   note                        each step that was seen, with its transactions in words
+//   note                        each step that was seen, with its transactions in words; each
+//                               address that shares control with others (exposure is none)
 //
 // Techniques below "consistent with" are left out: a platform that stores them would show a thief's
 // name beside a case that does not resemble his. Ids are UUIDs of version 5 under a name space of
@@ -22,7 +23,7 @@
 #include "report/likeness.h"
 #include "report/private.h"
 
-enum { ID_MAX = 80, NOTE_MAX = 4096, NAME_MAX = 1024 };
+enum { ID_MAX = 80, NOTE_MAX = 4096, NAME_MAX = 1024, OVERLAPS_MAX = 256 };
 
 // 4f6b5c0e-6a3e-5d0b-9c57-64796570616b: a random name space, its end the word "dyepak".
 static const uint8_t name_space[16] = {0x4f, 0x6b, 0x5c, 0x0e, 0x6a, 0x3e, 0x5d, 0x0b,
@@ -189,6 +190,59 @@ static void put_note(bundle *b, const dp_likeness_item *item, uint32_t no)
 	dp_json_object_end(b->o);
 }
 
+// What shares control with others, the heaviest first.
+static bool is_shared(const bundle *b, uint32_t overlap)
+{
+	return b->r->overlaps->item[overlap].kind != DP_OVERLAP_EXPOSURE;
+}
+
+static uint32_t overlap_count(const bundle *b)
+{
+	if (b->r->overlaps == NULL) return 0;
+	return b->r->overlaps->count < OVERLAPS_MAX ? b->r->overlaps->count : OVERLAPS_MAX;
+}
+
+static void overlap_id(char out[ID_MAX], const bundle *b, uint32_t overlap)
+{
+	const dp_overlap *v = &b->r->overlaps->item[overlap];
+	const dp_use *theirs = &b->r->their_uses[v->theirs];
+	char name[NAME_MAX];
+	(void)snprintf(name, sizeof name, "overlap %.300s %.60s %.100s %.200s %.30s %.200s",
+	               b->r->subject, dp_overlap_rows(&(uint32_t){0})[v->kind].name,
+	               b->r->my_uses[v->mine].address, theirs->whose, theirs->chain, theirs->says);
+	make_id(out, "note", name);
+}
+
+static size_t put_txs(char *out, size_t size, const dp_use *use)
+{
+	size_t n = 0;
+	for (uint32_t i = 0; i < DP_OVERLAP_TX_MAX && use->tx[i] != NULL; i++)
+		n += (size_t)snprintf(out + n, size - n, "\n%.60s %.20s %.100s", use->whose,
+		                      use->chain, use->tx[i]);
+	return n;
+}
+
+static void put_overlap(bundle *b, uint32_t overlap)
+{
+	const dp_overlap *v = &b->r->overlaps->item[overlap];
+	char id[ID_MAX], line[512], content[NOTE_MAX];
+	overlap_id(id, b, overlap);
+	dp_likeness_overlap(line, sizeof line, b->r, overlap);
+	const dp_overlap_row *row = &dp_overlap_rows(&(uint32_t){0})[v->kind];
+	size_t n = (size_t)snprintf(content, sizeof content, "%s, weight %u of 1000: %s", row->name,
+	                            v->weight, row->text);
+	n += put_txs(content + n, sizeof content - n, &b->r->my_uses[v->mine]);
+	(void)put_txs(content + n, sizeof content - n, &b->r->their_uses[v->theirs]);
+	begin(b, "note", id);
+	text(b->o, "abstract", line);
+	text(b->o, "content", content);
+	dp_json_key(b->o, "object_refs");
+	dp_json_array(b->o);
+	dp_json_string(b->o, b->incident);
+	dp_json_array_end(b->o);
+	dp_json_object_end(b->o);
+}
+
 static void put_report(bundle *b)
 {
 	dp_json_out *o = b->o;
@@ -219,6 +273,11 @@ static void put_report(bundle *b)
 			note_id(id, b, item, s);
 			dp_json_string(o, id);
 		}
+	}
+	for (uint32_t i = 0; i < overlap_count(b); i++) {
+		if (!is_shared(b, i)) continue;
+		overlap_id(id, b, i);
+		dp_json_string(o, id);
 	}
 	dp_json_array_end(o);
 	dp_json_object_end(o);
@@ -254,6 +313,8 @@ dp_code dp_likeness_stix(const dp_likeness_report *r, const dp_sink *w, dp_fault
 		for (uint32_t s = 0; s < item->likeness.step_count; s++)
 			if (item->likeness.step[s].state == DP_STEP_SEEN) put_note(&b, item, s);
 	}
+	for (uint32_t i = 0; i < overlap_count(&b); i++)
+		if (is_shared(&b, i)) put_overlap(&b, i);
 	put_report(&b);
 	dp_json_array_end(&out);
 	dp_json_object_end(&out);
