@@ -122,14 +122,28 @@ void dp_judge_free(dp_judge *j)
 
 //- who is meant ----------------------------------------------------------------------------------
 
+// The next letter (small) or digit of a name; 0: no more. Letters beyond ASCII count as they are.
+static char next_letter(const char **io_name)
+{
+	for (const char *s = *io_name; *s != 0; s++) {
+		bool is_capital = *s >= 'A' && *s <= 'Z';
+		bool counts = is_capital || (*s >= 'a' && *s <= 'z') || (*s >= '0' && *s <= '9') ||
+		              (unsigned char)*s >= 128;
+		if (!counts) continue;
+		*io_name = s + 1;
+		return is_capital ? (char)(*s + 32) : *s;
+	}
+	return 0;
+}
+
+// Rules write "Lazarus Group", tags the key "lazarusgroup", lists "LAZARUS GROUP": one name.
 static bool is_same_name(const char *a, const char *b)
 {
-	for (; *a != 0 && *b != 0; a++, b++) {
-		char x = *a >= 'A' && *a <= 'Z' ? (char)(*a + 32) : *a;
-		char y = *b >= 'A' && *b <= 'Z' ? (char)(*b + 32) : *b;
+	for (;;) {
+		char x = next_letter(&a), y = next_letter(&b);
 		if (x != y) return false;
+		if (x == 0) return true;
 	}
-	return *a == *b;
 }
 
 bool dp_judge_names_actor(const dp_technique *t, const char *actor)
