@@ -145,7 +145,9 @@ static dp_code check_version(dp_casebook *cb, bool create, dp_fault *fault)
 
 static dp_code open_db(dp_casebook *cb, const char *path, bool create, dp_fault *fault)
 {
-	int flags = SQLITE_OPEN_READWRITE | (create ? SQLITE_OPEN_CREATE : 0);
+	// A casebook is one thread's: who writes to outboxes beside it opens his own.
+	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
+	if (create) flags |= SQLITE_OPEN_CREATE;
 	if (sqlite3_open_v2(path, &cb->db, flags, NULL) != SQLITE_OK) {
 		if (cb->db == NULL) return dp_fail(fault, DP_NO_MEMORY, "out of memory");
 		return dp_fail(fault, DP_IO, "cannot open the casebook: %s",

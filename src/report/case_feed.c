@@ -16,6 +16,7 @@
 #include "chain/gap.h"
 #include "link/worth.h"
 #include "report/private.h"
+#include "technique/intake.h"
 #include "technique/money.h"
 #include "technique/rule.h"
 
@@ -125,6 +126,7 @@ struct dp_case_feed {
 	dp_casebook *cb;
 	sqlite3 *db;
 	dp_mine *mine;
+	dp_intake *intake;
 	char *incident;
 	run run[RUNS_MAX];
 	uint32_t run_count;
@@ -136,7 +138,8 @@ struct dp_case_feed {
 	step step;
 	uint32_t tx; // number of the last transaction
 	const run *tx_run;
-	uint64_t tx_height, fed;
+	uint64_t tx_height;
+	dp_edge edge_begun, put; // the first of this feeding, and how many since
 	int64_t tx_index, tx_time, theft_time, link_kind_of; // row of `link` that link_* are of
 	uint8_t link_kind;
 	uint32_t link_venue;
@@ -703,31 +706,32 @@ static dp_code look_at_side(dp_case_feed *f, run *r, side *ret_side, const row *
 static dp_code feed(dp_case_feed *f, const side *src, const side *dst, uint8_t kind, dp_asset asset,
                     const side *what, bool more, dp_fault *fault)
 {
-	dp_transfer t = {.tx = f->tx,
-	                 .asset = asset.v,
-	                 .time = f->tx_time,
-	                 .amount = what->amount,
-	                 .loot = what->loot > DP_LOOT_WHOLE ? DP_LOOT_WHOLE : what->loot,
-	                 .ref = what->ref,
-	                 .kind = kind,
-	                 .flags = dp_money_flags(asset, f->tx_run->chain->kind == DP_CHAIN_UTXO),
-	                 .hop = dst->hop,
-	                 .venue = dst->venue != 0 ? dst->venue : src->venue};
-	dp_money_worth(&f->price, &t, asset);
-	f->lacks_prices |= t.worth_high == DP_WORTH_NONE;
-	f->has_coins |= (t.flags & DP_TRF_COINS) != 0 || kind == DP_TR_BRIDGE_IN;
-	DP_TRY(dp_mine_node(f->mine, &t.src, src->key, src->role, fault));
-	DP_TRY(dp_mine_node(f->mine, &t.dst, dst->key, dst->role, fault));
-	const dp_node *to = dp_graph_node_at(dp_mine_graph(f->mine), t.dst);
-	if (dst->is_fresh && to->first == 0) t.flags |= DP_TRF_FRESH;
+	dp_intake_item item = {.src_key = src->key,
+	                       .dst_key = dst->key,
+	                       .src_role = src->role,
+	                       .dst_role = dst->role,
+	                       .is_fresh = dst->is_fresh};
+	dp_transfer *t = &item.transfer;
+	*t = (dp_transfer){.tx = f->tx,
+	                   .asset = asset.v,
+	                   .time = f->tx_time,
+	                   .amount = what->amount,
+	                   .loot = what->loot > DP_LOOT_WHOLE ? DP_LOOT_WHOLE : what->loot,
+	                   .ref = what->ref,
+	                   .kind = kind,
+	                   .flags = dp_money_flags(asset, f->tx_run->chain->kind == DP_CHAIN_UTXO),
+	                   .hop = dst->hop,
+	                   .venue = dst->venue != 0 ? dst->venue : src->venue};
+	dp_money_worth(&f->price, t, asset);
+	f->lacks_prices |= t->worth_high == DP_WORTH_NONE;
+	f->has_coins |= (t->flags & DP_TRF_COINS) != 0 || kind == DP_TR_BRIDGE_IN;
 	if (kind == DP_TR_SWAP &&
 	    (dst->to_native || (dst->role != DP_NODE_VENUE &&
 	                        dp_asset_info_of(dst->asset)->class == DP_ASSET_NATIVE)))
-		t.flags |= DP_TRF_TO_NATIVE;
-	if (more) t.flags |= DP_TRF_MORE;
-	dp_edge e;
-	f->fed++;
-	return dp_mine_feed(f->mine, &e, &t, fault);
+		t->flags |= DP_TRF_TO_NATIVE;
+	if (more) t->flags |= DP_TRF_MORE;
+	f->put++;
+	return dp_intake_put(f->intake, &item, fault);
 }
 
 static dp_code add_side(side **io_list, uint64_t *io_cap, uint32_t *io_count, const side *s,
@@ -799,19 +803,20 @@ static dp_code feed_takeovers(dp_case_feed *f, run *r, const row *w, dp_fault *f
 		f->tx++;
 		f->tx_run = NULL; // the row begins its own
 		dp_asset asset = dp_asset_native(r->chain);
-		dp_transfer t = {.tx = f->tx,
-		                 .asset = asset.v,
-		                 .time = k->time,
-		                 .ref = k->ref,
-		                 .kind = DP_TR_TAKEOVER,
-		                 .flags = dp_money_flags(asset, false),
-		                 .venue = k->score};
 		uint64_t key = dp_node_key(f->incident, strlen(f->incident));
-		DP_TRY(dp_mine_node(f->mine, &t.src, key, DP_NODE_VICTIM, fault));
-		t.dst = t.src;
-		dp_edge e;
-		f->fed++;
-		DP_TRY(dp_mine_feed(f->mine, &e, &t, fault));
+		dp_intake_item item = {.src_key = key,
+		                       .dst_key = key,
+		                       .src_role = DP_NODE_VICTIM,
+		                       .dst_role = DP_NODE_VICTIM};
+		item.transfer = (dp_transfer){.tx = f->tx,
+		                              .asset = asset.v,
+		                              .time = k->time,
+		                              .ref = k->ref,
+		                              .kind = DP_TR_TAKEOVER,
+		                              .flags = dp_money_flags(asset, false),
+		                              .venue = k->score};
+		f->put++;
+		DP_TRY(dp_intake_put(f->intake, &item, fault));
 	}
 	return DP_OK;
 }
@@ -828,7 +833,7 @@ static dp_code begin_tx(dp_case_feed *f, run *r, const row *w, dp_fault *fault)
 		r->mark[r->mark_count++] =
 		    (bookmark){.height = w->height,
 		               .seq = r->seq,
-		               .edge = dp_graph_last(dp_mine_graph(f->mine)) + 1};
+		               .edge = f->edge_begun + f->put};
 	}
 	f->tx++;
 	f->tx_run = r;
@@ -901,10 +906,28 @@ static void rest(dp_case_feed *f)
 	(void)sqlite3_reset(f->evidence);
 }
 
-static dp_code feed_all(dp_case_feed *f, uint64_t *ret_fed, dp_fault *fault)
+// Room in the mine for a case that is read at once.
+static dp_code reserve(dp_case_feed *f, dp_fault *fault)
 {
-	uint64_t before = f->fed;
+	uint64_t rows = 0, holders = 0;
+	for (uint32_t i = 0; i < f->run_count; i++) {
+		const run *r = &f->run[i];
+		sqlite3_stmt *s;
+		DP_TRY(dp_sql_prepare(f->db, &s, "select count(*) from flow where run=?", fault));
+		dp_sql_i64(s, 1, r->id);
+		dp_code code = dp_sql_row(f->db, s, fault);
+		if (code == DP_OK) rows += (uint64_t)sqlite3_column_int64(s, 0);
+		(void)sqlite3_finalize(s);
+		DP_TRY(code);
+		holders += r->holder_count;
+	}
+	return dp_mine_reserve(f->mine, rows, holders, fault);
+}
+
+static dp_code put_all(dp_case_feed *f, dp_fault *fault)
+{
 	for (uint32_t i = 0; i < f->run_count; i++) DP_TRY(open_rows(f, &f->run[i], fault));
+	if (f->edge_begun == 1) DP_TRY(reserve(f, fault));
 	for (;;) {
 		run *next = NULL;
 		for (uint32_t i = 0; i < f->run_count; i++) {
@@ -915,15 +938,19 @@ static dp_code feed_all(dp_case_feed *f, uint64_t *ret_fed, dp_fault *fault)
 		if (next == NULL) break;
 		DP_TRY(take_row(f, next, fault));
 	}
-	DP_TRY(flush(f, fault));
-	*ret_fed = f->fed - before;
-	return DP_OK;
+	return flush(f, fault);
 }
 
 dp_code dp_case_feed_more(dp_case_feed *f, uint64_t *ret_fed, dp_fault *fault)
 {
-	dp_code code = feed_all(f, ret_fed, fault);
+	dp_fault second;
+	f->edge_begun = dp_graph_last(dp_mine_graph(f->mine)) + 1;
+	f->put = 0;
+	dp_code code = put_all(f, fault);
+	dp_code end = dp_intake_end(f->intake, code == DP_OK ? fault : &second);
 	rest(f);
+	if (code == DP_OK) code = end;
+	if (code == DP_OK) *ret_fed = f->put;
 	return code;
 }
 
@@ -991,6 +1018,7 @@ dp_code dp_case_feed_new(dp_case_feed **ret_feed, dp_casebook *cb, const char *i
 		memcpy(f->incident, incident, strlen(incident) + 1);
 		code = load_runs(f, chain, fault);
 	}
+	if (code == DP_OK) code = dp_intake_new(&f->intake, mine, fault);
 	if (code == DP_OK) code = weigh(f, fault);
 	for (uint32_t i = 0; i < f->run_count && code == DP_OK; i++)
 		code = load_takeovers(f, &f->run[i], fault);
@@ -1024,6 +1052,7 @@ dp_code dp_case_feed_new(dp_case_feed **ret_feed, dp_casebook *cb, const char *i
 void dp_case_feed_free(dp_case_feed *f)
 {
 	if (f == NULL) return;
+	dp_intake_free(f->intake);
 	for (uint32_t i = 0; i < f->run_count; i++) {
 		run *r = &f->run[i];
 		(void)sqlite3_finalize(r->rows);

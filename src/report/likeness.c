@@ -66,7 +66,7 @@ static void show_row(dp_out *o, const dp_likeness_report *r, uint64_t ref)
 static void show_finding(dp_out *o, const dp_likeness_report *r, const dp_mine *mine, uint32_t no)
 {
 	const dp_finding *f = dp_mine_finding(mine, no);
-	const dp_evidence *e = dp_mine_evidence(mine, no);
+	const dp_mine_edge *e = dp_mine_evidence(mine, no);
 	uint32_t shown = 0;
 	for (uint32_t i = 0; i < f->evidence_count && shown < DP_LIKENESS_ROWS_SHOWN; i++, shown++)
 		show_row(o, r, e[i].ref);
@@ -87,16 +87,21 @@ static void show_step(dp_out *o, const dp_likeness_report *r, const dp_likeness_
 	for (uint32_t i = 0; r->overlaps != NULL && i < s->overlap_count && i < FINDINGS_SHOWN;
 	     i++) {
 		char text[512];
-		dp_likeness_overlap(text, sizeof text, r, s->overlap[i]);
+		dp_overlap_format(text, sizeof text, &r->overlaps->item[s->overlap[i]], r->my_uses,
+		                  r->their_uses);
 		dp_out_wrapped(o, 10, text);
 	}
 }
 
 static void show_head(dp_out *o, const dp_likeness *l)
 {
-	char value[16], low[16], high[16];
-	dp_out_printf(o, "%s (%s to %s)  %s  [%s]\n", of_one(value, l->value), of_one(low, l->low),
-	              of_one(high, l->high), l->technique->title, l->technique->id);
+	char value[16], low[16], high[16], line[DP_TECH_TITLE_MAX + 64];
+	int n = snprintf(line, sizeof line, "%s (%s to %s)  %.*s", of_one(value, l->value),
+	                 of_one(low, l->low), of_one(high, l->high), DP_TECH_TITLE_MAX,
+	                 l->technique->title);
+	// A long title leaves no room for the id beside it.
+	bool fits = n + 4 + (int)strlen(l->technique->id) <= WIDTH;
+	dp_out_printf(o, "%s%s[%s]\n", line, fits ? "  " : "\n    ", l->technique->id);
 }
 
 static void show_technique(dp_out *o, const dp_likeness_report *r, const dp_likeness_item *item)
@@ -166,7 +171,8 @@ static void show_overlaps(dp_out *o, const dp_likeness_report *r)
 		if (is_exposure || shown == OVERLAPS_SHOWN) continue;
 		if (shown++ == 0) dp_out_text(o, "Infrastructure in common with others\n");
 		char text[512];
-		dp_likeness_overlap(text, sizeof text, r, i);
+		dp_overlap_format(text, sizeof text, &r->overlaps->item[i], r->my_uses,
+		                  r->their_uses);
 		dp_out_wrapped(o, 2, text);
 		show_txs(o, &r->my_uses[v->mine]);
 		show_txs(o, &r->their_uses[v->theirs]);
@@ -192,14 +198,19 @@ static void show_title(dp_out *o, const dp_likeness_report *r)
 	dp_time_format(when, r->now);
 	dp_out_printf(o, "from %s, known up to %s\n", r->from, when);
 	if (r->knows != DP_KNOWS_ALL) {
-		dp_out_text(o, "the flow does not tell of:");
+		char text[400];
+		int n = snprintf(text, sizeof text, "the flow does not tell of:");
 		const char *comma = " ";
 		for (uint32_t i = 0; i < DP_KNOWS_COUNT; i++) {
 			if (r->knows >> i & 1) continue;
-			dp_out_printf(o, "%s%s", comma, dp_knows_name((uint32_t)1 << i));
+			n += snprintf(text + n, sizeof text - (size_t)n, "%s%s", comma,
+			              dp_knows_name((uint32_t)1 << i));
 			comma = ", ";
 		}
-		dp_out_text(o, " (steps that need it are unknown, not unseen)\n");
+		DP_CHECK(n > 0 && n < 300);
+		(void)snprintf(text + n, sizeof text - (size_t)n,
+		               " (steps that need it are unknown, not unseen)");
+		dp_out_wrapped(o, 0, text);
 	}
 	dp_out_text(o, "\n");
 }
@@ -218,8 +229,14 @@ dp_code dp_likeness_text(const dp_likeness_report *r, bool all, const dp_sink *w
 	}
 	if (briefly > 0 && briefly == r->item_count)
 		dp_out_text(o, "No technique that is known here resembles it:\n");
-	for (uint32_t i = 0; i < r->item_count && briefly > 0; i++)
-		if (r->item[i].likeness.value < SHOWN_MIN) show_head(o, &r->item[i].likeness);
+	for (uint32_t i = 0; i < r->item_count && briefly > 0; i++) {
+		const dp_likeness *l = &r->item[i].likeness;
+		if (l->value >= SHOWN_MIN) continue;
+		show_head(o, l);
+		// Its number is low for want of data, and says nothing against the likeness.
+		if (l->known < l->technique->enough)
+			dp_out_text(o, "    too little is known of the flow to say\n");
+	}
 	if (briefly > 0) dp_out_text(o, "(--all shows why)\n\n");
 	show_overlaps(o, r);
 	if (r->gas != NULL) dp_likeness_gas_text(o, r->gas);

@@ -49,8 +49,6 @@ typedef struct dp_likeness_report {
 	void *row_context;
 } dp_likeness_report;
 
-// An overlap in a line; who paid the gas of one and is the other's is not said to have paid both.
-size_t dp_likeness_overlap(char *out, size_t size, const dp_likeness_report *r, uint32_t overlap);
 // Why a ledger's answers may be wrong, in words; "" where nothing is known against it.
 enum { DP_GAS_CAVEAT_MAX = 400 };
 const char *dp_gas_caveat(char out[DP_GAS_CAVEAT_MAX], const dp_gas_report *gas, uint32_t ledger);

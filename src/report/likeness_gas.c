@@ -22,27 +22,6 @@ static void put(char *out, size_t size, size_t *io_used, const char *format, ...
 	if (n > 0) *io_used += (size_t)n < size - *io_used ? (size_t)n : size - *io_used - 1;
 }
 
-//- one overlap -----------------------------------------------------------------------------------
-
-size_t dp_likeness_overlap(char *out, size_t size, const dp_likeness_report *r, uint32_t overlap)
-{
-	DP_CHECK(r->overlaps != NULL && overlap < r->overlaps->count && size > 0);
-	const dp_overlap *o = &r->overlaps->item[overlap];
-	const dp_use *mine = &r->my_uses[o->mine], *theirs = &r->their_uses[o->theirs];
-	bool is_both = (mine->use & theirs->use & DP_USE_FUNDS_GAS) != 0;
-	if (o->kind != DP_OVERLAP_GAS || is_both)
-		return dp_overlap_format(out, size, o, r->my_uses, r->their_uses);
-	bool pays_mine = (mine->use & DP_USE_FUNDS_GAS) != 0;
-	const dp_use *paid = pays_mine ? mine : theirs, *owner = pays_mine ? theirs : mine;
-	size_t used = 0;
-	put(out, size, &used, "%s: paid the first gas in one (%.100s%s%.30s) and is the other's",
-	    mine->address, paid->whose, paid->chain[0] != 0 ? " on " : "", paid->chain);
-	put(out, size, &used, " own (%.100s%s%.30s%s%.100s)", owner->whose,
-	    owner->chain[0] != 0 ? " on " : "", owner->chain,
-	    owner->says[0] != 0 ? " by the word of " : "", owner->says);
-	return used;
-}
-
 //- who was asked ---------------------------------------------------------------------------------
 
 const char *dp_payer_kind_text(dp_payer_kind kind)

@@ -74,7 +74,7 @@ static void finding_json(dp_json_out *o, const dp_likeness_report *r, const dp_m
 	dp_json_object_end(o);
 	dp_json_key(o, "evidence");
 	dp_json_array(o);
-	const dp_evidence *e = dp_mine_evidence(mine, no);
+	const dp_mine_edge *e = dp_mine_evidence(mine, no);
 	for (uint32_t i = 0; i < f->evidence_count; i++) row_json(o, r, e[i].ref);
 	dp_json_array_end(o);
 	dp_json_object_end(o);
@@ -100,7 +100,7 @@ static void overlap_json(dp_json_out *o, const dp_likeness_report *r, uint32_t n
 	dp_json_object(o);
 	text(o, "kind", dp_overlap_rows(&count)[v->kind].name);
 	char line[512];
-	dp_likeness_overlap(line, sizeof line, r, no);
+	dp_overlap_format(line, sizeof line, &r->overlaps->item[no], r->my_uses, r->their_uses);
 	text(o, "sentence", line);
 	number(o, "weight_thousandths", v->weight);
 	text(o, "address", mine->address);

@@ -53,7 +53,7 @@ static void mark_splits(seeker *k, dp_middle *m)
 	for (uint32_t i = 0; i < dp_mine_count(mine); i++) {
 		const dp_finding *f = dp_mine_finding(mine, i);
 		if (f->is_gone || f->instance != instance) continue;
-		const dp_evidence *e = dp_mine_evidence(mine, i);
+		const dp_mine_edge *e = dp_mine_evidence(mine, i);
 		for (uint32_t n = 0; n < f->evidence_count; n++) {
 			uint8_t *role = &k->role[dp_graph_edge(k->view->graph, e[n].edge)->dst];
 			if (*role != DP_SCOPE_MIDDLE) continue;

@@ -169,7 +169,7 @@ static void put_note(bundle *b, const dp_likeness_item *item, uint32_t no)
 	size_t n = (size_t)snprintf(content, sizeof content, "%s", s->why);
 	for (uint32_t i = 0; i < s->finding_count && i < DP_JUDGE_EVIDENCE_MAX; i++) {
 		const dp_finding *f = dp_mine_finding(item->mine, s->finding[i]);
-		const dp_evidence *e = dp_mine_evidence(item->mine, s->finding[i]);
+		const dp_mine_edge *e = dp_mine_evidence(item->mine, s->finding[i]);
 		for (uint32_t k = 0; k < f->evidence_count && n < NOTE_MAX - 400; k++) {
 			dp_likeness_row row = {0};
 			if (e[k].ref == UINT64_MAX || b->o->code != DP_OK) continue;
@@ -227,7 +227,8 @@ static void put_overlap(bundle *b, uint32_t overlap)
 	const dp_overlap *v = &b->r->overlaps->item[overlap];
 	char id[ID_MAX], line[512], content[NOTE_MAX];
 	overlap_id(id, b, overlap);
-	dp_likeness_overlap(line, sizeof line, b->r, overlap);
+	dp_overlap_format(line, sizeof line, &b->r->overlaps->item[overlap], b->r->my_uses,
+	                  b->r->their_uses);
 	const dp_overlap_row *row = &dp_overlap_rows(&(uint32_t){0})[v->kind];
 	size_t n = (size_t)snprintf(content, sizeof content, "%s, weight %u of 1000: %s", row->name,
 	                            v->weight, row->text);

@@ -22,9 +22,10 @@ BOTH void count_step(const dp_look *look, dp_edge e, dp_fan_state *s, bool is_ou
 	const dp_transfer *t = dp_graph_edge(look->graph, e);
 	dp_edge older = older_step(look->graph, e, is_out);
 	const dp_fan_state *o = older == 0 ? NULL : dp_look_state(look, older);
-	s->tally = dp_tally_next(o == NULL ? NULL : &o->tally, t->time, look->param[DP_FAN_WITHIN]);
-	s->count = o == NULL ? 1 : o->count + 1;
-	s->since = o == NULL ? (uint32_t)t->time : o->since;
+	s->ledger.tally =
+	    dp_tally_next(o == NULL ? NULL : &o->ledger.tally, t->time, look->param[DP_FAN_WITHIN]);
+	s->ledger.count = o == NULL ? 1 : o->ledger.count + 1;
+	s->ledger.since = o == NULL ? (uint32_t)t->time : o->ledger.since;
 }
 
 // Whether the wallet was there when the stream began, or may have been: it came in its first
@@ -33,7 +34,7 @@ static bool is_from_before(const dp_look *look, const dp_fan_state *s)
 {
 	dp_edge first = dp_graph_first(look->graph);
 	uint32_t began = (uint32_t)dp_graph_edge(look->graph, first)->time;
-	return first == 1 && s->since - began <= (uint64_t)look->param[DP_FAN_WITHIN];
+	return first == 1 && s->ledger.since - began <= (uint64_t)look->param[DP_FAN_WITHIN];
 }
 
 // Whole ledgers: whether `others` in one window are `usual` times what the wallet did before that
@@ -45,21 +46,19 @@ static bool is_unusual(const dp_look *look, const dp_fan_state *s, int64_t time,
 {
 	uint64_t within = (uint64_t)look->param[DP_FAN_WITHIN];
 	uint64_t usual = (uint64_t)look->param[DP_FAN_USUAL];
-	uint64_t known = (uint32_t)time - s->since;
-	if (look->is_case || usual == 0) return true;
+	uint64_t known = (uint32_t)time - s->ledger.since;
+	if (usual == 0) return true;
 	if (known <= 2 * within && is_from_before(look, s)) return false;
-	if (s->count <= in_window) return true;
+	if (s->ledger.count <= in_window) return true;
 	uint64_t before = known > 2 * within ? known - within : within;
-	return (dp_u128)others * before >= (dp_u128)usual * (s->count - in_window) * within;
+	return (dp_u128)others * before >= (dp_u128)usual * (s->ledger.count - in_window) * within;
 }
 
 typedef struct window {
 	dp_edge *edge; // newest first
 	uint32_t count, others, all;
 	dp_edge qualified; // the newest that qualified
-	uint32_t fresh;    // steps that are newer than that one
 	uint64_t small, large;
-	dp_u128 loot;
 } window;
 
 BOTH dp_code walk_window(const dp_look *look, window *ret_window, dp_edge e, bool is_out,
@@ -82,12 +81,8 @@ BOTH dp_code walk_window(const dp_look *look, window *ret_window, dp_edge e, boo
 		uint64_t size = dp_step_size(look, u);
 		if (size < w.small) w.small = size;
 		if (size > w.large) w.large = size;
-		w.loot += u->loot;
 		const dp_fan_state *s = dp_look_state(look, f);
-		if (w.qualified == 0 && f != e && s->key != 0) {
-			w.qualified = f;
-			w.fresh = w.count;
-		}
+		if (w.qualified == 0 && f != e && s->key != 0) w.qualified = f;
 		DP_CHECK(w.count < DP_EVIDENCE_MAX);
 		w.edge[w.count++] = f;
 	}
@@ -95,27 +90,8 @@ BOTH dp_code walk_window(const dp_look *look, window *ret_window, dp_edge e, boo
 	return DP_OK;
 }
 
-// Loot of the newest transaction that paid the wallet before the window; 0: none is known.
-static dp_u128 inflow_before(const dp_look *look, uint32_t node, dp_edge oldest)
-{
-	const dp_graph *g = look->graph;
-	dp_u128 sum = 0;
-	uint32_t tx = 0, looked = 0;
-	bool found = false;
-	for (dp_edge f = dp_graph_in(g, node); f != 0; f = dp_graph_before_in(g, f)) {
-		if (++looked > DP_LOOK_MAX) break;
-		const dp_transfer *u = dp_graph_edge(g, f);
-		if (f > oldest || u->src == node) continue;
-		if (found && u->tx != tx) break;
-		found = true;
-		tx = u->tx;
-		sum += u->loot;
-	}
-	return sum;
-}
-
 BOTH dp_code claim_window(const dp_look *look, const window *w, dp_edge e, dp_fan_state *s,
-                          int64_t of_inflow, bool is_out, dp_fault *fault)
+                          bool is_out, dp_fault *fault)
 {
 	const dp_transfer *t = dp_graph_edge(look->graph, e);
 	dp_edge oldest = w->edge[w->count - 1];
@@ -132,16 +108,12 @@ BOTH dp_code claim_window(const dp_look *look, const window *w, dp_edge e, dp_fa
 	dp_claim claim = {.anchor = is_out ? t->src : t->dst,
 	                  .key = s->key,
 	                  .score = dp_score_of_count(s->best, look->param[DP_FAN_K]),
-	                  .loot = look->is_case ? dp_loot_capped(w->loot) : 0,
 	                  .edge = w->edge,
 	                  .edge_count = w->count};
-	// In a case every step of a window counts, so what is not newer was named with that one.
-	if (look->is_case && w->qualified != 0) claim.edge_count = w->fresh;
 	claim.fact[DP_FAN_OTHERS] = s->best;
 	claim.fact[DP_FAN_SPAN] = (uint32_t)t->time - s->began;
 	claim.fact[DP_FAN_STEPS] = w->count;
 	claim.fact[DP_FAN_EVEN] = dp_ratio_ppm(w->small, w->large);
-	if (is_out) claim.fact[DP_FAN_OF_INFLOW] = of_inflow;
 	return dp_look_claim(look, &claim, fault);
 }
 
@@ -151,32 +123,27 @@ BOTH dp_code feed(const dp_look *look, dp_edge e, dp_fan_state *s, bool is_out, 
 	const dp_transfer *t = dp_graph_edge(g, e);
 	if (!dp_is_step(t)) return DP_OK;
 	count_step(look, e, s, is_out);
-	uint64_t most = dp_tally_most(&s->tally);
+	uint64_t most = dp_tally_most(&s->ledger.tally);
 	int64_t k = look->param[DP_FAN_K];
 	if (most < (uint64_t)k || most > dp_hub(look, look->param[DP_FAN_HUB])) return DP_OK;
 	if (!is_unusual(look, s, t->time, most, most)) return DP_OK;
 	uint32_t anchor = is_out ? t->src : t->dst;
-	if (!dp_is_wallet(g, anchor) || !dp_tally_is_due(look, &s->tally, (uint32_t)most))
-		return DP_OK;
+	if (!dp_is_wallet(g, anchor)) return DP_OK;
 	window w;
 	DP_TRY(walk_window(look, &w, e, is_out, fault));
 	if (w.count == 0 || w.edge[0] != e) return DP_OK; // a regular partner's
 	if (w.others < k || !is_unusual(look, s, t->time, w.others, w.all)) return DP_OK;
-	int64_t of_inflow = 0;
-	if (is_out && look->is_case) {
-		dp_u128 inflow = inflow_before(look, anchor, w.edge[w.count - 1]);
-		of_inflow = dp_ratio_ppm(w.loot, inflow);
-		if (inflow > 0 && of_inflow < look->param[DP_FAN_INFLOW]) return DP_OK;
-	}
-	return claim_window(look, &w, e, s, of_inflow, is_out, fault);
+	return claim_window(look, &w, e, s, is_out, fault);
 }
 
 dp_code dp_fan_out_feed(const dp_look *look, dp_edge e, void *state, dp_fault *fault)
 {
+	if (look->is_case) return dp_fan_out_case(look, e, state, fault);
 	return feed(look, e, state, true, fault);
 }
 
 dp_code dp_fan_in_feed(const dp_look *look, dp_edge e, void *state, dp_fault *fault)
 {
+	if (look->is_case) return dp_fan_in_case(look, e, state, fault);
 	return feed(look, e, state, false, fault);
 }

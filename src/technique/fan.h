@@ -10,6 +10,10 @@
 // Steps that qualify one after the other (one's window holds the last one that qualified) are one
 // finding, whose evidence is all of their windows. Its key is the oldest step of the first window.
 //
+// In a case every step counts, so W slides: each step has its count, others and sums from the step
+// before it, less what has left since, and nothing is walked but what a new finding names. Evenness
+// is that of all steps of the finding there, of the last window on a ledger.
+//
 // What holds false positives down where nobody says whose money it is: `spread` (parts of one sum
 // are of one order of magnitude), `usual` (whoever pays as many every day is a shop or an employer,
 // not somebody who scatters; nor do partners count who traded before the window), and `hub`
@@ -27,15 +31,31 @@ enum { DP_FAN_OTHERS, DP_FAN_SPAN, DP_FAN_STEPS, DP_FAN_EVEN, DP_FAN_OF_INFLOW }
 
 // State on a step.
 typedef struct dp_fan_state {
-	dp_tally tally;
-	uint32_t count, since; // all steps since `since` (low bits of the first one's time)
-	dp_edge key;           // of the finding that it makes grow; 0: does not qualify
-	uint32_t best;         // most others in a window of that finding
-	uint32_t began;        // low bits of the time of its key's edge
+	dp_edge key;    // of the finding that it makes grow; 0: does not qualify
+	uint32_t best;  // most others in a window of that finding
+	uint32_t began; // low bits of the time of its key's edge
+	union {
+		// Whole ledgers: a bound of the window, which is walked when it is promising.
+		struct {
+			dp_tally tally;
+			uint32_t count, since; // all steps since `since` (low bits of a time)
+		} ledger;
+		// Cases: the window itself, which slides from step to step.
+		struct {
+			dp_edge oldest, qualified; // in it; the newest that qualified, 0: none
+			uint32_t steps, others;
+			uint64_t loot;
+			uint64_t small, large; // of the steps of the finding
+		} window;
+	};
 } dp_fan_state;
-_Static_assert(sizeof(dp_fan_state) <= 32, "that much may be kept on an edge");
+_Static_assert(sizeof(dp_fan_state) <= DP_EDGE_BYTES_MAX, "that much may be kept on an edge");
 
 DP_MUST dp_code dp_fan_out_feed(const dp_look *look, dp_edge e, void *state, dp_fault *fault);
 DP_MUST dp_code dp_fan_in_feed(const dp_look *look, dp_edge e, void *state, dp_fault *fault);
+
+// The same in cases: fan_case.c's.
+DP_MUST dp_code dp_fan_out_case(const dp_look *look, dp_edge e, dp_fan_state *s, dp_fault *fault);
+DP_MUST dp_code dp_fan_in_case(const dp_look *look, dp_edge e, dp_fan_state *s, dp_fault *fault);
 
 #endif

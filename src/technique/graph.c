@@ -43,6 +43,22 @@ static uint32_t spread(uint64_t key)
 	return (uint32_t)(key * 0x9e3779b97f4a7c15U >> 32);
 }
 
+// Places begin where lines of the cache do.
+static dp_graph_place *new_ring(void **ret_memory, size_t count)
+{
+	enum { LINE = _Alignof(dp_graph_place) };
+	uint8_t *memory = dp_alloc(count * sizeof(dp_graph_place) + LINE);
+	if (memory == NULL) return NULL;
+	dp_pages_large(memory, count * sizeof(dp_graph_place));
+	*ret_memory = memory;
+	return (dp_graph_place *)(memory + (LINE - (uintptr_t)memory % LINE) % LINE);
+}
+
+static uint64_t pair_key(uint32_t src, uint32_t dst)
+{
+	return (uint64_t)src << 32 | dst;
+}
+
 dp_code dp_graph_new(dp_graph **ret_graph, uint32_t edges_max, int64_t window_s, dp_fault *fault)
 {
 	DP_CHECK(window_s >= 0);
@@ -53,8 +69,7 @@ dp_code dp_graph_new(dp_graph **ret_graph, uint32_t edges_max, int64_t window_s,
 	if (g == NULL) return no_memory(fault);
 	g->mask = RING_FIRST - 1;
 	g->slot_mask = g->pair_mask = SLOTS_FIRST - 1;
-	g->edge = dp_alloc(RING_FIRST * sizeof *g->edge);
-	g->before = dp_alloc(RING_FIRST * sizeof *g->before);
+	g->place = new_ring(&g->place_memory, RING_FIRST);
 	g->slot = dp_alloc(SLOTS_FIRST * sizeof *g->slot);
 	g->pair = dp_alloc(SLOTS_FIRST * sizeof *g->pair);
 	g->ring_max = power_of_two(edges_max);
@@ -62,7 +77,7 @@ dp_code dp_graph_new(dp_graph **ret_graph, uint32_t edges_max, int64_t window_s,
 	g->node_max = nodes > DP_GRAPH_NODES_MAX ? DP_GRAPH_NODES_MAX : (uint32_t)nodes;
 	g->window_s = window_s;
 	g->first = 1;
-	if (g->edge == NULL || g->before == NULL || g->slot == NULL || g->pair == NULL ||
+	if (g->place == NULL || g->slot == NULL || g->pair == NULL ||
 	    dp_grow((void **)&g->node, &g->node_cap, sizeof *g->node, 64, g->node_max + 1, fault) !=
 	        DP_OK) {
 		dp_graph_free(g);
@@ -76,8 +91,7 @@ dp_code dp_graph_new(dp_graph **ret_graph, uint32_t edges_max, int64_t window_s,
 void dp_graph_free(dp_graph *g)
 {
 	if (g == NULL) return;
-	dp_free(g->edge);
-	dp_free(g->before);
+	dp_free(g->place_memory);
 	dp_free(g->node);
 	dp_free(g->free_node);
 	dp_free(g->slot);
@@ -87,7 +101,7 @@ void dp_graph_free(dp_graph *g)
 
 uint64_t dp_graph_memory(const dp_graph *g)
 {
-	return sizeof *g + (uint64_t)dp_graph_ring(g) * (sizeof *g->edge + sizeof *g->before) +
+	return sizeof *g + (uint64_t)dp_graph_ring(g) * sizeof *g->place +
 	       g->node_cap * sizeof *g->node + g->free_cap * sizeof *g->free_node +
 	       ((uint64_t)g->slot_mask + 1) * sizeof *g->slot +
 	       ((uint64_t)g->pair_mask + 1) * sizeof *g->pair;
@@ -153,11 +167,8 @@ static dp_code sweep(dp_graph *g, dp_fault *fault)
 	return DP_OK;
 }
 
-// At most two thirds full.
-static dp_code grow_slots(dp_graph *g, dp_fault *fault)
+static dp_code resize_slots(dp_graph *g, size_t count, dp_fault *fault)
 {
-	if ((uint64_t)g->node_count * 3 < ((uint64_t)g->slot_mask + 1) * 2) return DP_OK;
-	size_t count = ((size_t)g->slot_mask + 1) * 2;
 	uint32_t *slot = dp_alloc(count * sizeof *slot);
 	if (slot == NULL) return no_memory(fault);
 	dp_free(g->slot);
@@ -165,6 +176,13 @@ static dp_code grow_slots(dp_graph *g, dp_fault *fault)
 	g->slot_mask = (uint32_t)count - 1;
 	index_nodes(g);
 	return DP_OK;
+}
+
+// At most two thirds full.
+static dp_code grow_slots(dp_graph *g, dp_fault *fault)
+{
+	if ((uint64_t)g->node_count * 3 < ((uint64_t)g->slot_mask + 1) * 2) return DP_OK;
+	return resize_slots(g, ((size_t)g->slot_mask + 1) * 2, fault);
 }
 
 static dp_code new_node(dp_graph *g, uint32_t *ret_node, dp_fault *fault)
@@ -199,22 +217,26 @@ dp_code dp_graph_node(dp_graph *g, uint32_t *ret_node, uint64_t key, dp_node_rol
 
 //- pairs -----------------------------------------------------------------------------------------
 
-// The slot of a pair, or where it belongs: the first one on the way that nobody needs.
-static struct dp_pair_slot *pair_slot(const dp_graph *g, uint64_t key)
+// Of its nodes' keys, not of their numbers: so a pair's slot can be fetched before its nodes are.
+static uint32_t pair_home(const dp_graph *g, uint64_t src_key, uint64_t dst_key)
 {
-	uint32_t at = spread(key) & g->pair_mask;
+	return spread(src_key ^ (dst_key << 32 | dst_key >> 32)) & g->pair_mask;
+}
+
+// The slot of a pair, or where it belongs: the first one on the way that nobody needs. Where a node
+// was forgotten and its number given to another one, a slot of the former pair may be taken for
+// that of the new one: it names an edge that has expired, and so nothing.
+static struct dp_pair_slot *pair_slot(const dp_graph *g, uint64_t pair)
+{
+	const dp_node *src = &g->node[pair >> 32], *dst = &g->node[(uint32_t)pair];
+	uint32_t at = pair_home(g, src->key, dst->key);
 	struct dp_pair_slot *spare = NULL;
 	for (;; at = (at + 1) & g->pair_mask) {
 		struct dp_pair_slot *s = &g->pair[at];
-		if (s->key == key) return s;
+		if (s->key == pair) return s;
 		if (s->key == 0) return spare != NULL ? spare : s;
 		if (spare == NULL && s->edge <= g->lost) spare = s;
 	}
-}
-
-static uint64_t pair_key(uint32_t src, uint32_t dst)
-{
-	return (uint64_t)src << 32 | dst;
 }
 
 dp_edge dp_graph_pair(const dp_graph *g, uint32_t src, uint32_t dst)
@@ -229,15 +251,15 @@ dp_edge dp_graph_pair(const dp_graph *g, uint32_t src, uint32_t dst)
 // taken to where edges are lost.
 static void note_skip(dp_graph *g, dp_edge e, dp_edge older)
 {
-	dp_graph_before *mine = &g->before[e & g->mask];
+	dp_graph_place *mine = &g->place[e & g->mask];
 	if (older <= g->lost) return;
-	const dp_graph_before *b = &g->before[older & g->mask];
+	const dp_graph_place *b = &g->place[older & g->mask];
 	mine->depth = b->depth + 1;
 	mine->skip = older;
 	if (b->skip <= g->lost) return;
-	const dp_graph_before *s = &g->before[b->skip & g->mask];
+	const dp_graph_place *s = &g->place[b->skip & g->mask];
 	if (s->skip > g->lost &&
-	    b->depth - s->depth == s->depth - g->before[s->skip & g->mask].depth)
+	    b->depth - s->depth == s->depth - g->place[s->skip & g->mask].depth)
 		mine->skip = s->skip;
 }
 static void note_pair(dp_graph *g, dp_edge e)
@@ -246,9 +268,28 @@ static void note_pair(dp_graph *g, dp_edge e)
 	struct dp_pair_slot *s = pair_slot(g, pair_key(t->src, t->dst));
 	if (s->key == 0) g->pair_used++;
 	dp_edge older = s->key == pair_key(t->src, t->dst) ? s->edge : 0;
-	g->before[e & g->mask].pair = older;
+	g->place[e & g->mask].pair = older;
+	if (older > g->lost) g->place[older & g->mask].next_pair = e;
 	note_skip(g, e, older);
 	*s = (struct dp_pair_slot){.key = pair_key(t->src, t->dst), .edge = e};
+}
+
+static dp_code resize_pairs(dp_graph *g, size_t count, dp_fault *fault)
+{
+	struct dp_pair_slot *pair = dp_alloc(count * sizeof *pair);
+	if (pair == NULL) return no_memory(fault);
+	struct dp_pair_slot *old = g->pair;
+	uint32_t old_mask = g->pair_mask;
+	g->pair = pair;
+	g->pair_mask = (uint32_t)count - 1;
+	g->pair_used = 0;
+	for (uint64_t i = 0; i <= old_mask; i++) {
+		if (old[i].key == 0 || old[i].edge <= g->lost) continue;
+		*pair_slot(g, old[i].key) = old[i];
+		g->pair_used++;
+	}
+	dp_free(old);
+	return DP_OK;
 }
 
 // Pairs that nobody needs any more fill the table up: it is made anew of those that are kept, twice
@@ -260,21 +301,40 @@ static dp_code grow_pairs(dp_graph *g, dp_fault *fault)
 	uint64_t kept = (uint64_t)g->last - g->lost;
 	size_t count = SLOTS_FIRST;
 	while (count < kept * 2) count *= 2;
-	struct dp_pair_slot *pair = dp_alloc(count * sizeof *pair);
-	if (pair == NULL) return no_memory(fault);
-	struct dp_pair_slot *old = g->pair;
-	uint32_t old_mask = g->pair_mask;
-	dp_pages_large(pair, count * sizeof *pair);
-	g->pair = pair;
-	g->pair_mask = (uint32_t)count - 1;
-	g->pair_used = 0;
-	for (uint64_t i = 0; i <= old_mask; i++) {
-		if (old[i].key == 0 || old[i].edge <= g->lost) continue;
-		*pair_slot(g, old[i].key) = old[i];
-		g->pair_used++;
-	}
-	dp_free(old);
-	return DP_OK;
+	return resize_pairs(g, count, fault);
+}
+
+//- what will be asked for soon -------------------------------------------------------------------
+
+void dp_graph_fetch_slots(const dp_graph *g, uint64_t src_key, uint64_t dst_key)
+{
+	__builtin_prefetch(&g->slot[spread(src_key) & g->slot_mask]);
+	__builtin_prefetch(&g->slot[spread(dst_key) & g->slot_mask]);
+	__builtin_prefetch(&g->pair[pair_home(g, src_key, dst_key)], 1);
+}
+
+static void fetch_node(const dp_graph *g, uint64_t key)
+{
+	const dp_node *n = &g->node[g->slot[spread(key) & g->slot_mask]];
+	__builtin_prefetch(n, 1);
+	__builtin_prefetch(&n->first, 1);
+}
+
+void dp_graph_fetch_nodes(const dp_graph *g, uint64_t src_key, uint64_t dst_key)
+{
+	fetch_node(g, src_key);
+	fetch_node(g, dst_key);
+}
+
+void dp_graph_fetch_edges(const dp_graph *g, dp_edge ret_edge[3], uint64_t src_key,
+                          uint64_t dst_key)
+{
+	uint32_t src = dp_graph_find(g, src_key), dst = dp_graph_find(g, dst_key);
+	ret_edge[0] = dp_graph_out(g, src);
+	ret_edge[1] = dp_graph_in(g, src);
+	ret_edge[2] = dp_graph_in(g, dst);
+	for (int i = 0; i < 3; i++)
+		if (ret_edge[i] != 0) __builtin_prefetch(&g->place[ret_edge[i] & g->mask]);
 }
 
 //- edges -----------------------------------------------------------------------------------------
@@ -294,6 +354,20 @@ static bool is_past(const dp_graph *g)
 	return dp_graph_edge(g, g->lost + 1)->time < oldest_at(g, then);
 }
 
+static dp_code resize_ring(dp_graph *g, size_t count, dp_fault *fault)
+{
+	void *memory;
+	dp_graph_place *place = new_ring(&memory, count);
+	if (place == NULL) return no_memory(fault);
+	for (dp_edge e = g->lost + 1; e <= g->last; e++)
+		place[e & (count - 1)] = g->place[e & g->mask];
+	dp_free(g->place_memory);
+	g->place = place;
+	g->place_memory = memory;
+	g->mask = (uint32_t)count - 1;
+	return DP_OK;
+}
+
 // Room for one more: the oldest that has expired gives way unless it may be wanted back, else the
 // ring grows, else the oldest goes.
 static dp_code grow_ring(dp_graph *g, dp_fault *fault)
@@ -304,25 +378,23 @@ static dp_code grow_ring(dp_graph *g, dp_fault *fault)
 		if (g->first <= g->lost) g->first = g->lost + 1;
 		return DP_OK;
 	}
-	size_t count = (size_t)dp_graph_ring(g) * 2;
-	dp_transfer *edge = dp_alloc(count * sizeof *edge);
-	dp_graph_before *before = dp_alloc(count * sizeof *before);
-	if (edge == NULL || before == NULL) {
-		dp_free(edge);
-		dp_free(before);
-		return no_memory(fault);
-	}
-	dp_pages_large(edge, count * sizeof *edge);
-	for (dp_edge e = g->lost + 1; e <= g->last; e++) {
-		edge[e & (count - 1)] = g->edge[e & g->mask];
-		before[e & (count - 1)] = g->before[e & g->mask];
-	}
-	dp_free(g->edge);
-	dp_free(g->before);
-	g->edge = edge;
-	g->before = before;
-	g->mask = (uint32_t)count - 1;
-	return DP_OK;
+	return resize_ring(g, (size_t)dp_graph_ring(g) * 2, fault);
+}
+
+dp_code dp_graph_reserve(dp_graph *g, uint64_t edges, uint64_t nodes, dp_fault *fault)
+{
+	size_t ring = dp_graph_ring(g), slots = (size_t)g->slot_mask + 1;
+	size_t pairs = (size_t)g->pair_mask + 1;
+	if (edges > g->ring_max) edges = g->ring_max;
+	if (nodes > g->node_max) nodes = g->node_max;
+	while (ring < edges) ring *= 2;
+	while (slots * 2 < nodes * 3) slots *= 2;
+	while (pairs * 2 < edges * 3) pairs *= 2;
+	if (ring > dp_graph_ring(g)) DP_TRY(resize_ring(g, ring, fault));
+	if (pairs > (size_t)g->pair_mask + 1) DP_TRY(resize_pairs(g, pairs, fault));
+	DP_TRY(dp_grow((void **)&g->node, &g->node_cap, sizeof *g->node, nodes + 1,
+	               (uint64_t)g->node_max + 1, fault));
+	return slots > (size_t)g->slot_mask + 1 ? resize_slots(g, slots, fault) : DP_OK;
 }
 
 static void expire(dp_graph *g, int64_t now)
@@ -352,11 +424,12 @@ dp_code dp_graph_add(dp_graph *g, dp_edge *ret_edge, const dp_transfer *t, dp_fa
 	DP_TRY(grow_ring(g, fault));
 	DP_TRY(grow_pairs(g, fault));
 	dp_edge e = ++g->last;
-	dp_transfer *mine = &g->edge[e & g->mask];
-	*mine = *t;
-	mine->time = time;
 	dp_node *src = &g->node[t->src], *dst = &g->node[t->dst];
-	g->before[e & g->mask] = (dp_graph_before){.out = src->last_out, .in = dst->last_in};
+	dp_graph_place *mine = &g->place[e & g->mask];
+	*mine = (dp_graph_place){.out = src->last_out, .in = dst->last_in, .transfer = *t};
+	mine->transfer.time = time;
+	if (src->last_out > g->lost) g->place[src->last_out & g->mask].next_out = e;
+	if (dst->last_in > g->lost) g->place[dst->last_in & g->mask].next_in = e;
 	note_pair(g, e);
 	src->last_out = dst->last_in = e;
 	src->out_count++;
@@ -380,9 +453,12 @@ void dp_graph_rollback(dp_graph *g, dp_edge edge)
 	for (; g->last >= edge && g->last > g->lost; g->last--) {
 		dp_edge e = g->last;
 		const dp_transfer *t = dp_graph_edge(g, e);
-		const dp_graph_before *b = &g->before[e & g->mask];
+		const dp_graph_place *b = &g->place[e & g->mask];
 		dp_node *src = &g->node[t->src], *dst = &g->node[t->dst];
 		DP_INVARIANT("I-3", src->last_out == e && dst->last_in == e);
+		if (b->out > g->lost) g->place[b->out & g->mask].next_out = 0;
+		if (b->in > g->lost) g->place[b->in & g->mask].next_in = 0;
+		if (b->pair > g->lost) g->place[b->pair & g->mask].next_pair = 0;
 		src->last_out = b->out;
 		dst->last_in = b->in;
 		src->out_count--;

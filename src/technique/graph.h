@@ -46,18 +46,22 @@ typedef struct dp_node {
 	int64_t first_time;           // of that one
 } dp_node;
 
-// Of one edge, beside its transfer: the next older ones, which may have expired.
-typedef struct dp_graph_before {
-	dp_edge out, in, pair;
-	dp_edge skip;   // further back in the same pair
+// One place of the ring. A walk reads the first line of it, which is all that most matchers ask
+// about an older edge: from one edge to the next is a miss of the cache, not three.
+typedef struct dp_graph_place {
+	dp_edge out, in, pair; // the next older ones, which may have expired
+	dp_edge skip;          // further back in the same pair
+	dp_transfer transfer;
 	uint32_t depth; // of the pair, up to this one
-} dp_graph_before;
+	dp_edge next_out, next_in, next_pair; // the next newer ones; 0: none yet
+} __attribute__((aligned(64))) dp_graph_place;
+_Static_assert(offsetof(dp_graph_place, transfer.worth_low) == 64, "what walks ask is one line");
 
 // The members are graph.c's; they stand here so that what is asked for each edge of a whole ledger
 // costs no call.
 typedef struct dp_graph {
-	dp_transfer *edge; // ring: number e lies at e & mask
-	dp_graph_before *before;
+	dp_graph_place *place; // ring: number e lies at e & mask
+	void *place_memory;    // which begins somewhat before
 	uint32_t mask, ring_max; // slots - 1, and the most that there may be
 	dp_edge first, last;     // kept: first to last; none when last < first
 	dp_edge lost;            // up to here they are gone for good; what lies between this and
@@ -110,6 +114,9 @@ DP_MUST dp_code dp_graph_add(dp_graph *g, dp_edge *ret_edge, const dp_transfer *
 // last `undo_edges` (dp_graph_keep); else what had to make room for them does not come back. Nodes
 // that have no edge any more stay until room is needed.
 void dp_graph_rollback(dp_graph *g, dp_edge edge);
+// Makes room for so many edges and nodes at once, where one knows that they will come: growing step
+// by step copies all there is each time. No more than there may be.
+DP_MUST dp_code dp_graph_reserve(dp_graph *g, uint64_t edges, uint64_t nodes, dp_fault *fault);
 // How many edges can be rolled back without a loss; 0 unless said. Costs room for as many more.
 void dp_graph_keep(dp_graph *g, uint32_t undo_edges);
 
@@ -125,7 +132,7 @@ static inline dp_edge dp_graph_last(const dp_graph *g)
 // Of edges that are kept only.
 static inline const dp_transfer *dp_graph_edge(const dp_graph *g, dp_edge e)
 {
-	return &g->edge[e & g->mask];
+	return &g->place[e & g->mask].transfer;
 }
 static inline dp_edge dp_graph_kept(const dp_graph *g, dp_edge e)
 {
@@ -135,22 +142,35 @@ static inline dp_edge dp_graph_kept(const dp_graph *g, dp_edge e)
 // none or it has expired.
 static inline dp_edge dp_graph_before_out(const dp_graph *g, dp_edge e)
 {
-	return dp_graph_kept(g, g->before[e & g->mask].out);
+	return dp_graph_kept(g, g->place[e & g->mask].out);
 }
 static inline dp_edge dp_graph_before_in(const dp_graph *g, dp_edge e)
 {
-	return dp_graph_kept(g, g->before[e & g->mask].in);
+	return dp_graph_kept(g, g->place[e & g->mask].in);
 }
 static inline dp_edge dp_graph_before_pair(const dp_graph *g, dp_edge e)
 {
-	return dp_graph_kept(g, g->before[e & g->mask].pair);
+	return dp_graph_kept(g, g->place[e & g->mask].pair);
+}
+// The next newer ones, for windows that slide: of an edge that is kept; 0: none yet.
+static inline dp_edge dp_graph_after_out(const dp_graph *g, dp_edge e)
+{
+	return g->place[e & g->mask].next_out;
+}
+static inline dp_edge dp_graph_after_in(const dp_graph *g, dp_edge e)
+{
+	return g->place[e & g->mask].next_in;
+}
+static inline dp_edge dp_graph_after_pair(const dp_graph *g, dp_edge e)
+{
+	return g->place[e & g->mask].next_pair;
 }
 // The newest edge of the same pair that is older than `e` and than time `from`; 0: none.
 static inline dp_edge dp_graph_pair_until(const dp_graph *g, dp_edge e, int64_t from)
 {
 	dp_edge p = dp_graph_before_pair(g, e);
 	while (p != 0 && dp_graph_edge(g, p)->time >= from) {
-		dp_edge far = dp_graph_kept(g, g->before[p & g->mask].skip);
+		dp_edge far = dp_graph_kept(g, g->place[p & g->mask].skip);
 		p = far != 0 && dp_graph_edge(g, far)->time >= from ? far
 		                                                    : dp_graph_before_pair(g, p);
 	}
@@ -174,6 +194,14 @@ static inline uint32_t dp_graph_ring(const dp_graph *g)
 {
 	return g->mask + 1;
 }
+// For streams of which the next transfers are known already: their ends, by their keys, some
+// transfers ahead. Nothing happens but that memory is fetched: first where keys and the pair are
+// looked up, then the nodes, then their newest edges, which come back (0: none) for what is kept
+// beside them.
+void dp_graph_fetch_slots(const dp_graph *g, uint64_t src_key, uint64_t dst_key);
+void dp_graph_fetch_nodes(const dp_graph *g, uint64_t src_key, uint64_t dst_key);
+void dp_graph_fetch_edges(const dp_graph *g, dp_edge ret_edge[3], uint64_t src_key,
+                          uint64_t dst_key);
 uint64_t dp_graph_memory(const dp_graph *g); // bytes
 
 #endif

@@ -401,7 +401,7 @@ static void fill_step(struct hunt_flow *f, uint32_t step)
 	memset(f->is_named, 0, sizeof f->is_named);
 	for (uint32_t i = 0; i < named; i++) {
 		const dp_finding *found = dp_mine_finding(f->mine, s->finding[i]);
-		const dp_evidence *e = dp_mine_evidence(f->mine, s->finding[i]);
+		const dp_mine_edge *e = dp_mine_evidence(f->mine, s->finding[i]);
 		to->count += found->edge_count - found->evidence_count;
 		for (uint32_t k = 0; k < found->evidence_count; k++) {
 			DP_CHECK(e[k].edge < FLOW_EDGES);

@@ -222,7 +222,7 @@ static dp_code add_evidence(dp_hunt *h, uint32_t *io_group, uint32_t finding, bo
                             dp_fault *fault)
 {
 	const dp_finding *f = dp_mine_finding(h->mine, finding);
-	const dp_evidence *e = dp_mine_evidence(h->mine, finding);
+	const dp_mine_edge *e = dp_mine_evidence(h->mine, finding);
 	dp_edge now = dp_graph_last(dp_mine_graph(h->mine));
 	uint32_t old = 0;
 	for (uint32_t i = f->evidence_count; i-- > 0 && old < EVIDENCE_OLD_LOOK;) {

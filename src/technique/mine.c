@@ -9,13 +9,12 @@
 
 #include "base/check.h"
 #include "base/mem.h"
-#include "base/pages.h"
 
 enum { SLOTS_FIRST = 1 << 8, EVIDENCE_FIRST = 4, TOUCHED_MAX = 1 << 16, FORGET_FIRST = 1 << 12 };
 
 // The evidence of one finding.
 typedef struct list {
-	dp_evidence *item;
+	dp_mine_edge *item;
 	uint64_t cap;
 	dp_edge said; // the edge at which the finding was last spoken of
 } list;
@@ -114,10 +113,16 @@ const dp_instance *dp_mine_instance(const dp_mine *m, uint32_t *ret_count)
 	return m->instance;
 }
 
+static uint32_t round_up(uint32_t bytes)
+{
+	return (bytes + 7) & ~(uint32_t)7;
+}
+
 static dp_code add_instance(dp_mine *m, const dp_instance *wanted, dp_fault *fault)
 {
 	const dp_typology *t = wanted->typology;
-	DP_CHECK(t != NULL && t->feed != NULL && t->edge_bytes <= 32 && t->edge_bytes % 4 == 0);
+	DP_CHECK(t != NULL && t->feed != NULL && t->edge_bytes % 4 == 0);
+	DP_CHECK(t->edge_bytes <= DP_EDGE_BYTES_MAX);
 	for (uint32_t p = 0; p < param_count(t); p++)
 		if (wanted->param[p] < t->param[p].min || wanted->param[p] > t->param[p].max)
 			return dp_fail(fault, DP_LIMIT, "%s: `%s` is from %lld to %lld, not %lld",
@@ -131,6 +136,8 @@ static dp_code add_instance(dp_mine *m, const dp_instance *wanted, dp_fault *fau
 		               DP_INSTANCES_MAX);
 	uint32_t i = m->instance_count++;
 	m->instance[i] = *wanted;
+	// Whoever keeps words of eight bytes has a size that is a multiple of that.
+	if (t->edge_bytes % 8 == 0) m->record_bytes = round_up(m->record_bytes);
 	m->look[i] = (dp_look){.graph = m->graph,
 	                       .param = m->instance[i].param,
 	                       .mine = m,
@@ -164,6 +171,7 @@ dp_code dp_mine_new(dp_mine **ret_mine, const dp_mine_options *o, dp_fault *faul
 	if (code == DP_OK) code = dp_graph_new(&m->graph, o->edges_max, o->window_s, fault);
 	for (uint32_t i = 0; code == DP_OK && i < o->instance_count; i++)
 		code = add_instance(m, &o->instance[i], fault);
+	m->record_bytes = round_up(m->record_bytes);
 	if (code != DP_OK) {
 		dp_mine_free(m);
 		return code;
@@ -217,7 +225,7 @@ const dp_finding *dp_mine_finding(const dp_mine *m, uint32_t finding)
 	return &m->finding[finding];
 }
 
-const dp_evidence *dp_mine_evidence(const dp_mine *m, uint32_t finding)
+const dp_mine_edge *dp_mine_evidence(const dp_mine *m, uint32_t finding)
 {
 	DP_CHECK(finding < m->finding_count);
 	return m->evidence[finding].item;
@@ -378,7 +386,7 @@ static dp_code add_evidence(dp_mine *m, uint32_t finding, dp_edge e, dp_fault *f
 		                                                  : (uint64_t)f->evidence_count + 1,
 		               DP_EVIDENCE_MAX, fault));
 		memmove(&l->item[at + 1], &l->item[at], (f->evidence_count - at) * sizeof *l->item);
-		l->item[at] = (dp_evidence){.edge = e, .by = m->fed, .tx = t->tx, .ref = t->ref};
+		l->item[at] = (dp_mine_edge){.edge = e, .by = m->fed, .tx = t->tx, .ref = t->ref};
 		f->evidence_count++;
 	}
 	f->edge_count++;
@@ -475,7 +483,6 @@ static dp_code grow_states(dp_mine *m, dp_edge before, dp_fault *fault)
 	if (ring == m->ring) return DP_OK;
 	uint8_t *state = dp_alloc(ring * bytes + 1);
 	if (state == NULL) return no_memory(fault);
-	dp_pages_large(state, ring * bytes);
 	for (dp_edge e = m->graph->lost + 1; m->ring > 0 && e <= before; e++)
 		memcpy(state + (e & (ring - 1)) * bytes, m->state + (e & (m->ring - 1)) * bytes,
 		       bytes);
@@ -487,6 +494,12 @@ static dp_code grow_states(dp_mine *m, dp_edge before, dp_fault *fault)
 		m->look[i].record_bytes = m->record_bytes;
 	}
 	return DP_OK;
+}
+
+dp_code dp_mine_reserve(dp_mine *m, uint64_t edges, uint64_t nodes, dp_fault *fault)
+{
+	DP_TRY(dp_graph_reserve(m->graph, edges, nodes, fault));
+	return grow_states(m, dp_graph_last(m->graph), fault);
 }
 
 static void drop_end(dp_mine *m)
@@ -533,21 +546,25 @@ static dp_code forget(dp_mine *m, dp_fault *fault)
 	return DP_OK;
 }
 
-// What nearly every matcher will ask for, fetched while the first of them are at work.
-static void fetch(const dp_mine *m, dp_edge e)
+// What matchers keep on an edge, fetched for when they ask.
+static void fetch_record(const dp_mine *m, dp_edge e)
 {
 	enum { LINE = 64, LINES_MAX = 16 };
-	const dp_graph *g = m->graph;
-	const dp_transfer *t = dp_graph_edge(g, e);
-	const dp_edge asked[] = {dp_graph_before_out(g, e), dp_graph_before_in(g, e),
-	                         dp_graph_in(g, t->src)};
-	for (uint32_t i = 0; i < sizeof asked / sizeof *asked; i++) {
-		if (asked[i] == 0) continue;
-		const uint8_t *record = m->state + (size_t)(asked[i] & g->mask) * m->record_bytes;
-		__builtin_prefetch(dp_graph_edge(g, asked[i]));
-		__builtin_prefetch(&g->before[asked[i] & g->mask]);
-		for (uint32_t at = 0; at < m->record_bytes && at < LINE * LINES_MAX; at += LINE)
-			__builtin_prefetch(record + at);
+	const uint8_t *record = m->state + (size_t)(e & m->graph->mask) * m->record_bytes;
+	for (uint32_t at = 0; at < m->record_bytes && at < LINE * LINES_MAX; at += LINE)
+		__builtin_prefetch(record + at);
+}
+
+void dp_mine_ahead(const dp_mine *m, uint64_t src_key, uint64_t dst_key, uint32_t distance)
+{
+	dp_edge edge[3];
+	switch (distance) {
+	case DP_AHEAD_FAR: dp_graph_fetch_slots(m->graph, src_key, dst_key); break;
+	case DP_AHEAD_MIDDLE: dp_graph_fetch_nodes(m->graph, src_key, dst_key); break;
+	default:
+		dp_graph_fetch_edges(m->graph, edge, src_key, dst_key);
+		for (int i = 0; i < 3 && m->ring > 0; i++)
+			if (edge[i] != 0) fetch_record(m, edge[i]);
 	}
 }
 
@@ -557,7 +574,6 @@ static dp_code ask_matchers(dp_mine *m, dp_edge e, dp_fault *fault)
 	uint32_t kind = dp_graph_edge(m->graph, e)->kind;
 	DP_CHECK(kind < DP_TR_KIND_COUNT);
 	uint8_t *record = m->state + (size_t)(e & (m->ring - 1)) * m->record_bytes;
-	fetch(m, e);
 	memset(record, 0, m->record_bytes);
 	for (uint32_t w = 0; w < m->wants_count[kind]; w++) {
 		const dp_look *look = &m->look[m->wants[kind][w]];

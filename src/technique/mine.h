@@ -64,6 +64,12 @@ void dp_mine_free(dp_mine *m);
 
 DP_MUST dp_code dp_mine_node(dp_mine *m, uint32_t *ret_node, uint64_t key, dp_node_role role,
                              dp_fault *fault);
+// Room for so many more at once, where one knows that they will come (dp_graph_reserve).
+DP_MUST dp_code dp_mine_reserve(dp_mine *m, uint64_t edges, uint64_t nodes, dp_fault *fault);
+// The keys of the ends of a transfer that will be fed after so many others, said at each of these
+// distances: by then what is asked about them is in the cache. Changes nothing else.
+enum { DP_AHEAD_FAR = 12, DP_AHEAD_MIDDLE = 8, DP_AHEAD_NEAR = 4 };
+void dp_mine_ahead(const dp_mine *m, uint64_t src_key, uint64_t dst_key, uint32_t distance);
 // After any failure the mine is only fit to be freed.
 DP_MUST dp_code dp_mine_feed(dp_mine *m, dp_edge *ret_edge, const dp_transfer *t, dp_fault *fault);
 // As if nothing from `edge` on had been fed. DP_NOT_FOUND: that is further back than undo_edges.
@@ -80,14 +86,14 @@ uint32_t dp_mine_count(const dp_mine *m);
 const dp_finding *dp_mine_finding(const dp_mine *m, uint32_t finding);
 // f->evidence_count of them, the oldest first, each edge once; what is said of an edge stays true
 // after it has expired. Valid until the next feed.
-typedef struct dp_evidence {
+typedef struct dp_mine_edge {
 	dp_edge edge;
 	dp_edge by;  // the edge that was fed when it was named
 	uint32_t tx; // dp_transfer.tx
 	uint32_t unused;
 	uint64_t ref; // dp_transfer.ref
-} dp_evidence;
-const dp_evidence *dp_mine_evidence(const dp_mine *m, uint32_t finding);
+} dp_mine_edge;
+const dp_mine_edge *dp_mine_evidence(const dp_mine *m, uint32_t finding);
 uint64_t dp_mine_given_up(const dp_mine *m); // findings, for lack of room
 uint64_t dp_mine_memory(const dp_mine *m);
 

@@ -324,10 +324,18 @@ size_t dp_overlap_format(char *out, size_t size, const dp_overlap *o, const dp_u
                          const dp_use *theirs)
 {
 	DP_CHECK(size > 0 && (unsigned)o->kind < DP_OVERLAP_KIND_COUNT);
+	const dp_use *my = &mine[o->mine], *their = &theirs[o->theirs];
+	bool pays_mine = (my->use & DP_USE_FUNDS_GAS) != 0;
+	bool pays_theirs = (their->use & DP_USE_FUNDS_GAS) != 0;
 	char a[300], b[300];
-	format_side(a, sizeof a, &mine[o->mine]);
-	format_side(b, sizeof b, &theirs[o->theirs]);
-	int n = snprintf(out, size, "%s: %s (%s, %s)", mine[o->mine].address, rows[o->kind].words,
-	                 a, b);
+	int n;
+	format_side(a, sizeof a, my);
+	format_side(b, sizeof b, their);
+	if (o->kind != DP_OVERLAP_GAS || (pays_mine && pays_theirs))
+		n = snprintf(out, size, "%s: %s (%s, %s)", my->address, rows[o->kind].words, a, b);
+	else
+		n = snprintf(out, size,
+		             "%s: paid the first gas in one (%s) and is the other's own (%s)",
+		             my->address, pays_mine ? a : b, pays_mine ? b : a);
 	return n < 0 ? 0 : (size_t)n < size ? (size_t)n : size - 1;
 }

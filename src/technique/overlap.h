@@ -11,7 +11,8 @@
 //                   is the other's). On EVM chains the same 20 bytes are the same key on every
 //                   chain, so the chain does not matter. Contracts excepted: their address says
 //                   nothing about their owner on another chain
-//   same funder     the same address (no service) paid for the first gas in both
+//   same funder     the same address (no service) paid for the first gas in both, or in one, and is
+//                   where the other began (or, by the word of authority, the other's own)
 //   same gathering  both cases gather in the address, which is no service
 //   same deposit    both pay into the same deposit address at a service: one customer
 //   co-mingling     money of both cases met in one wallet that spent it on

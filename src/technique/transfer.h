@@ -55,26 +55,28 @@ enum {
 #define DP_LOOT_WHOLE ((uint64_t)1000000000000)
 #define DP_WORTH_NONE UINT64_MAX // dp_transfer.worth_high: nobody knows
 
+// In this order because walks go by what stands before worth_low: with an edge's links it fills one
+// line of the cache (graph.h).
 typedef struct dp_transfer {
+	int64_t time;      // unix seconds; the stream's, so never less than the one before
 	uint32_t src, dst; // nodes (dp_graph_node)
 	uint32_t tx;       // number of its transaction in the stream: rises, equal within one
 	uint32_t asset;    // a small number of the asset that moved: equal or not is all it says
-	int64_t time;      // unix seconds; the stream's, so never less than the one before
-	// What moved, in base units, cut to nine decimals where the asset has more (gwei of ether),
-	// so that it fits: shapes compare amounts, they do not keep books. Saturates.
-	uint64_t amount;
-	// Cents of US dollars between which it was worth that much then: low <= high. 0 and
-	// DP_WORTH_NONE: not known.
-	uint64_t worth_low, worth_high;
-	uint64_t loot; // parts of DP_LOOT_WHOLE
-	uint64_t ref;  // the feed's: where its evidence is (a row of a casebook, a line of a file)
-	uint8_t kind;  // dp_transfer_kind
-	uint8_t flags; // DP_TRF_*
-	uint16_t hop;  // hops from the theft, 0: not known
+	uint8_t kind;      // dp_transfer_kind
+	uint8_t flags;     // DP_TRF_*
+	uint16_t hop;      // hops from the theft, 0: not known
 	// Of bridges, mixers, swaps, services: a small number of the protocol or the service's
 	// owner (several addresses, one venue); 0: none. Of TAKEOVER: how clearly call data in its
 	// transaction took a Safe over, in thousandths (shape/safe.h).
 	uint32_t venue;
+	// What moved, in base units, cut to nine decimals where the asset has more (gwei of ether),
+	// so that it fits: shapes compare amounts, they do not keep books. Saturates.
+	uint64_t amount;
+	uint64_t loot; // parts of DP_LOOT_WHOLE
+	// Cents of US dollars between which it was worth that much then: low <= high. 0 and
+	// DP_WORTH_NONE: not known.
+	uint64_t worth_low, worth_high;
+	uint64_t ref; // the feed's: where its evidence is (a row of a casebook, a line of a file)
 } dp_transfer;
 
 #endif

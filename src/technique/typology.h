@@ -25,7 +25,8 @@ enum {
 	DP_PARAMS_MAX = 8,      // of a typology
 	DP_FACTS_MAX = 8,       // of its findings
 	DP_EVIDENCE_MAX = 4096, // edges that a finding names; beyond, it only counts them
-	DP_TYPOLOGIES_MAX = 64
+	DP_TYPOLOGIES_MAX = 64,
+	DP_EDGE_BYTES_MAX = 64 // of state
 };
 
 // What a number means, for reading rules and for showing.
@@ -86,7 +87,8 @@ typedef struct dp_typology {
 	dp_param param[DP_PARAMS_MAX]; // name NULL ends
 	dp_fact fact[DP_FACTS_MAX];
 	uint32_t kinds;      // 1 << dp_transfer_kind of transfers that it wants to be asked about
-	uint32_t edge_bytes; // of state on each edge, a multiple of 4, at most 32
+	uint32_t edge_bytes; // of state on each edge, a multiple of 4: its alignment is that,
+	                     // or 8 where it is a multiple of 8
 	bool case_only;      // makes sense for stolen money only
 	// Edge `e` was just added. Errors are DP_NO_MEMORY and DP_LIMIT only.
 	dp_code (*feed)(const dp_look *look, dp_edge e, void *state, dp_fault *fault);

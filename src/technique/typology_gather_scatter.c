@@ -25,18 +25,19 @@ enum { FACT_PAYERS, FACT_RECIPIENTS, FACT_SPAN, FACT_RATIO };
 enum { SEEN_IN = 1, SEEN_OUT = 2 };
 
 typedef struct state {
-	dp_trail in;  // of the one who is paid
-	dp_tally out; // of the one who pays
-	dp_edge key;  // of the finding that it makes grow; 0: does not qualify
-	dp_edge from; // the oldest step that was named for it up to here
+	dp_trail in;       // of the one who is paid
+	dp_tally out;      // of the one who pays
+	dp_edge key;       // of the finding that it makes grow; 0: does not qualify
+	dp_edge from;      // the oldest step that was named for it up to here
+	dp_edge qualified; // the payer's newest step out up to here that qualified; 0: none
 } state;
-_Static_assert(sizeof(state) <= 32, "that much may be kept on an edge");
 
 static void count_step(const dp_look *look, dp_edge e, state *s)
 {
 	dp_edge out = dp_graph_before_out(look->graph, e);
 	const state *o = out == 0 ? NULL : dp_look_state(look, out);
 	s->out = dp_tally_out(look, e, o == NULL ? NULL : &o->out, look->param[WITHIN]);
+	s->qualified = o == NULL ? 0 : o->qualified;
 	dp_trail_write(look, e, &s->in, look->param[WITHIN]);
 }
 
@@ -59,9 +60,9 @@ typedef struct walk {
 	uint32_t count;
 	uint32_t payers, recipients;
 	dp_u128 in, out, loot;
-	__int128 most; // of in - out
-	dp_edge qualified;
-	uint32_t fresh; // steps that are newer than that one
+	__int128 most;           // of in - out
+	dp_edge last, qualified; // the newest that qualified, and that where it was met
+	uint32_t fresh;          // steps that are newer than that one
 } walk;
 
 static bool fits(const dp_look *look, const walk *w)
@@ -69,6 +70,12 @@ static bool fits(const dp_look *look, const walk *w)
 	return w->payers >= look->param[K] && w->recipients >= look->param[L] &&
 	       (__int128)(w->in - w->out) >= w->most &&
 	       dp_ratio_in(w->out, w->in, DP_PPM - look->param[MARGIN], DP_PPM);
+}
+
+// In a case all steps compare, so that only the newest that qualified can be the first one met.
+static bool is_qualified(const dp_look *look, const walk *w, dp_edge f)
+{
+	return look->is_case ? f == w->last : ((const state *)dp_look_state(look, f))->key != 0;
 }
 
 static void take(const dp_look *look, walk *w, dp_edge f, bool is_out)
@@ -80,8 +87,7 @@ static void take(const dp_look *look, walk *w, dp_edge f, bool is_out)
 	*seen |= side;
 	if (is_out) {
 		w->out += dp_step_size(look, u);
-		const state *s = dp_look_state(look, f);
-		if (w->qualified == 0 && s->key != 0) {
+		if (w->qualified == 0 && is_qualified(look, w, f)) {
 			w->qualified = f;
 			w->fresh = w->count;
 		}
@@ -94,15 +100,22 @@ static void take(const dp_look *look, walk *w, dp_edge f, bool is_out)
 	w->edge[w->count++] = f;
 }
 
+// Mostly that is the next older edge, which is read anyway; the trail is asked where it is no step.
+static dp_edge in_before(const dp_look *look, dp_edge f)
+{
+	dp_edge e = dp_graph_before_in(look->graph, f);
+	return e == 0 || dp_is_step(dp_graph_edge(look->graph, e)) ? e : dp_trail_before(look, f);
+}
+
 // Goes back over the steps of the sender of `e`; what there was at the oldest g that fits comes
 // back, with count 0 when none does.
-static dp_code walk_back(const dp_look *look, walk *ret_walk, dp_edge e, bool overlap,
+static dp_code walk_back(const dp_look *look, walk *ret_walk, dp_edge e, dp_edge last, bool overlap,
                          dp_fault *fault)
 {
 	const dp_graph *g = look->graph;
 	const dp_transfer *t = dp_graph_edge(g, e);
 	int64_t from = dp_window_from(t->time, look->param[WITHIN]);
-	walk w = {.edge = dp_look_scratch(look)}, best = {0};
+	walk w = {.edge = dp_look_scratch(look), .last = last}, best = {0};
 	dp_edge out = e, in = dp_trail_of(look, t->src)->step;
 	DP_TRY(dp_look_begin_marks(look, fault));
 	while ((out != 0 || in != 0) && w.count < DP_EVIDENCE_MAX) {
@@ -113,7 +126,7 @@ static dp_code walk_back(const dp_look *look, walk *ret_walk, dp_edge e, bool ov
 		if (is_out)
 			out = dp_step_before_out(g, f);
 		else
-			in = dp_trail_before(look, f);
+			in = in_before(look, f);
 		if (!dp_steps_near(look, u, t, look->param[SPREAD])) continue;
 		if (is_out && w.payers > 0 && !overlap) break;
 		take(look, &w, f, is_out);
@@ -131,11 +144,13 @@ static dp_code feed(const dp_look *look, dp_edge e, void *io_state, dp_fault *fa
 	count_step(look, e, s);
 	if (!dp_is_step(t) || !is_likely(look, e, s)) return DP_OK;
 	walk w;
-	DP_TRY(walk_back(look, &w, e, look->param[OVERLAP] > (look->is_case ? 0 : 1), fault));
+	DP_TRY(walk_back(look, &w, e, s->qualified, look->param[OVERLAP] > (look->is_case ? 0 : 1),
+	                 fault));
 	if (w.count == 0) return DP_OK;
 	dp_edge oldest = w.edge[w.count - 1];
 	DP_CHECK(oldest < e && w.edge[0] == e);
 	const state *q = w.qualified == 0 ? NULL : dp_look_state(look, w.qualified);
+	s->qualified = e;
 	s->key = q == NULL ? oldest : q->key;
 	s->from = q == NULL || oldest < q->from ? oldest : q->from;
 	// In a case every step of a window counts, so what lies between was named before.

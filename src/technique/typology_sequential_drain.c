@@ -178,23 +178,29 @@ static dp_code find_members(const dp_look *look, uint32_t *ret_count, member lis
 	const dp_transfer *s = dp_graph_edge(g, split);
 	dp_edge burst = drain_of(look, split)->burst;
 	uint32_t count = 0, n = 0, most = look->is_case ? DP_LOOK_MAX : WALK_MAX;
+	bool is_inside = false;
 	*ret_count = 0;
 	DP_TRY(dp_look_begin_marks(look, fault));
 	dp_edge o = dp_graph_out(g, s->src);
 	for (; o != 0 && o >= burst; o = dp_graph_before_out(g, o)) {
-		const dp_transfer *t = dp_graph_edge(g, o);
 		if (++n > most) return DP_OK;
-		const drain *d = drain_of(look, o);
-		// Bursts follow one another: of a later one all is later. On to where it began.
-		if (d->burst > burst) o = d->burst;
-		if (d->burst != burst || t->kind != DP_TR_MOVE) continue;
-		if (d->rank > members_max(look) * 2) return DP_OK;
-		if (t->asset != s->asset || t->src == t->dst) continue;
+		// Bursts follow one another: of a later one all is later, on to where it began; and
+		// of this one is all that is older, down to its first.
+		if (!is_inside) {
+			const drain *d = drain_of(look, o);
+			is_inside = d->burst == burst;
+			if (is_inside && d->rank > members_max(look) * 2) return DP_OK;
+			if (d->burst > burst) o = d->burst;
+			if (!is_inside) continue;
+		}
+		const dp_transfer *t = dp_graph_edge(g, o);
+		if (t->kind != DP_TR_MOVE || t->asset != s->asset || t->src == t->dst) continue;
 		uint32_t *mark = dp_look_mark(look, t->dst);
 		if (*mark == 0) {
 			if (count == members_max(look)) return DP_OK;
 			list[count++] = (member){.node = t->dst};
 			*mark = count;
+			__builtin_prefetch(dp_graph_node_at(g, t->dst));
 		}
 		list[*mark - 1].filled = o; // walked backwards: the last one seen is the first
 	}
@@ -222,6 +228,22 @@ static uint32_t longest_rising(const dp_edge *value, uint32_t n)
 		if (low == length) length++;
 	}
 	return length;
+}
+
+// Whether so many have paid anybody at all: most that ask are the first of their split, and need no
+// more than this.
+static bool have_paid(const dp_look *look, const member *list, uint32_t count)
+{
+	const dp_graph *g = look->graph;
+	int64_t paid = 0;
+	for (uint32_t i = 0; i < count; i++) {
+		const dp_node *n = dp_graph_node_at(g, list[i].node);
+		if (n->out_count == 0) continue;
+		__builtin_prefetch(dp_graph_edge(g, n->last_out));
+		__builtin_prefetch(drain_of(look, n->last_out));
+		paid++;
+	}
+	return paid >= look->param[P_WALLETS];
 }
 
 static int compare_edges(const void *a, const void *b)
@@ -311,7 +333,7 @@ static dp_code judge(const dp_look *look, drain *s, dp_edge e, dp_fault *fault)
 	member list[MEMBERS_MAX];
 	uint32_t count;
 	DP_TRY(find_members(look, &count, list, s->split, fault));
-	if (count < p[P_WALLETS]) return DP_OK;
+	if (count < p[P_WALLETS] || !have_paid(look, list, count)) return DP_OK;
 	order r = order_of(look, list, count, s->split);
 	bool is_good = r.drained >= p[P_WALLETS] && r.at_once <= p[P_AT_ONCE] &&
 	               dp_exits_ppm(r.in_order, r.drained) >= p[P_ORDERED];

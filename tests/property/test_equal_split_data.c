@@ -108,7 +108,7 @@ static void is_split(const dp_mine *m, uint32_t finding, const char *wallet, uin
                      const char *first, const char *last)
 {
 	const dp_finding *f = dp_mine_finding(m, finding);
-	const dp_evidence *ev = dp_mine_evidence(m, finding);
+	const dp_mine_edge *ev = dp_mine_evidence(m, finding);
 	assert_int_equal(f->anchor_key, key_of(wallet));
 	assert_int_equal(t_moves_fact(m, f, "k"), parts);
 	assert_int_equal(t_moves_fact(m, f, "round"), 1);

@@ -194,7 +194,7 @@ static void judge_finding(const world *w, score *s, uint8_t *claimed, uint8_t *f
                           uint32_t *per_attempt, uint32_t no, dp_aml_attempt kind)
 {
 	const dp_finding *f = dp_mine_finding(w->mine, no);
-	const dp_evidence *v = dp_mine_evidence(w->mine, no);
+	const dp_mine_edge *v = dp_mine_evidence(w->mine, no);
 	uint32_t planted = 0;
 	s->findings++;
 	for (uint32_t i = 0; i < f->evidence_count; i++) {

@@ -167,12 +167,34 @@ static uint64_t inflow(const graph *g, uint32_t wallet, uint32_t oldest)
 	return sum;
 }
 
+// The smallest over the largest.
+static int64_t evenness(const graph *g, uint32_t mask)
+{
+	uint64_t small = UINT64_MAX, large = 0;
+	for (uint32_t f = 1; f <= g->count; f++) {
+		if ((mask >> f & 1) == 0) continue;
+		if (g->s[f].amount < small) small = g->s[f].amount;
+		if (g->s[f].amount > large) large = g->s[f].amount;
+	}
+	return ppm(small, large);
+}
+
+// What a finding names so far; 0: there is none.
+static uint32_t mask_of(const twin *t, uint32_t which, uint32_t anchor, uint32_t key)
+{
+	for (uint32_t i = 0; i < t->count; i++)
+		if (t->said[i].shape == which && t->said[i].anchor == anchor &&
+		    t->said[i].key == key)
+			return t->said[i].mask;
+	return 0;
+}
+
 static void twin_fan(twin *t, uint32_t e, bool is_out)
 {
 	const graph *g = t->g;
 	uint32_t which = is_out ? FAN_OUT : FAN_IN, mask = 0, others = 0, steps = 0, qualified = 0;
 	uint32_t me = is_out ? g->s[e].src : g->s[e].dst;
-	uint64_t sum = 0, small = UINT64_MAX, large = 0;
+	uint64_t sum = 0;
 	for (uint32_t f = 1; f <= e; f++) {
 		const step *s = &g->s[f];
 		if (!is_step(s) || (is_out ? s->src : s->dst) != me) continue;
@@ -181,8 +203,6 @@ static void twin_fan(twin *t, uint32_t e, bool is_out)
 		others |= 1u << (is_out ? s->dst : s->src);
 		steps++;
 		sum += s->amount;
-		if (s->amount < small) small = s->amount;
-		if (s->amount > large) large = s->amount;
 		if (f != e && t->key[which][f] != 0) qualified = f;
 	}
 	uint32_t best = count_bits(others);
@@ -192,7 +212,9 @@ static void twin_fan(twin *t, uint32_t e, bool is_out)
 	if (qualified != 0 && t->best[which][qualified] > best) best = t->best[which][qualified];
 	t->best[which][e] = best;
 	uint32_t began = qualified != 0 ? t->key[which][qualified] : oldest_of(mask);
-	int64_t fact[FACTS] = {best, g->s[e].time - g->s[began].time, steps, ppm(small, large),
+	// In a case all that is named counts, what came before this window as well.
+	uint32_t named = mask | (g->is_case ? mask_of(t, which, me, began) : 0);
+	int64_t fact[FACTS] = {best, g->s[e].time - g->s[began].time, steps, evenness(g, named),
 	                       came > 0 ? ppm(sum, came) : 0};
 	say(t, which, e, mask, mask, me, oldest_of(mask), fact);
 }
@@ -582,7 +604,7 @@ static uint32_t read_mine(const dp_mine *m, said *out, const uint32_t *number)
 		*s = (said){.shape = f->instance,
 		            .key = number == NULL ? (uint32_t)f->key : number[f->key]};
 		while (t_flow_key(s->anchor + 1) != f->anchor_key) s->anchor++;
-		const dp_evidence *v = dp_mine_evidence(m, i);
+		const dp_mine_edge *v = dp_mine_evidence(m, i);
 		for (uint32_t k = 0; k < f->evidence_count; k++)
 			s->mask |= 1u << (number == NULL ? v[k].edge : number[v[k].edge]);
 		memcpy(s->fact, f->fact, sizeof s->fact);

@@ -108,7 +108,7 @@ static char *line_of(const dp_mine *m, uint32_t no)
 	for (uint32_t i = 0; i < DP_FACTS_MAX; i++)
 		n += snprintf(line + n, (size_t)(LINE_MAX_BYTES - n), " %lld",
 		              (long long)f->fact[i]);
-	const dp_evidence *ev = dp_mine_evidence(m, no);
+	const dp_mine_edge *ev = dp_mine_evidence(m, no);
 	for (uint32_t i = 0; i < f->evidence_count; i++)
 		n += snprintf(line + n, (size_t)(LINE_MAX_BYTES - n), " %u/%u/%llu", ev[i].edge,
 		              ev[i].tx, (unsigned long long)ev[i].ref);

@@ -544,12 +544,12 @@ static void bybit_was_taken_over_and_emptied(void **state)
 	assert_int_equal(f->evidence_count, 5);
 	uint32_t own = 0;
 	while (dp_mine_finding(mine, own) != f) own++;
-	const dp_evidence *first = dp_mine_evidence(mine, own);
+	const dp_mine_edge *first = dp_mine_evidence(mine, own);
 	assert_int_equal(first->edge, 1);
 	assert_int_equal(dp_block_feed_tx(feed, first->tx)->height, 21895238);
 	// No shape takes it for a payment, or for a theft.
 	for (uint32_t i = 0; i < dp_mine_count(mine); i++) {
-		const dp_evidence *e = dp_mine_evidence(mine, i);
+		const dp_mine_edge *e = dp_mine_evidence(mine, i);
 		bool is_own = dp_mine_finding(mine, i) == f;
 		for (uint32_t k = 0; k < dp_mine_finding(mine, i)->evidence_count; k++)
 			assert_true(is_own || e[k].edge != 1);

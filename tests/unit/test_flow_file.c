@@ -202,6 +202,35 @@ static void movements_give_the_coin_alone(void **state)
 	       "", "", 3, 41, "another asset");
 }
 
+// Three hundred rows of all the coins that fit: their sum times a price does not fit any more.
+static void a_theft_beyond_all_measure_is_worth_the_most_there_is(void **state)
+{
+	(void)state;
+	dp_flow *f = NULL;
+	dp_graph *g = NULL;
+	dp_flow_options options = {.coin_low = 10000000, .coin_high = 10000000};
+	static char rows[1 << 16];
+	size_t n = (size_t)snprintf(rows, sizeof rows, "%s", MOVES);
+	for (int i = 0; i < 300; i++)
+		n += (size_t)snprintf(rows + n, sizeof rows - n,
+		                      "7,2025-02-21T14:29:47Z,0x%d,0,native,a,b%d,ETH,,"
+		                      "18446744073.7,ok,\n",
+		                      i, i);
+	assert_true(n < sizeof rows);
+	assert_int_equal(
+	    dp_flow_parse(&f, text(rows), text("Address\na\n"), text(""), &options, &fault), DP_OK);
+	assert_int_equal(dp_graph_new(&g, dp_flow_edges_needed(f), 0, &fault), DP_OK);
+	assert_int_equal(dp_flow_fill(f, g, &fault), DP_OK);
+	const dp_transfer *theft = dp_graph_edge(g, 1), *first = dp_graph_edge(g, 2);
+	assert_int_equal(theft->kind, DP_TR_THEFT);
+	assert_true(theft->worth_low <= theft->worth_high);
+	assert_true(theft->worth_low >= first->worth_low && first->worth_low > 0);
+	assert_true(theft->worth_low / 300 <= first->worth_low);
+	assert_string_equal(dp_flow_asset(f), "ETH");
+	dp_graph_free(g);
+	dp_flow_free(f);
+}
+
 //- telling ---------------------------------------------------------------------------------------
 
 // s pays 100 to m; m has 300 of his own money from elsewhere (x); m pays 200 to t, 200 to u.
@@ -312,7 +341,7 @@ static void a_mine_is_told_the_same(void **state)
 	assert_int_equal(fan->edge_count, 12);
 	uint32_t at = 0;
 	while (dp_mine_finding(m, at) != fan) at++;
-	const dp_evidence *said = dp_mine_evidence(m, at);
+	const dp_mine_edge *said = dp_mine_evidence(m, at);
 	for (uint32_t i = 0; i < 12; i++)
 		assert_string_equal(dp_flow_tx_text(f, (uint32_t)said[i].ref),
 		                    dp_flow_tx_text(f, i));
@@ -391,6 +420,7 @@ int main(void)
 	    cmocka_unit_test(what_is_wrong_is_refused_with_its_place),
 	    cmocka_unit_test(a_flow_without_sources_or_rows_cannot_be_told),
 	    cmocka_unit_test(movements_give_the_coin_alone),
+	    cmocka_unit_test(a_theft_beyond_all_measure_is_worth_the_most_there_is),
 	    cmocka_unit_test(loot_is_shared_out_by_haircut_and_hops_counted_in_time),
 	    cmocka_unit_test(thefts_come_before_their_transaction),
 	    cmocka_unit_test(terminals_without_a_known_name_stay_wallets),
