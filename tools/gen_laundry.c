@@ -1,6 +1,7 @@
-// Writes one theft of a chain of accounts and what thieves do with it, as movements CSV: what a case
-// of a million transfers is like, for trials and benchmarks. Unlike gen_ledger's, where everybody
-// trades with everybody, wallets here are used a few times and left, as verified flows show it.
+// Writes one theft of a chain of accounts and what thieves do with it, as movements CSV: what a
+// case of a million transfers is like, for trials and benchmarks. Unlike gen_ledger's, where
+// everybody trades with everybody, wallets here are used a few times and left, as verified flows
+// show it.
 //
 //   gen_laundry [--seed N] [--transfers N] [--case] > FILE
 //
