@@ -145,6 +145,14 @@ static dp_code open_ledgers(match *m, dp_fault *fault)
 	return dp_witness_open(&m->witness, m->ledgers, m->tags, fault);
 }
 
+// A flow that does not know its theft began with its first transfer, at the latest.
+static int64_t begin_of(const dp_cli_flow *flow)
+{
+	const dp_graph *g = dp_mine_graph(flow->mine);
+	if (flow->has_theft_time || dp_graph_last(g) == 0) return flow->theft_time;
+	return dp_graph_edge(g, dp_graph_first(g))->time;
+}
+
 static dp_code find_overlaps(match *m, dp_fault *fault)
 {
 	if (m->incident != NULL) {
@@ -159,7 +167,7 @@ static dp_code find_overlaps(match *m, dp_fault *fault)
 		DP_TRY(dp_overlap_uses_of_flow(&m->flow_uses, &m->flow_use_count, m->flow.flow,
 		                               m->path, "", fault));
 		DP_TRY(dp_case_uses_tagged_flow(&m->uses, m->flow_uses, m->flow_use_count, m->tags,
-		                                fault));
+		                                begin_of(&m->flow), fault));
 	}
 	return dp_overlap_find(&m->overlaps, m->uses.mine, m->uses.mine_count, m->uses.theirs,
 	                       m->uses.theirs_count, fault);
@@ -197,6 +205,8 @@ static dp_code compare_prints(match *m, dp_fault *fault)
 			dp_free(bytes);
 			if (code != DP_OK) dp_fault_file(fault, path);
 			DP_TRY(code);
+			if (print->title[0] == 0 && print->incident[0] == 0)
+				(void)snprintf(print->title, sizeof print->title, "%.200s", path);
 		}
 		// A case is not like itself.
 		if (m->incident != NULL && strcmp(m->incident, print->incident) == 0) continue;
@@ -256,6 +266,10 @@ static dp_code run_findings(match *m, dp_fault *fault)
 	const dp_typology *const *row = dp_typologies(&count);
 	for (uint32_t i = 0; i < count; i++) all[i] = dp_instance_of(row[i]);
 	DP_TRY(open_flow(m, &m->flow, all, count, fault));
+	// Whose it is: others are compared with it under this name.
+	if (m->incident != NULL)
+		(void)snprintf(m->flow.print.incident, sizeof m->flow.print.incident, "%s",
+		               m->incident);
 	return print_report(m, fault);
 }
 
@@ -349,6 +363,10 @@ static int check(match *m, int count, char **argv)
 		return dp_cli_misuse("match",
 		                     "--ledger is asked who paid the gas of a CASE's wallets: not "
 		                     "with a FLOW, --findings or --fingerprint");
+	if (m->findings && m->print_only)
+		return dp_cli_misuse("match", "--findings or --fingerprint: not both at once");
+	if (m->print_only && m->format == MATCH_STIX)
+		return dp_cli_misuse("match", "a --fingerprint is JSON of its own, not STIX");
 	if (m->findings && m->format == MATCH_STIX)
 		return dp_cli_misuse("match", "--findings are printed as text or json");
 	return DP_EXIT_DONE;

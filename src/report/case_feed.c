@@ -566,12 +566,75 @@ static dp_code note_row(dp_case_feed *f, dp_case_row *ret_row, uint64_t ref, dp_
 	return code == DP_END ? dp_fail(fault, DP_NOT_FOUND, "no such note") : code;
 }
 
+// Is the row that `s` stands on another parcel of the transfer that `first` began, as take_step and
+// add_side put them together?
+static bool is_parcel(dp_case_feed *f, sqlite3_stmt *s, const dp_feed_row *first, int64_t run)
+{
+	int64_t colour = sqlite3_column_int64(s, 8);
+	bool is_same = first->src == sqlite3_column_int64(s, 4) &&
+	               first->dst == sqlite3_column_int64(s, 5) &&
+	               (first->mv_index == sqlite3_column_int64(s, 3) ||
+	                first->src == DP_PARTY_TX || first->dst == DP_PARTY_TX);
+	for (uint32_t i = 0; i < f->run_count && is_same; i++) {
+		const dp_feed_run *r = &f->run[i];
+		if (r->id == run)
+			return colour > 0 && colour < r->colour_count && r->colour[colour].is_mine;
+	}
+	return false;
+}
+
+// A movement has a row for each parcel of it: of another theft, come by another way. Those behind
+// the first stand right behind it.
+static dp_code add_parcels(dp_case_feed *f, dp_case_row *io_row, uint64_t ref, dp_fault *fault)
+{
+	sqlite3_stmt *s;
+	DP_TRY(dp_sql_prepare(f->db, &s,
+	                      "select run, height, tx_index, mv_index, src, dst, asset, units, "
+	                      "colour from flow where seq>=? order by seq",
+	                      fault));
+	dp_sql_u64(s, 1, ref);
+	dp_feed_row first = {.tx_index = -1};
+	int64_t run = 0;
+	dp_u256 units, sum = DP_U256_ZERO;
+	char asset[DP_ASSET_TEXT_MAX] = "";
+	bool is_first = true;
+	dp_code code;
+	while ((code = dp_sql_row(f->db, s, fault)) == DP_OK) {
+		if (is_first) {
+			run = sqlite3_column_int64(s, 0);
+			first = (dp_feed_row){.height = (uint64_t)sqlite3_column_int64(s, 1),
+			                      .tx_index = sqlite3_column_int64(s, 2),
+			                      .mv_index = sqlite3_column_int64(s, 3),
+			                      .src = sqlite3_column_int64(s, 4),
+			                      .dst = sqlite3_column_int64(s, 5)};
+			(void)snprintf(asset, sizeof asset, "%s", dp_sql_get_text(s, 6));
+		} else if (first.tx_index < 0 || run != sqlite3_column_int64(s, 0) ||
+		           first.height != (uint64_t)sqlite3_column_int64(s, 1) ||
+		           first.tx_index != sqlite3_column_int64(s, 2)) {
+			break;
+		}
+		if (!is_first &&
+		    (!is_parcel(f, s, &first, run) || strcmp(asset, dp_sql_get_text(s, 6)) != 0))
+			continue;
+		is_first = false;
+		if ((code = dp_sql_get_amount(s, 7, &units, fault)) != DP_OK) break;
+		if (dp_u256_add_over(&sum, sum, units)) memset(&sum, 255, sizeof sum);
+	}
+	(void)sqlite3_finalize(s);
+	if (code != DP_OK && code != DP_END) return code;
+	io_row->units = sum;
+	return DP_OK;
+}
+
 dp_code dp_case_feed_row(dp_case_feed *f, dp_case_row *ret_row, uint64_t ref, dp_fault *fault)
 {
 	if ((ref & DP_FEED_REF_OF_NOTE) != 0) return note_row(f, ret_row, ref, fault);
 	dp_sql_u64(f->evidence, 1, ref);
 	dp_code code = dp_sql_row(f->db, f->evidence, fault);
-	if (code == DP_OK) code = read_row(f, ret_row, f->evidence, fault);
+	dp_case_row found;
+	if (code == DP_OK) code = read_row(f, &found, f->evidence, fault);
 	rest(f);
+	if (code == DP_OK) code = add_parcels(f, &found, ref, fault);
+	if (code == DP_OK) *ret_row = found;
 	return code == DP_END ? dp_fail(fault, DP_NOT_FOUND, "no such row") : code;
 }

@@ -79,6 +79,10 @@ dp_code dp_feed_look_at_side(dp_case_feed *f, dp_feed_run *r, dp_feed_side *ret_
 			return dp_fail(fault, DP_BAD_BYTES,
 			               "the casebook is damaged: no holder %lld", (long long)party);
 		const dp_feed_holder *h = &r->holder[party];
+		if (h->key == 0)
+			return dp_fail(fault, DP_BAD_BYTES,
+			               "the casebook is damaged: holder %lld is missing",
+			               (long long)party);
 		ret_side->key = h->key;
 		ret_side->hop = h->hop;
 		ret_side->is_fresh = !h->had;

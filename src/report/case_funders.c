@@ -286,7 +286,9 @@ static bool visit(void *context, const dp_addr *addr, const dp_tag_record *tag, 
 		if (a->code != DP_OK || !is) break;
 		a->code = tell_payer(a->f, a->u, true, a->mine, g, p, NULL, a->fault);
 		if (a->code == DP_OK)
-			a->code = dp_case_uses_claim(a->u, a->tags, address, &tag[i], a->fault);
+			a->code =
+			    dp_case_uses_claim(a->u, a->tags, address, &tag[i],
+			                       dp_case_feed_theft_time(a->mine->feed), a->fault);
 	}
 	return a->code == DP_OK;
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "codec/time.h"
 #include "report/case_uses_private.h"
 #include "tag/taxonomy.h"
 
@@ -90,6 +91,8 @@ dp_code dp_case_uses_of_node(dp_case_uses *u, dp_use *ret_use, bool *ret_is_any,
 	if (dp_case_feeders(g, node) == DP_OVERLAP_GATHER_MIN) use.use |= DP_USE_GATHERS;
 	if (loot > DP_LOOT_WHOLE) loot = DP_LOOT_WHOLE;
 	use.share_ppm = (uint32_t)(loot / (DP_LOOT_WHOLE / 1000000));
+	// 0 would say that nobody knows.
+	if (loot > 0 && use.share_ppm == 0) use.share_ppm = 1;
 	if (use.address == NULL || use.use == 0) return DP_OK;
 	*ret_use = use;
 	*ret_is_any = true;
@@ -107,7 +110,7 @@ static dp_code attribute(dp_case_uses *u, const dp_use *theirs, dp_fault *fault)
 	u->attribution[u->attribution_count++] = (dp_attribution){.incident = theirs->whose,
 	                                                          .actor = theirs->actor,
 	                                                          .claimant = theirs->says,
-	                                                          .date = "",
+	                                                          .date = theirs->said,
 	                                                          .reference = theirs->says};
 	return DP_OK;
 }
@@ -139,20 +142,40 @@ typedef struct asking {
 	const dp_use *use;        // those of a flow, sorted by address
 	uint32_t use_count;
 	const dp_tags *tags;
+	int64_t theft_time;
 	dp_fault *fault;
 	dp_code code;
 } asking;
 
+// The day a list first had it, or that it names; what came on the day of the theft came after it.
+static dp_code date_claim(dp_case_uses *u, dp_use *io_use, const dp_tag_record *tag,
+                          int64_t theft_time, dp_fault *fault)
+{
+	enum { DAY_S = 86400 };
+	char text[DP_TIME_TEXT_MAX];
+	int64_t day = tag->first_seen;
+	io_use->said_after = day == 0 || (day + 1) * DAY_S > theft_time;
+	io_use->said = "";
+	if (day == 0) return DP_OK;
+	dp_time_format(text, day * DAY_S);
+	text[sizeof "2025-02-26" - 1] = 0;
+	return dp_case_uses_text(u, &io_use->said, text, fault);
+}
+
 dp_code dp_case_uses_claim(dp_case_uses *u, const dp_tags *tags, const char *address,
-                           const dp_tag_record *tag, dp_fault *fault)
+                           const dp_tag_record *tag, int64_t theft_time, dp_fault *fault)
 {
 	dp_use use = {.use = DP_USE_CLAIMED, .chain = ""};
+	DP_TRY(date_claim(u, &use, tag, theft_time, fault));
 	const dp_network *network = dp_network_at(tag->network);
 	if (network != NULL && network->chain != NULL) use.chain = network->chain->name;
 	if (tag->flags & DP_TAGF_CONTRACT) use.is |= DP_USE_CONTRACT;
 	DP_TRY(dp_case_uses_text(u, &use.address, address, fault));
 	DP_TRY(dp_case_uses_text(u, &use.whose, dp_tags_text(tags, tag->label), fault));
-	DP_TRY(dp_case_uses_text(u, &use.actor, dp_tags_text(tags, tag->actor), fault));
+	const char *actor = dp_tags_text(tags, tag->actor);
+	const dp_actor *known = dp_tags_actor(tags, actor);
+	if (known != NULL && known->label != NULL && known->label[0] != 0) actor = known->label;
+	DP_TRY(dp_case_uses_text(u, &use.actor, actor, fault));
 	DP_TRY(dp_case_uses_text(u, &use.says, dp_tags_text(tags, tag->source), fault));
 	DP_TRY(attribute(u, &use, fault));
 	return dp_case_uses_add(u, false, &use, fault);
@@ -206,7 +229,8 @@ static bool visit(void *context, const dp_addr *addr, const dp_tag_record *tag, 
 			is_asked = true;
 		}
 		if (is_mine && a->code == DP_OK)
-			a->code = dp_case_uses_claim(a->u, a->tags, address, &tag[i], a->fault);
+			a->code = dp_case_uses_claim(a->u, a->tags, address, &tag[i], a->theft_time,
+			                             a->fault);
 	}
 	return a->code == DP_OK;
 }
@@ -214,13 +238,17 @@ static bool visit(void *context, const dp_addr *addr, const dp_tag_record *tag, 
 dp_code dp_case_uses_tagged(dp_case_uses *u, const dp_case_side *mine, const dp_tags *tags,
                             dp_fault *fault)
 {
-	asking a = {.u = u, .side = mine, .tags = tags, .fault = fault};
+	asking a = {.u = u,
+	            .side = mine,
+	            .tags = tags,
+	            .theft_time = dp_case_feed_theft_time(mine->feed),
+	            .fault = fault};
 	dp_tags_each(tags, visit, &a);
 	return a.code;
 }
 
 dp_code dp_case_uses_tagged_flow(dp_case_uses *u, const dp_use *uses, uint32_t count,
-                                 const dp_tags *tags, dp_fault *fault)
+                                 const dp_tags *tags, int64_t theft_time, dp_fault *fault)
 {
 	dp_use *sorted = dp_alloc(((size_t)count + 1) * sizeof *sorted);
 	if (sorted == NULL) return no_memory(fault);
@@ -228,7 +256,12 @@ dp_code dp_case_uses_tagged_flow(dp_case_uses *u, const dp_use *uses, uint32_t c
 		memcpy(sorted, uses, count * sizeof *sorted);
 		qsort(sorted, count, sizeof *sorted, by_address);
 	}
-	asking a = {.u = u, .use = sorted, .use_count = count, .tags = tags, .fault = fault};
+	asking a = {.u = u,
+	            .use = sorted,
+	            .use_count = count,
+	            .tags = tags,
+	            .theft_time = theft_time,
+	            .fault = fault};
 	dp_tags_each(tags, visit, &a);
 	dp_free(sorted);
 	return a.code;

@@ -31,12 +31,13 @@ typedef struct dp_case_side {
 DP_MUST dp_code dp_case_uses_common(dp_case_uses *io_uses, const dp_case_side *mine,
                                     const dp_case_side *theirs, dp_fault *fault);
 // Addresses that tags give to an actor, on the word of an authority or better: TagPack confidence
-// authority_data (60) and above.
+// authority_data (60) and above. What was said after the theft may be about it: dp_use.said_after.
 DP_MUST dp_code dp_case_uses_tagged(dp_case_uses *io_uses, const dp_case_side *mine,
                                     const dp_tags *tags, dp_fault *fault);
 // The same for a flow out of files: what `uses` (dp_overlap_uses_of_flow) has of them.
 DP_MUST dp_code dp_case_uses_tagged_flow(dp_case_uses *io_uses, const dp_use *uses, uint32_t count,
-                                         const dp_tags *tags, dp_fault *fault);
+                                         const dp_tags *tags, int64_t theft_time,
+                                         dp_fault *fault);
 void dp_case_uses_done(dp_case_uses *uses);
 
 #endif

@@ -19,8 +19,8 @@ uint32_t dp_case_feeders(const dp_graph *g, uint32_t node);
 
 // Does a tag say, on the word of an authority or better, that the address is an actor's?
 bool dp_case_uses_is_claim(const dp_tag_record *tag);
-// Adds that to theirs.
+// Adds that to theirs; the theft's time says whether it may be about that theft itself.
 DP_MUST dp_code dp_case_uses_claim(dp_case_uses *u, const dp_tags *tags, const char *address,
-                                   const dp_tag_record *tag, dp_fault *fault);
+                                   const dp_tag_record *tag, int64_t theft_time, dp_fault *fault);
 
 #endif

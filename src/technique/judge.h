@@ -100,7 +100,7 @@ typedef enum dp_say {
 	DP_SAY_SOME,           // some steps of it
 	DP_SAY_CONSISTENT,     // consistent with the technique
 	DP_SAY_OVERLAP,        // and shares infrastructure with an attributed case
-	DP_SAY_AUTHORITY,      // somebody of authority attributed this case
+	DP_SAY_AUTHORITY,      // somebody of authority attributed this case, or a wallet of it
 	DP_SAY_COUNT
 } dp_say;
 const char *dp_say_name(dp_say say); // "too-little-known", "unlike", "some-steps", ...

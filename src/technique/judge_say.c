@@ -1,8 +1,8 @@
 // What may be said of a likeness; see judge.h for the rules of wording.
 //
 // The sentence is made from a state (dp_say), never from a score alone, and the name of an actor
-// comes into it in two functions only: `say_overlap` and `say_authority`. Both give who claims it,
-// and when.
+// comes into it in three functions only: `say_overlap`, `say_authority` and `say_later_word`. All
+// give who claims it, and when.
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -122,6 +122,29 @@ static const dp_overlap *best_overlap(const dp_judge *j, const dp_technique *t,
 	return best;
 }
 
+// Somebody's word, after the theft, on an address that the flow itself holds: the first one.
+static const dp_overlap *later_word(const dp_judge *j, const dp_technique *t,
+                                    dp_attribution *ret_attribution)
+{
+	for (uint32_t i = 0; j->in.overlaps != NULL && i < j->in.overlaps->count; i++) {
+		const dp_overlap *o = &j->in.overlaps->item[i];
+		if (!o->may_be_itself || o->kind == DP_OVERLAP_EXPOSURE) continue;
+		if (dp_judge_attribution(j, t, o, ret_attribution)) return o;
+	}
+	return NULL;
+}
+
+static void say_later_word(writer *w, const dp_judge *j, const dp_overlap *o,
+                           const dp_attribution *a)
+{
+	const dp_use *theirs = &j->in.their_uses[o->theirs];
+	put(w, " After the theft %.*s attributed %.*s, which %s, to %.*s ('%.*s'%s%.10s).",
+	    fit(a->claimant, 60), a->claimant, fit(theirs->address, 100), theirs->address,
+	    o->kind == DP_OVERLAP_GAS ? "paid the gas of a wallet of it" : "it went through",
+	    fit(a->actor, 60), a->actor, fit(theirs->whose, 60), theirs->whose,
+	    a->date[0] != 0 ? ", " : "", a->date);
+}
+
 static const dp_attribution *authority_of(const dp_judge *j, const dp_technique *t)
 {
 	for (uint32_t i = 0; i < j->in.authority_count; i++)
@@ -135,6 +158,8 @@ void dp_judge_say(const dp_judge *j, dp_likeness *l)
 	dp_attribution whose = {0};
 	const dp_overlap *overlap = best_overlap(j, l->technique, &whose, &l->is_exposed);
 	const dp_attribution *authority = authority_of(j, l->technique);
+	dp_attribution word = {0};
+	const dp_overlap *later = later_word(j, l->technique, &word);
 	say_shape(&w, l);
 	l->say = shape_say(l);
 	if (overlap != NULL) {
@@ -144,13 +169,17 @@ void dp_judge_say(const dp_judge *j, dp_likeness *l)
 	if (authority != NULL) {
 		say_authority(&w, authority);
 		l->say = DP_SAY_AUTHORITY;
+	} else if (later != NULL) {
+		say_later_word(&w, j, later, &word);
+		l->say = DP_SAY_AUTHORITY;
 	}
 	if (l->say == DP_SAY_CONSISTENT)
 		put(&w, " A technique can be imitated: this does not say who did it.");
 	if (l->is_exposed)
 		put(&w,
-		    " Money and addresses of an attributed case meet in it by payment only: "
-		    "anybody can pay anybody, so that is exposure and says nothing of who did it.");
+		    " Money and %saddresses of an attributed case meet in it by payment only: "
+		    "anybody can pay anybody, so that is exposure and says nothing of who did it.",
+		    overlap != NULL || later != NULL ? "other " : "");
 	DP_CHECK(w.used > 0 && w.used < sizeof l->sentence);
 }
 

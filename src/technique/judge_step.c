@@ -10,6 +10,8 @@
 #include "codec/time.h"
 #include "technique/judge_private.h"
 
+enum { DONE_MAX = 8 }; // a rule of a hundred conditions is not to cost a hundred times a hundred
+
 typedef struct measure {
 	bool is_known;
 	uint32_t point, low, high;
@@ -26,6 +28,11 @@ typedef struct looker {
 	bool has_begin, has_until;
 	int64_t begin, until;
 	uint32_t early, late; // findings left out for their time
+	// Conditions on typologies that were looked at, the first of them: a finding that fits
+	// several is one.
+	const dp_condition *done[DONE_MAX];
+	uint32_t instance[DONE_MAX]; // of each
+	uint32_t done_count;
 	uint32_t value_of[DP_JUDGE_EVIDENCE_MAX];
 } looker;
 
@@ -98,12 +105,22 @@ static answer fits(const looker *k, const dp_condition *c, const dp_finding *f)
 	return all;
 }
 
+// Whether an earlier condition of this step wanted the finding, too.
+static bool was_wanted(const looker *k, const dp_finding *f, answer least)
+{
+	for (uint32_t i = 0; i < k->done_count; i++)
+		if (k->instance[i] == f->instance && fits(k, k->done[i], f) >= least) return true;
+	return false;
+}
+
 static bool is_in_time(looker *k, const dp_finding *f)
 {
 	bool is_early = k->has_begin && f->time_last < k->begin;
 	bool is_late = k->has_until && f->time_first > k->until;
-	k->early += is_early;
-	k->late += is_late;
+	if ((is_early || is_late) && !was_wanted(k, f, MAYBE)) {
+		k->early += is_early;
+		k->late += is_late;
+	}
 	return !is_early && !is_late;
 }
 
@@ -178,7 +195,11 @@ static measure on_typology(looker *k, const dp_condition *c)
 		count_in(k, c, &may, f);
 		if (fit == MAYBE) continue;
 		count_in(k, c, &sure, f);
-		keep_finding(k, j->order[i], f->score);
+		if (!was_wanted(k, f, YES)) keep_finding(k, j->order[i], f->score);
+	}
+	if (k->done_count < DONE_MAX) {
+		k->instance[k->done_count] = instance;
+		k->done[k->done_count++] = c;
 	}
 	uint32_t low = result(k, c, &sure), high = result(k, c, &may);
 	high = high < low ? low : high;
@@ -259,7 +280,8 @@ static measure on_overlap(looker *k, const dp_condition *c)
 	}
 	for (uint32_t i = 0; i < all->count; i++) {
 		const dp_overlap *o = &all->item[i];
-		if ((c->overlap_kinds >> o->kind & 1) == 0 || o->kind == DP_OVERLAP_EXPOSURE)
+		if ((c->overlap_kinds >> o->kind & 1) == 0 || o->kind == DP_OVERLAP_EXPOSURE ||
+		    o->may_be_itself)
 			continue;
 		if (!dp_judge_attribution(k->j, k->t, o, &whose)) continue;
 		if (s->overlap_count < DP_JUDGE_EVIDENCE_MAX) s->overlap[s->overlap_count] = i;

@@ -101,6 +101,7 @@ typedef struct side {
 	const entry *first; // [first, end) are of one whose
 	const entry *end;
 	uint32_t use, is, share_ppm;
+	bool was_said, said_before; // somebody's word; some of it before the other's theft
 } side;
 
 static side side_of(const entry *first, const entry *end)
@@ -113,6 +114,9 @@ static side side_of(const entry *first, const entry *end)
 	for (const entry *e = s.first; e < s.end; e++) {
 		s.use |= e->use->use;
 		s.is |= e->use->is;
+		bool is_word = (e->use->use & DP_USE_CLAIMED) != 0;
+		s.was_said |= is_word;
+		s.said_before |= is_word && !e->use->said_after;
 		if (e->use->share_ppm > s.share_ppm) s.share_ppm = e->use->share_ppm;
 	}
 	return s;
@@ -217,7 +221,8 @@ static dp_code judge(search *s, const side *a, const side *b, uint32_t *io_heavi
 		dp_overlap o = {
 		    .kind = (dp_overlap_kind)k, .mine = a->first->index, .theirs = b->first->index};
 		o.by_claim = is_on_word(a) || is_on_word(b);
-		o.weight = weight_of(o.kind, a, b, o.by_claim);
+		o.may_be_itself = is_on_word(b) && b->was_said && !b->said_before;
+		o.weight = o.may_be_itself ? 0 : weight_of(o.kind, a, b, o.by_claim);
 		o.other_chain = strcmp(a->first->use->chain, b->first->use->chain) != 0;
 		if (o.weight > *io_heaviest) *io_heaviest = o.weight;
 		DP_TRY(dp_grow((void **)&s->found->item, &s->cap, sizeof o,
@@ -315,8 +320,13 @@ void dp_overlaps_done(dp_overlaps *found)
 static size_t format_side(char *out, size_t size, const dp_use *use)
 {
 	bool said = use->says != NULL && use->says[0] != 0;
-	int n = snprintf(out, size, "%s%s%s%s%s", use->whose, use->chain[0] != 0 ? " on " : "",
-	                 use->chain, said ? " by the word of " : "", said ? use->says : "");
+	bool is_later = said && use->said_after;
+	int n =
+	    snprintf(out, size, "%s%s%s%s%s%s%s%s", use->whose, use->chain[0] != 0 ? " on " : "",
+	             use->chain, said ? " by the word of " : "", said ? use->says : "",
+	             is_later ? ", which came after this theft" : "",
+	             is_later && use->said != NULL && use->said[0] != 0 ? " on " : "",
+	             is_later && use->said != NULL ? use->said : "");
 	return n < 0 ? 0 : (size_t)n < size ? (size_t)n : size - 1;
 }
 

@@ -70,6 +70,10 @@ typedef struct dp_use {
 	uint32_t use;        // DP_USE_ROOT ...
 	uint32_t share_ppm;  // of the case's loot that came to it; 0: not known
 	uint32_t is;         // DP_USE_CONTRACT, DP_USE_SERVICE, as far as known
+	// CLAIMED: said after the other side's theft, or nobody knows when: it may be about that
+	// very theft, which is then no likeness to anything.
+	bool said_after;
+	const char *said; // CLAIMED: the day, "2025-02-26"; NULL or "": not known
 	const char *tx[DP_OVERLAP_TX_MAX]; // hashes that show it; NULL ends
 } dp_use;
 
@@ -94,10 +98,13 @@ const dp_overlap_row *dp_overlap_rows(uint32_t *ret_count); // by dp_overlap_kin
 typedef struct dp_overlap {
 	dp_overlap_kind kind;
 	uint32_t weight; // the row's; three quarters where a side rests on somebody's word, half
-	                 // where nobody knows how much of the loot passed
+	                 // where nobody knows how much of the loot passed; 0: may_be_itself
 	uint32_t mine, theirs; // which uses: of several of one address and whose, the first
 	bool other_chain;      // seen on different chains
 	bool by_claim;         // a side rests on somebody's word
+	// That word came after my theft (dp_use.said_after), and may be about it: it is somebody's
+	// word on this case, to be said, and weighs nothing as an overlap with another.
+	bool may_be_itself;
 } dp_overlap;
 
 typedef struct dp_overlaps {

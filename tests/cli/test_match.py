@@ -44,12 +44,28 @@ class Match(dye.Case):
         self.assertEqual(answer["techniques"][0], found, "the likest comes first")
         split = next(s for s in found["steps"] if s["id"] == "split")
         self.assertEqual(split["state"], "seen")
-        # 40 wallets of 10,000 each, and 9 more (some of them in two payments, the first a test):
-        # every one is named with its transactions.
+        # 40 wallets of 10,000 each, and 9 more: every one is named with its transactions, and
+        # what they moved is told whole, though it is loot that came by two ways.
         rows = [row for f in split["findings"] for row in f["evidence"]]
         self.assertGreaterEqual(len(rows), 49)
         self.assertTrue(all(re.fullmatch("0x[0-9a-f]{64}", row["tx"]) for row in rows))
         self.assertEqual(len({row["to"] for row in rows}), 49)
+        self.assertEqual({row["amount"] for row in rows}, {"10,000 ETH"})
+        # The FBI's list of this very theft is said, and makes it no more alike.
+        self.assertEqual(found["says"], "authority")
+        step = next(s for s in found["steps"] if s["id"] == "overlap")
+        self.assertEqual(step["state"], "not seen")
+
+    def test_a_holder_that_is_missing_is_named(self):
+        damaged = self.path("damaged")
+        with open(self.book, "rb") as book, open(damaged, "wb") as copy:
+            copy.write(book.read())
+        with contextlib.closing(sqlite3.connect(damaged)) as db:
+            db.execute("delete from holder where no=51")
+            db.commit()
+        for command in ("match", "rank"):
+            self.refused(command, damaged, "bybit-2025-02",
+                         says=("the casebook is damaged: holder 51 is missing",))
 
     def test_every_transaction_of_the_evidence_is_in_the_casebook(self):
         answer = self.match(self.book, "bybit-2025-02")
@@ -115,6 +131,35 @@ class Match(dye.Case):
         answer = self.match(self.book, "bybit-2025-02", "--fingerprints", again)
         self.assertEqual(answer["nearest"][0]["incident"], "copy")
         self.assertEqual(answer["nearest"][0]["low"], 0)
+        # It says whose it is; what says nothing is called by its file.
+        self.assertEqual(mine.pop("incident"), "bybit-2025-02")
+        nameless = self.write("nameless.json", json.dumps(mine))
+        text = self.done("match", self.book, "bybit-2025-02", "--fingerprints", nameless)
+        self.assertIn("nameless.json\n", text)
+
+    def test_a_flow_without_transfers_is_refused(self):
+        folder = os.path.join(self.folder, "nothing")
+        os.mkdir(folder)
+        for name, text in (("edges", "Timestamp,Block,Tx_hash,From,From_label,To,To_label,"
+                            "Value_in_USD\n"), ("sources", "0x1\n"), ("terminals", "")):
+            self.write(os.path.join("nothing", name + ".csv"), text)
+        self.refused("match", folder, says=["there is no transfer in this flow"])
+
+    def test_coins_are_told_as_coins_and_have_no_price(self):
+        folder = os.path.join(self.folder, "coins")
+        os.mkdir(folder)
+        with open(os.path.join(folder, "movements.csv"), "w", encoding="utf-8") as f:
+            f.write("time,block,tx,from,to,amount,asset,kind,status\n"
+                    "2024-01-01T00:00:00Z,1,0xaa,s,a,1.55,ETH,native,ok\n")
+            f.writelines(f"2024-01-01T01:00:{i}0Z,{i + 2},0xb{i},a,b{i},0.31,ETH,native,ok\n"
+                         for i in range(5))
+        with open(os.path.join(folder, "sources.csv"), "w", encoding="utf-8") as f:
+            f.write("s\n")
+        text = self.done("match", folder, "--findings")
+        self.assertIn("  0.31 ETH  a -> b0\n", text)
+        self.assertIn("  1.55 ETH  s -> a\n", text)
+        self.assertNotIn("$", text)
+        self.assertNotIn("prices", self.match(folder)["knows"])
 
     def test_harmony_is_like_it_and_lifi_is_not(self):
         harmony = self.likeness(self.match(dye.data("flows", "harmony")))
@@ -138,10 +183,16 @@ class Match(dye.Case):
 
     def test_a_payment_to_a_known_thief_is_exposure_and_no_attribution(self):
         """As Euler's thief did on 17 March 2023: 100 of 200,000 ether to an address of Lazarus."""
+        for i, amount in enumerate(("100", "0.000001")):
+            self.is_exposure_only(i, amount)
+
+    def is_exposure_only(self, number, amount):
         thief, victim, known = "0x" + "11" * 20, "0x" + "22" * 20, "0x" + "33" * 20
         rows = ["block,time,tx,from,to,asset,amount"]
         rows.append("100,2023-03-13T08:50:59Z,0x%064x,%s,%s,eth,100000" % (1, victim, thief))
-        rows.append("200,2023-03-17T09:00:00Z,0x%064x,%s,%s,eth,100" % (2, thief, known))
+        rows.append("200,2023-03-17T09:00:00Z,0x%064x,%s,%s,eth,%s" % (2, thief, known, amount))
+        rows.append("250,2023-03-17T19:00:00Z,0x%064x,%s,0x%s,eth,%s"
+                    % (4, known, "44" * 20, amount))
         rows.append("300,2023-03-18T09:00:00Z,0x%064x,%s,%s,eth,51000" % (3, thief, victim))
         movements = self.write("euler.csv", "\n".join(rows) + "\n")
         case = self.write("euler.yaml", "incident: euler-like\nchain: ethereum\nstolen:\n"
@@ -153,7 +204,7 @@ class Match(dye.Case):
                           "lazarusgroup, category: perpetrator, currency: ETH, network: ETH, "
                           "confidence: authority_data, source: \"https://example.org\"}\n"
                           % known)
-        book = self.path("book")
+        book = self.path("book%d" % number)
         self.done("trace", case, movements, "--casebook", book, "--quiet")
         answer = self.match(book, "euler-like", "--tags", pack)
         self.assertEqual([o["kind"] for o in answer["overlaps"]], ["exposure"])
@@ -162,6 +213,43 @@ class Match(dye.Case):
             self.assertNotIn(technique["says"], ("overlap", "authority"))
             self.assertNotRegex(technique["sentence"], "(?i)lazarus.*(attributed|did|shares)")
         self.assertLess(self.likeness(answer)["likeness"], 600)
+
+    def test_stix_tells_of_no_technique_that_could_hardly_be_judged(self):
+        """Also not where an overlap is said beside it: that makes the flow no more alike."""
+        thief = "0x" + "11" * 20
+        rows = ["Timestamp,Block,Tx_hash,From,To,Value_in_USD"]
+        rows += ["2024-01-01 00:00:0%d,%d,t%d,%s,w%d,1000" % (i, i, i, thief, i)
+                 for i in range(9)]
+        os.mkdir(self.path("flow"))
+        self.write("flow/edges.csv", "\n".join(rows) + "\n")
+        self.write("flow/sources.csv", thief + "\n")
+        rule = self.write("rule.yaml", "technique: 1\nid: r\ntitle: T\ndescription: D\nauthor: A\n"
+                          "date: 2024-01-01\nreferences: [R]\nfalse-positives: [F]\nsteps:\n"
+                          "  - {id: mix, typology: anonymiser, weight: 10}\n"
+                          "  - {id: split, typology: equal-split, optional: yes, weight: 900}\n")
+        pack = self.write("known.yaml", "title: known\ncreator: test\nlastmod: 2023-01-01\n"
+                          "tags:\n  - {label: An earlier theft, address: \"%s\", actor: "
+                          "lazarusgroup, category: perpetrator, currency: ETH, network: ETH, "
+                          "confidence: authority_data, source: \"https://example.org\"}\n"
+                          % thief)
+        args = (self.path("flow"), "--no-builtin", "--techniques", rule, "--tags", pack)
+        answer = self.match(*args)["techniques"][0]
+        self.assertEqual((answer["known"], answer["says"]), (0, "overlap"))
+        self.assertGreater(answer["likeness"], 600)
+        bundle = json.loads(self.done("match", *args, "--format", "stix"))
+        self.assertNotIn("attack-pattern", {o["type"] for o in bundle["objects"]})
+
+    def test_what_is_asked_wrongly_is_told(self):
+        self.refused("match", self.book, says=["is a casebook", "CASE"])
+        self.refused("rank", self.book, says=["is a casebook", "CASE"])
+        self.refused("match", self.book, "bybit-2025-02", "--findings", "--fingerprint", code=2,
+                     says=["not both"])
+
+    def test_the_text_fits_a_terminal(self):
+        text = self.done("match", self.book, "bybit-2025-02")
+        self.assertLessEqual(max(map(len, text.splitlines())), 98)
+        # What could not be judged is not told as if it were unlike.
+        self.assertRegex(text, r"\[tornado-batches\]\n    too little is known of the flow to say\n")
 
 
 class Technique(dye.Case):
@@ -181,6 +269,30 @@ class Technique(dye.Case):
                           "references: [none]\naadapt: [ADT3005]\nfalse-positives: [all]\n"
                           "steps:\n  - {id: a, typology: fan-oot, weight: 1}\n")
         self.refused("technique", "lint", rule, says=["bad.yaml:11:", "fan-oot", "fan-out"])
+
+    def test_every_file_of_a_folder_is_looked_at(self):
+        """Also behind a wrong one; what has a known id is wrong, and a pipe is not waited for."""
+        with open(os.path.join(dye.ROOT, "techniques", DPRK + ".yaml"), encoding="utf-8") as f:
+            good = f.read()
+        folder = os.path.join(self.folder, "rules")
+        os.mkdir(folder)
+        for name, text in (("a", "technique: 9\n"), ("b", good), ("c", good), ("d", "- x\n")):
+            self.write(os.path.join("rules", name + ".yaml"), text)
+        os.mkfifo(os.path.join(folder, "pipe.yaml"))
+        done = dye.run("technique", "lint", folder)
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual([line.split("rules/")[1][:6] for line in done.stderr.splitlines()],
+                         ["a.yaml", "c.yaml", "d.yaml"])
+        self.assertIn("1 right, 3 wrong\n", done.stdout)
+
+    def test_a_test_waits_for_no_pipe(self):
+        rule = self.write("piped.yaml", "technique: 1\nid: piped\ntitle: Piped\n"
+                          "description: nothing\nauthor: test\ndate: 2026-01-01\n"
+                          "references: [none]\nfalse-positives: [all]\n"
+                          "steps:\n  - {id: a, typology: fan-out, weight: 1}\n"
+                          "tests:\n  - {name: t, likeness: \">= 0.6\", file: pipe}\n")
+        os.mkfifo(os.path.join(self.folder, "pipe"))
+        self.assertIn("1 skipped", self.done("technique", "test", rule))
 
     def test_explain_and_list(self):
         self.assertIn(DPRK, self.done("technique", "list"))

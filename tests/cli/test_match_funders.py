@@ -207,8 +207,8 @@ class FirstGas(Thefts):
 
 
 class Claims(Thefts):
-    def known(self, address=LAZARUS, actor="Lazarus Group"):
-        return self.write("known.yaml", "title: known\ncreator: test\nlastmod: 2023-01-01\n"
+    def known(self, address=LAZARUS, actor="Lazarus Group", said="2023-01-01"):
+        return self.write("known.yaml", "title: known\ncreator: test\nlastmod: " + said + "\n"
                           "tags:\n  - {label: An earlier theft, address: \"%s\", actor: "
                           "%s, category: perpetrator, currency: ETH, network: ETH, "
                           "confidence: authority_data, source: \"https://example.org\"}\n"
@@ -237,11 +237,30 @@ class Claims(Thefts):
             said = next(t for t in answer["techniques"] if t["technique"] == "split-and-hop")
             self.assertEqual(said["says"], "overlap", actor)
             self.assertRegex(said["sentence"], "same-gas-funder, by somebody's word.*'An earlier "
-                             "theft', which https://example.org attributed to %s: that "
-                             "supports the same hand, and does not prove it" % actor)
+                             "theft', which https://example.org attributed to %s on 2023-01-01: "
+                             "that supports the same hand, and does not prove it" % actor)
         answer = self.match(book, "--ledger", ledger, "--tags", self.known(actor="lazarus"))
         said = next(t for t in answer["techniques"] if t["technique"] == "split-and-hop")
         self.assertNotEqual(said["says"], "overlap")
+
+    def test_a_word_that_came_after_the_theft_is_said_and_is_no_likeness(self):
+        """It may be about this very theft, as the FBI's list of Bybit's wallets is."""
+        ledger = self.world((10, FUNDER, ALICE, 1), (11, FUNDER, BOB, 1))
+        book = self.traced(ledger)
+        values = []
+        for said, says, seen in (("2023-01-01", "overlap", "seen"),
+                                 ("2031-01-01", "authority", "not seen")):
+            tags = self.known(address=ALICE, said=said)
+            answer = self.match(book, "--tags", tags)
+            technique = next(t for t in answer["techniques"] if t["technique"] == "split-and-hop")
+            step = next(s for s in technique["steps"] if s["id"] == "overlap")
+            self.assertEqual((technique["says"], step["state"]), (says, seen), technique)
+            one, = (o for o in answer["overlaps"] if o["kind"] == "shared-wallet")
+            values.append((technique["likeness"], one["weight_thousandths"]))
+        self.assertRegex(technique["sentence"], "After the theft https://example.org attributed "
+                         "(?i:%s), which it went through, to Lazarus Group" % ALICE)
+        self.assertEqual(values[1][1], 0)
+        self.assertLess(values[1][0], values[0][0])
 
     def test_a_gift_to_somebody_whose_gas_a_known_thief_paid_is_no_evidence(self):
         """The trap of Euler, by one step more: GIFTED belongs to Lazarus and passes the gift on."""

@@ -127,6 +127,23 @@ static void a_step_at_the_wrong_time_contradicts(void **state)
 	assert_non_null(strstr(l.step[HOP_STEP].why, "too late"));
 }
 
+// A finding that several members of `any` want is one, also where it comes too late.
+static void a_finding_counts_once_in_a_step(void **state)
+{
+	(void)state;
+#define ANY "any: [{typology: equal-split}, {typology: equal-split, where: {transfers: \">= 5\"}}]"
+#define TWICE(more)                                                                                \
+	HEAD ACTOR "steps:\n  - {id: split, weight: 30, " more ANY "}\n"                           \
+	           "tests: [{name: t, likeness: \">= 0\", now: 30d, moves: [" SPLIT "]}]\n"
+	assert_null(run(TWICE("")));
+	assert_int_equal(l.step[0].state, DP_STEP_SEEN);
+	assert_int_equal(l.step[0].finding_count, 1);
+	assert_null(run(TWICE("within: 1m, ")));
+	assert_int_equal(l.step[0].state, DP_STEP_CONTRADICTED);
+	assert_int_equal(l.step[0].finding_count, 0);
+	assert_non_null(strstr(l.step[0].why, "1 found, at the wrong time: too late"));
+}
+
 static void what_speaks_against_it_lowers_it(void **state)
 {
 	(void)state;
@@ -355,6 +372,7 @@ int main(void)
 	    cmocka_unit_test(what_the_flow_does_not_tell_is_unknown),
 	    cmocka_unit_test(a_step_says_nothing_without_the_one_it_needs),
 	    cmocka_unit_test(a_step_at_the_wrong_time_contradicts),
+	    cmocka_unit_test(a_finding_counts_once_in_a_step),
 	    cmocka_unit_test(what_speaks_against_it_lowers_it),
 	    cmocka_unit_test(a_name_comes_only_with_shared_infrastructure_and_who_says_it),
 	    cmocka_unit_test(the_trap_of_euler_is_exposure_and_nothing_more),
