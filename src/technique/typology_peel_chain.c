@@ -54,6 +54,8 @@ static bool peel_of(const dp_look *look, peel *ret_peel, dp_edge e)
 	peel p = {.first = a, .total = dp_add_sat(t->amount, o->amount)};
 	p.rest = o->amount > t->amount ? a : e;
 	p.cut = p.rest == a ? e : a;
+	// Who sends himself the rest goes nowhere: he pays out of one address.
+	if (dp_graph_edge(g, p.rest)->dst == t->src) return false;
 	uint64_t cut = dp_graph_edge(g, p.cut)->amount;
 	if (cut == 0 || p.total == UINT64_MAX) return false;
 	p.ratio = dp_ppm_of(cut, p.total);

@@ -184,6 +184,7 @@ static bool is_peel(const twin *w, dp_edge a, uint32_t count, link *ret_link)
 	uint64_t x = w->t[a].amount, y = w->t[a + 1].amount, cut = x < y ? x : y;
 	if (cut == 0 || cut * 1000000 / (x + y) > 250000) return false;
 	*ret_link = (link){.rest = x > y ? a : a + 1, .first = a, .second = a + 1};
+	if (w->t[ret_link->rest].dst == w->t[a].src) return false;
 	// Of the spender's eight newest receipts the newest that fits.
 	uint32_t seen = 0;
 	for (dp_edge i = a + 1; i >= 1 && seen < 8; i--) {

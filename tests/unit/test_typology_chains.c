@@ -96,6 +96,21 @@ static void half_of_the_steps_may_be_slow(void **state)
 	}
 }
 
+// A wallet of one address pays out of it all day, and sends itself the rest.
+static void change_to_oneself_is_no_step(void **state)
+{
+	(void)state;
+	dp_mine *m = t_moves_mine(&dp_typology_peel_chain, false);
+	uint64_t amount = 1000000;
+	for (uint32_t i = 1; i <= 40; i++) {
+		t_output out[] = {{1000 + i, 1000}, {1, amount - 1000}};
+		t_moves_coins(m, 1, T_START + (int64_t)i * 600, i, out, 2);
+		amount -= 1000;
+	}
+	assert_int_equal(t_moves_count(m), 0);
+	dp_mine_free(m);
+}
+
 static void other_transactions_break_the_chain(void **state)
 {
 	(void)state;
@@ -258,6 +273,7 @@ int main(void)
 	    cmocka_unit_test(a_long_chain_is_one_finding),
 	    cmocka_unit_test(large_peels_and_slow_steps_are_none),
 	    cmocka_unit_test(half_of_the_steps_may_be_slow),
+	    cmocka_unit_test(change_to_oneself_is_no_step),
 	    cmocka_unit_test(other_transactions_break_the_chain),
 	    cmocka_unit_test(dust_does_not_hide_the_coin),
 	    cmocka_unit_test(four_wallets_are_a_chain),
