@@ -92,7 +92,7 @@ static dp_code next_row(dp_case_feed *f, dp_feed_run *r, dp_fault *fault)
 			r->seq = w->seq;
 			continue;
 		}
-		w->time = sqlite3_column_int64(s, 1);
+		DP_TRY(dp_feed_time_at(&w->time, s, 1, fault));
 		w->tx_index = sqlite3_column_int64(s, 2);
 		w->src = sqlite3_column_int64(s, 3);
 		w->link = sqlite3_column_int64(s, 9);
@@ -495,8 +495,10 @@ int64_t dp_case_feed_now(const dp_case_feed *f)
 		                   &ignored) != DP_OK)
 			return now;
 		dp_sql_i64(s, 1, f->run[i].id);
-		if (dp_sql_row(f->db, s, &ignored) == DP_OK && sqlite3_column_int64(s, 0) > now)
-			now = sqlite3_column_int64(s, 0);
+		int64_t time;
+		if (dp_sql_row(f->db, s, &ignored) == DP_OK &&
+		    dp_feed_time_at(&time, s, 0, &ignored) == DP_OK && time > now)
+			now = time;
 		(void)sqlite3_finalize(s);
 	}
 	return now;

@@ -141,7 +141,8 @@ DP_MUST dp_code dp_feed_load_takeovers(dp_case_feed *f, dp_feed_run *r, dp_fault
 // Holders behind the last that is known, and who held something before.
 DP_MUST dp_code dp_feed_load_holders(dp_case_feed *f, dp_feed_run *r, dp_fault *fault);
 DP_MUST dp_code dp_feed_load_openings(dp_case_feed *f, dp_feed_run *r, dp_fault *fault);
-// The asset in a column.
+// The time, the asset in a column.
+DP_MUST dp_code dp_feed_time_at(int64_t *ret_time, sqlite3_stmt *s, int column, dp_fault *fault);
 DP_MUST dp_code dp_feed_asset_at(dp_feed_run *r, dp_asset *ret_asset, sqlite3_stmt *s, int column,
                                  dp_fault *fault);
 // The share of the loot that so much of a colour is.

@@ -1,5 +1,6 @@
 // See layers.h. Everything walks receipts of members back within the window, at most DP_LOOK_MAX
-// of them for one question; members of B that are paid more often than `hub` are not gone into.
+// of them for one question; members of B that are paid more often than `hub` are not gone into, and
+// of busy payers in a case not every step asks (walk.h).
 #include "technique/layers.h"
 
 #include <string.h>
@@ -100,7 +101,8 @@ dp_code dp_layer_of(const dp_look *look, dp_layer *ret_layer, bool *ret_found, d
 	*ret_found = false;
 	if (dp_tally_most(&s->out) < side || dp_tally_most(&s->out) > hub) return DP_OK;
 	if (dp_tally_most(&s->in.tally) < side || dp_tally_most(&s->in.tally) > hub) return DP_OK;
-	if (!is_alike(look, t, e)) return DP_OK;
+	uint32_t busy = dp_tally_most(&s->out) + dp_tally_most(&s->in.tally);
+	if (!dp_tally_is_due(look, &s->out, busy) || !is_alike(look, t, e)) return DP_OK;
 	dp_layer *l = ret_layer;
 	l->a_count = l->b_count = 0;
 	DP_TRY(dp_look_begin_marks(look, fault));
