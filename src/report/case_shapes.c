@@ -17,6 +17,8 @@ struct dp_case_shapes {
 	uint32_t instance_count;
 	dp_mine *mine; // NULL: to be made
 	dp_case_feed *feed;
+	// The time of the block that is looked at: older transfers complete nothing in it.
+	int64_t since;
 	// New findings since the last look, each with the transfer that made it.
 	struct found {
 		uint32_t finding;
@@ -66,12 +68,15 @@ void dp_case_shapes_free(dp_case_shapes *s)
 static dp_code note(void *context, uint32_t finding, bool is_new, dp_fault *fault)
 {
 	dp_case_shapes *s = context;
-	if (!is_new) return DP_OK;
+	const dp_graph *g = dp_mine_graph(s->mine);
+	const dp_transfer *last = dp_graph_edge(g, dp_graph_last(g));
+	// A case that is read from its beginning, at a start or after a theft that was not known,
+	// may have more old findings than anybody has room for.
+	if (!is_new || last->time < s->since) return DP_OK;
 	DP_TRY(dp_grow((void **)&s->found, &s->found_cap, sizeof *s->found,
 	               (uint64_t)s->found_count + 1, FOUND_MAX, fault));
-	const dp_graph *g = dp_mine_graph(s->mine);
 	s->found[s->found_count].finding = finding;
-	s->found[s->found_count++].ref = dp_graph_edge(g, dp_graph_last(g))->ref;
+	s->found[s->found_count++].ref = last->ref;
 	return DP_OK;
 }
 
@@ -157,6 +162,7 @@ dp_code dp_case_shapes_look(dp_case_shapes *s, const dp_case_shape **ret_list, u
 {
 	DP_CHECK(block->chain == s->chain);
 	s->shape_count = 0;
+	s->since = block->time;
 	DP_TRY(feed(s, fault));
 	for (uint32_t i = 0; i < s->found_count; i++) DP_TRY(tell(s, block, &s->found[i], fault));
 	*ret_list = s->shape;

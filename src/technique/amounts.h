@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/check.h"
 #include "technique/typology.h"
 
 enum { DP_PPM = 1000000 };
@@ -63,6 +64,30 @@ static inline uint32_t dp_score_of(int64_t value, int64_t full, uint32_t most)
 {
 	if (value <= 0 || full <= 0) return 0;
 	return value >= full ? most : (uint32_t)((__int128)value * most / full);
+}
+
+// `part` of `whole` of some loot. The product of 128-bit money and 10^12 may not fit.
+static inline uint64_t dp_part_of_loot(unsigned __int128 part, unsigned __int128 whole,
+                                       uint64_t loot)
+{
+	DP_CHECK(part <= whole && whole > 0);
+	while (whole >> 80 != 0) {
+		whole >>= 1;
+		part >>= 1;
+	}
+	return (uint64_t)(part * loot / whole);
+}
+
+// Pays from a mixture of clean and stolen money, both in proportion (haircut): all of it where that
+// is what he holds, or more. The loot that went.
+static inline uint64_t dp_pay_haircut(unsigned __int128 *io_held, uint64_t *io_loot,
+                                      uint64_t amount)
+{
+	bool is_all = amount >= *io_held;
+	uint64_t loot = is_all ? *io_loot : dp_part_of_loot(amount, *io_held, *io_loot);
+	*io_loot -= loot;
+	*io_held -= is_all ? *io_held : amount;
+	return loot;
 }
 
 // Loot as a claim may say it.

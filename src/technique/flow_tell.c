@@ -10,6 +10,7 @@
 #include <xxhash.h>
 
 #include "base/check.h"
+#include "technique/amounts.h"
 #include "technique/flow_private.h"
 
 enum { ASSET = 1, HOP_MAX = UINT16_MAX, FAR = UINT32_MAX };
@@ -88,20 +89,19 @@ static unsigned __int128 stolen_by(const purse *p)
 	return p->out > p->in ? p->out - p->in : 0;
 }
 
-// `part` of `whole` of the loot. The product of 128-bit money and 10^12 may not fit.
-static uint64_t share_of(unsigned __int128 part, unsigned __int128 whole, uint64_t of)
-{
-	DP_CHECK(part <= whole && whole > 0);
-	while (whole >> 80 != 0) {
-		whole >>= 1;
-		part >>= 1;
-	}
-	return (uint64_t)(part * of / whole);
-}
-
 static uint64_t saturated(unsigned __int128 v)
 {
 	return v > UINT64_MAX ? UINT64_MAX : (uint64_t)v;
+}
+
+// `amount` coins at the price of a transfer, in cents. The product of the sum of a million rows and
+// a worth may not fit: what is beyond is all that can be told.
+static uint64_t at_price_of(const dp_flow_edge *e, uint64_t worth, unsigned __int128 amount)
+{
+	unsigned __int128 whole, part = amount % e->amount * worth / e->amount;
+	bool is_over = __builtin_mul_overflow(amount / e->amount, worth, &whole) ||
+	               __builtin_add_overflow(whole, part, &whole);
+	return is_over || whole >= DP_WORTH_NONE ? DP_WORTH_NONE - 1 : (uint64_t)whole;
 }
 
 static dp_code tell_theft(teller *t, uint32_t party, const dp_flow_edge *before, dp_fault *fault)
@@ -121,13 +121,13 @@ static dp_code tell_theft(teller *t, uint32_t party, const dp_flow_edge *before,
 		theft.worth_high = DP_WORTH_NONE;
 	if (t->flow->has_coins && before->worth_high != DP_WORTH_NONE && before->amount > 0) {
 		// At the price of the transfer that it is told before.
-		theft.worth_low = saturated(amount * before->worth_low / before->amount);
-		theft.worth_high = saturated(amount * before->worth_high / before->amount);
+		theft.worth_low = at_price_of(before, before->worth_low, amount);
+		theft.worth_high = at_price_of(before, before->worth_high, amount);
 	}
 	if (t->stolen > 0) {
-		uint64_t from = share_of(t->given, t->stolen, DP_LOOT_WHOLE);
+		uint64_t from = dp_part_of_loot(t->given, t->stolen, DP_LOOT_WHOLE);
 		t->given += amount;
-		theft.loot = share_of(t->given, t->stolen, DP_LOOT_WHOLE) - from;
+		theft.loot = dp_part_of_loot(t->given, t->stolen, DP_LOOT_WHOLE) - from;
 	}
 	DP_TRY(tell_node(&t->to, &theft.src, victim_key(), DP_NODE_VICTIM, fault));
 	DP_TRY(tell_node(&t->to, &theft.dst, p->key, role_of(p), fault));
@@ -157,21 +157,13 @@ static dp_code tell_thefts(teller *t, uint64_t first, dp_fault *fault)
 
 //- transfers -------------------------------------------------------------------------------------
 
-static uint64_t pay(purse *p, uint64_t amount)
-{
-	uint64_t loot = amount >= p->held ? p->loot : share_of(amount, p->held, p->loot);
-	p->loot -= loot;
-	p->held -= amount >= p->held ? p->held : amount;
-	return loot;
-}
-
 static dp_code tell_edge(teller *t, uint32_t row, dp_fault *fault)
 {
 	dp_flow *f = t->flow;
 	dp_flow_edge *e = &f->row[row].edge;
 	const dp_flow_party *from = &f->party[e->src], *to = &f->party[e->dst];
 	purse *payer = &t->purse[e->src], *payee = &t->purse[e->dst];
-	e->loot = pay(payer, e->amount);
+	e->loot = dp_pay_haircut(&payer->held, &payer->loot, e->amount);
 	uint32_t hop = payer->hop == FAR ? FAR : payer->hop + 1;
 	e->hop = hop == FAR ? 0 : hop < HOP_MAX ? (uint16_t)hop : HOP_MAX;
 	dp_transfer transfer = {.tx = t->tx,

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "technique/amounts.h"
 #include "technique/hunt_private.h"
 #include "technique/money.h"
 
@@ -151,25 +152,6 @@ static purse *open_purse(struct hunt_flow *f, uint32_t node, uint32_t asset, dp_
 	return p;
 }
 
-static uint64_t share_of(dp_u128 part, dp_u128 whole, uint64_t of)
-{
-	DP_CHECK(part <= whole && whole > 0);
-	while (whole >> 80 != 0) {
-		whole >>= 1;
-		part >>= 1;
-	}
-	return (uint64_t)(part * of / whole);
-}
-
-static uint64_t pay(purse *p, uint64_t amount)
-{
-	bool is_all = amount >= p->held;
-	uint64_t loot = is_all ? p->loot : share_of(amount, p->held, p->loot);
-	p->loot -= loot;
-	p->held -= is_all ? p->held : amount;
-	return loot;
-}
-
 //- wallets ---------------------------------------------------------------------------------------
 
 // Is it longer than a wallet's of a thief, from `since` on?
@@ -303,10 +285,11 @@ static dp_code take(struct hunt_flow *f, dp_edge e, dp_fault *fault)
 {
 	const dp_transfer *t = dp_graph_edge(f->graph, e);
 	purse *payer = purse_slot(f, t->src, t->asset);
-	// Dust is paid with all the same, but is not followed.
 	// Moves nothing, but says how the wallet was taken.
 	if (t->kind == DP_TR_TAKEOVER) return tell(f, e, 0, payer->hop, fault);
-	uint64_t loot = payer->node == 0 ? 0 : pay(payer, t->amount);
+	uint64_t loot =
+	    payer->node == 0 ? 0 : dp_pay_haircut(&payer->held, &payer->loot, t->amount);
+	// Dust is paid with all the same, but is not followed.
 	if (loot >= DP_HUNT_LOOT_MIN) {
 		uint16_t hop = (uint16_t)(payer->hop + (t->src != t->dst));
 		DP_TRY(tell(f, e, loot, hop, fault));
