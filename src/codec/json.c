@@ -35,6 +35,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "codec/time.h"
 #include "base/mem.h"
 
 enum { WRITE_DEPTH_MAX = 64, SLACK = 16 };
@@ -669,6 +670,31 @@ void dp_json_null(dp_json_out *o)
 {
 	before(o);
 	put(o, "null", 4);
+}
+
+void dp_json_put_string(dp_json_out *o, const char *key, const char *text)
+{
+	dp_json_key(o, key);
+	dp_json_string(o, text);
+}
+
+void dp_json_put_uint(dp_json_out *o, const char *key, uint64_t v)
+{
+	dp_json_key(o, key);
+	dp_json_uint(o, v);
+}
+
+void dp_json_put_boolean(dp_json_out *o, const char *key, bool v)
+{
+	dp_json_key(o, key);
+	dp_json_boolean(o, v);
+}
+
+void dp_json_put_time(dp_json_out *o, const char *key, int64_t time)
+{
+	char text[DP_TIME_TEXT_MAX];
+	dp_time_format(text, time);
+	dp_json_put_string(o, key, text);
 }
 
 dp_code dp_json_finish(dp_json_out *o)

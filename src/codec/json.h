@@ -54,5 +54,10 @@ void dp_json_uint(dp_json_out *o, uint64_t v);
 void dp_json_int(dp_json_out *o, int64_t v);
 void dp_json_boolean(dp_json_out *o, bool v);
 void dp_json_null(dp_json_out *o);
+// A member of an object: key and value.
+void dp_json_put_string(dp_json_out *o, const char *key, const char *text);
+void dp_json_put_uint(dp_json_out *o, const char *key, uint64_t v);
+void dp_json_put_boolean(dp_json_out *o, const char *key, bool v);
+void dp_json_put_time(dp_json_out *o, const char *key, int64_t time); // as dp_time_format
 DP_MUST dp_code dp_json_finish(dp_json_out *o); // final newline; the first error if any
 #endif

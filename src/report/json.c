@@ -15,12 +15,6 @@ static void amount(dp_json_out *o, const char *key, dp_u256 v)
 	dp_json_string(o, text);
 }
 
-static void text(dp_json_out *o, const char *key, const char *value)
-{
-	dp_json_key(o, key);
-	dp_json_string(o, value);
-}
-
 static void text_or_null(dp_json_out *o, const char *key, const char *value)
 {
 	dp_json_key(o, key);
@@ -30,18 +24,11 @@ static void text_or_null(dp_json_out *o, const char *key, const char *value)
 		dp_json_string(o, value);
 }
 
-static void when(dp_json_out *o, const char *key, int64_t t)
-{
-	char buffer[DP_TIME_TEXT_MAX];
-	dp_time_format(buffer, t);
-	text(o, key, buffer);
-}
-
 static void asset(dp_json_out *o, const char *key, const char *symbol_key, dp_asset a)
 {
 	char caip[DP_ASSET_TEXT_MAX];
-	text(o, key, dp_asset_caip(caip, a));
-	text(o, symbol_key, dp_asset_symbol(a));
+	dp_json_put_string(o, key, dp_asset_caip(caip, a));
+	dp_json_put_string(o, symbol_key, dp_asset_symbol(a));
 }
 
 static void buckets(dp_json_out *o, const dp_u256 b[DP_BUCKET_COUNT])
@@ -79,13 +66,14 @@ static void holders(dp_json_out *o, const dp_result *r)
 	for (uint32_t i = 0; i < r->holder_count; i++) {
 		const dp_result_holder *h = &r->holder[i];
 		dp_json_object(o);
-		text(o, "address", h->address);
-		if (h->outpoint[0] != 0) text(o, "outpoint", h->outpoint);
+		dp_json_put_string(o, "address", h->address);
+		if (h->outpoint[0] != 0) dp_json_put_string(o, "outpoint", h->outpoint);
 		asset(o, "asset", "symbol", h->asset);
 		amount(o, "amount", h->units);
 		amount(o, "origin", h->origin);
 		char caip[DP_ASSET_TEXT_MAX];
-		text(o, "origin_asset", dp_asset_caip(caip, r->stolen[h->stolen].asset));
+		dp_json_put_string(o, "origin_asset",
+		                   dp_asset_caip(caip, r->stolen[h->stolen].asset));
 		dp_json_key(o, "hop");
 		dp_json_uint(o, h->hop);
 		if (h->mixes > 0) {
@@ -94,7 +82,7 @@ static void holders(dp_json_out *o, const dp_result *r)
 			dp_json_key(o, "coinjoins");
 			dp_json_uint(o, h->mixes);
 		}
-		when(o, "since", h->since_time);
+		dp_json_put_time(o, "since", h->since_time);
 		dp_json_key(o, "height");
 		dp_json_uint(o, h->since_height);
 		text_or_null(o, "tx", h->since_tx);
@@ -107,9 +95,9 @@ static void tag(dp_json_out *o, const dp_result_service *t)
 {
 	dp_json_key(o, "tag");
 	dp_json_object(o);
-	text(o, "category", t->category);
+	dp_json_put_string(o, "category", t->category);
 	text_or_null(o, "actor", t->actor);
-	text(o, "list", t->list);
+	dp_json_put_string(o, "list", t->list);
 	dp_json_key(o, "confidence");
 	dp_json_uint(o, t->confidence);
 	dp_json_object_end(o);
@@ -120,8 +108,8 @@ static void deposit(dp_json_out *o, const dp_result_arrival *a)
 {
 	dp_json_key(o, "deposit");
 	dp_json_object(o);
-	text(o, "address", a->deposit);
-	text(o, "confidence", "inferred");
+	dp_json_put_string(o, "address", a->deposit);
+	dp_json_put_string(o, "confidence", "inferred");
 	dp_json_key(o, "passed_on");
 	dp_json_uint(o, a->deposit_pairs);
 	dp_json_object_end(o);
@@ -134,23 +122,24 @@ static void arrivals(dp_json_out *o, const dp_result *r)
 	for (uint32_t i = 0; i < r->arrival_count; i++) {
 		const dp_result_arrival *a = &r->arrival[i];
 		dp_json_object(o);
-		text(o, "service", a->service);
-		text(o, "bucket", dp_bucket_name((dp_bucket)a->bucket));
-		text(o, "address", a->address);
+		dp_json_put_string(o, "service", a->service);
+		dp_json_put_string(o, "bucket", dp_bucket_name((dp_bucket)a->bucket));
+		dp_json_put_string(o, "address", a->address);
 		asset(o, "asset", "symbol", a->asset);
 		amount(o, "amount", a->units);
 		amount(o, "origin", a->origin);
 		char caip[DP_ASSET_TEXT_MAX];
-		text(o, "origin_asset", dp_asset_caip(caip, r->stolen[a->stolen].asset));
+		dp_json_put_string(o, "origin_asset",
+		                   dp_asset_caip(caip, r->stolen[a->stolen].asset));
 		text_or_null(o, "tx", a->tx);
 		dp_json_key(o, "height");
 		dp_json_uint(o, a->height);
-		when(o, "time", a->time);
+		dp_json_put_time(o, "time", a->time);
 		dp_json_key(o, "hop");
 		dp_json_uint(o, a->hop);
 		dp_json_key(o, "since_theft");
 		dp_json_int(o, a->since_theft);
-		text(o, "confidence", dp_result_word_name((dp_result_word)a->word));
+		dp_json_put_string(o, "confidence", dp_result_word_name((dp_result_word)a->word));
 		text_or_null(o, "by", a->by);
 		if (a->tag != NULL) tag(o, a->tag);
 		if (a->deposit_pairs > 0) deposit(o, a);
@@ -167,13 +156,13 @@ static void links(dp_json_out *o, const dp_result *r)
 		const dp_result_link *k = &r->link[i];
 		char name[DP_ADDR_TEXT_MAX];
 		dp_json_object(o);
-		text(o, "kind", "accepted");
+		dp_json_put_string(o, "kind", "accepted");
 		bool is_coins = k->claim->from.kind == DP_ADDR_NONE;
 		dp_addr_format(name, is_coins ? &k->claim->through : &k->claim->from,
 		               k->claim->chain);
-		text(o, "from", name);
+		dp_json_put_string(o, "from", name);
 		dp_addr_format(name, &k->claim->to, k->claim->to_chain);
-		text(o, "to", name);
+		dp_json_put_string(o, "to", name);
 		asset(o, "asset", "symbol", k->claim->asset);
 		amount(o, "amount", k->units_out);
 		dp_json_key(o, "origin");
@@ -188,7 +177,7 @@ static void links(dp_json_out *o, const dp_result *r)
 		dp_json_array_end(o);
 		dp_json_key(o, "complete");
 		dp_json_boolean(o, k->done);
-		text(o, "by", k->claim->by);
+		dp_json_put_string(o, "by", k->claim->by);
 		dp_json_object_end(o);
 	}
 	dp_json_passages(o, r);
@@ -202,7 +191,7 @@ static void uncovered(dp_json_out *o, const dp_result *r)
 	for (uint32_t i = 0; i < r->uncovered_count; i++) {
 		const dp_result_uncovered *u = &r->uncovered[i];
 		dp_json_object(o);
-		text(o, "address", u->address);
+		dp_json_put_string(o, "address", u->address);
 		asset(o, "asset", "symbol", u->asset);
 		amount(o, "amount", u->units);
 		dp_json_key(o, "transfers");
@@ -235,7 +224,7 @@ static void poisoning(dp_json_out *o, const dp_result *r)
 	for (uint32_t i = 0; i < r->stolen_count && i < 4; i++) {
 		if (dp_u256_is_zero(n->claimed[i])) continue;
 		dp_json_object(o);
-		text(o, "reads_as", dp_asset_symbol(r->stolen[i].asset));
+		dp_json_put_string(o, "reads_as", dp_asset_symbol(r->stolen[i].asset));
 		amount(o, "units_e18", n->claimed[i]);
 		dp_json_object_end(o);
 	}
@@ -245,8 +234,8 @@ static void poisoning(dp_json_out *o, const dp_result *r)
 	for (uint32_t i = 0; i < r->lookalike_count; i++) {
 		const dp_result_lookalike *k = &r->lookalike[i];
 		dp_json_object(o);
-		text(o, "address", k->address);
-		text(o, "imitates", k->imitates);
+		dp_json_put_string(o, "address", k->address);
+		dp_json_put_string(o, "imitates", k->imitates);
 		dp_json_key(o, "first_digits");
 		dp_json_uint(o, k->leading);
 		dp_json_key(o, "last_digits");
@@ -269,15 +258,15 @@ static void splits(dp_json_out *o, const dp_result *r)
 	for (uint32_t i = 0; i < r->split_count; i++) {
 		const dp_result_split *s = &r->split[i];
 		dp_json_object(o);
-		text(o, "from", r->node[s->src].address);
+		dp_json_put_string(o, "from", r->node[s->src].address);
 		asset(o, "asset", "symbol", s->asset);
 		amount(o, "amount", s->units);
 		dp_json_key(o, "recipients");
 		dp_json_uint(o, s->count);
 		dp_json_key(o, "recipients_naive");
 		dp_json_uint(o, s->naive_count);
-		when(o, "first", s->time_first);
-		when(o, "last", s->time_last);
+		dp_json_put_time(o, "first", s->time_first);
+		dp_json_put_time(o, "last", s->time_last);
 		dp_json_object_end(o);
 	}
 	dp_json_array_end(o);
@@ -286,16 +275,16 @@ static void splits(dp_json_out *o, const dp_result *r)
 static void one_case(dp_json_out *o, const dp_result *r)
 {
 	dp_json_object(o);
-	text(o, "case", r->c.incident);
-	text(o, "title", r->c.title);
-	text(o, "chain", r->c.chain->caip2);
-	text(o, "policy", r->policy->name);
+	dp_json_put_string(o, "case", r->c.incident);
+	dp_json_put_string(o, "title", r->c.title);
+	dp_json_put_string(o, "chain", r->c.chain->caip2);
+	dp_json_put_string(o, "policy", r->policy->name);
 	dp_json_key(o, "height");
 	if (r->chain[0].started)
 		dp_json_uint(o, r->height);
 	else
 		dp_json_null(o);
-	if (r->chain[0].started) when(o, "time", r->time);
+	if (r->chain[0].started) dp_json_put_time(o, "time", r->time);
 	dp_json_chains(o, r);
 	stolen(o, r);
 	holders(o, r);

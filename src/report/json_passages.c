@@ -18,29 +18,10 @@ static void text(dp_json_out *o, const char *key, const char *value)
 		dp_json_string(o, value);
 }
 
-static void number(dp_json_out *o, const char *key, uint64_t v)
-{
-	dp_json_key(o, key);
-	dp_json_uint(o, v);
-}
-
-static void truth(dp_json_out *o, const char *key, bool v)
-{
-	dp_json_key(o, key);
-	dp_json_boolean(o, v);
-}
-
 static void amount(dp_json_out *o, const char *key, dp_u256 v)
 {
 	char buffer[DP_U256_DEC_MAX];
 	dp_u256_format(buffer, v, 0);
-	text(o, key, buffer);
-}
-
-static void when(dp_json_out *o, const char *key, int64_t t)
-{
-	char buffer[DP_TIME_TEXT_MAX];
-	dp_time_format(buffer, t);
 	text(o, key, buffer);
 }
 
@@ -165,22 +146,22 @@ static void passage(dp_json_out *o, const dp_result *r, const dp_result_passage 
 	text(o, "protocol", p->protocol_name);
 	text(o, "key", p->key);
 	text(o, "ref", p->ref);
-	number(o, "confidence", p->confidence);
-	number(o, "alternatives", p->alternatives);
+	dp_json_put_uint(o, "confidence", p->confidence);
+	dp_json_put_uint(o, "alternatives", p->alternatives);
 	text(o, "from", p->from);
 	text(o, "via", p->via);
 	text(o, "to", p->to);
 	text(o, "chain", p->chain->caip2);
 	text(o, "tx", p->tx);
-	number(o, "height", p->height);
-	when(o, "time", p->time);
+	dp_json_put_uint(o, "height", p->height);
+	dp_json_put_time(o, "time", p->time);
 	there(o, p);
 	asset(o, "asset_in", p->asset_in);
 	amount_if(o, "units_in", p->units_in, says_in(p));
 	asset(o, "asset_out", p->asset_out);
 	amount_if(o, "units_out", p->units_out, says_out(p));
 	origins(o, r, p->origin);
-	truth(o, "equal_part", p->is_equal_part);
+	dp_json_put_boolean(o, "equal_part", p->is_equal_part);
 	text(o, "text", p->text);
 	text(o, "by", p->by);
 	text(o, "refused", p->refused);
@@ -211,8 +192,8 @@ static void waiting(dp_json_out *o, const dp_result *r, bool frozen)
 		text(o, frozen ? "address" : "from", w->address);
 		text(o, "chain", w->chain->caip2);
 		text(o, "tx", w->tx);
-		number(o, "height", w->height);
-		when(o, "since", w->time);
+		dp_json_put_uint(o, "height", w->height);
+		dp_json_put_time(o, "since", w->time);
 		if (!frozen) text(o, "to_chain", caip2(w->to_chain));
 		if (!frozen) text(o, "to", w->to_address);
 		asset(o, "asset", w->asset);
@@ -220,7 +201,7 @@ static void waiting(dp_json_out *o, const dp_result *r, bool frozen)
 		amount(o, "units", w->units);
 		origins(o, r, w->origin);
 		if (frozen) text(o, "issuer", dp_asset_info_of(w->asset)->issuer);
-		if (!frozen) truth(o, "proven", w->is_proven);
+		if (!frozen) dp_json_put_boolean(o, "proven", w->is_proven);
 		if (!frozen) text(o, "text", w->text);
 		dp_json_object_end(o);
 	}
@@ -246,7 +227,7 @@ static void mixers(dp_json_out *o, const dp_result *r)
 			dp_json_null(o);
 		else
 			dp_json_string(o, buffer);
-		number(o, "deposits", m->deposits);
+		dp_json_put_uint(o, "deposits", m->deposits);
 		amount(o, "units", m->units);
 		origins(o, r, m->origin);
 		dp_json_object_end(o);
@@ -273,7 +254,7 @@ static void event(dp_json_out *o, const dp_mixer_event *m)
 		text(o, key[i], memcmp(who[i], none, 20) == 0 ? "" : buffer);
 	}
 	text(o, "chain", m->chain->caip2);
-	when(o, "time", m->time);
+	dp_json_put_time(o, "time", m->time);
 	asset(o, "asset", m->asset);
 	amount(o, "amount", m->amount);
 	dp_json_object_end(o);
@@ -296,12 +277,12 @@ static void leads(dp_json_out *o, const dp_result *r)
 		dp_json_object(o);
 		text(o, "kind", dp_lead_name((dp_lead_kind)k->kind));
 		text(o, "text", k->text);
-		number(o, "confidence", k->confidence);
-		number(o, "anonymity_set", k->set);
-		truth(o, "set_is_whole", k->set_is_whole);
-		number(o, "alternatives", k->alternatives);
-		number(o, "deposits_in_all", k->deposits);
-		number(o, "withdrawals_in_all", k->withdrawals);
+		dp_json_put_uint(o, "confidence", k->confidence);
+		dp_json_put_uint(o, "anonymity_set", k->set);
+		dp_json_put_boolean(o, "set_is_whole", k->set_is_whole);
+		dp_json_put_uint(o, "alternatives", k->alternatives);
+		dp_json_put_uint(o, "deposits_in_all", k->deposits);
+		dp_json_put_uint(o, "withdrawals_in_all", k->withdrawals);
 		events(o, r, "deposits", k->deposit, k->listed_in);
 		events(o, r, "withdrawals", k->withdrawal, k->listed_out);
 		dp_json_object_end(o);
@@ -319,12 +300,12 @@ static void findings(dp_json_out *o, const dp_result *r)
 		text(o, "kind", "coinjoin-undone");
 		text(o, "chain", f->chain->caip2);
 		text(o, "round", f->round);
-		number(o, "round_height", f->round_height);
+		dp_json_put_uint(o, "round_height", f->round_height);
 		text(o, "tx", f->tx);
-		number(o, "height", f->height);
-		when(o, "time", f->time);
-		number(o, "outputs", f->outputs);
-		number(o, "confidence", f->confidence);
+		dp_json_put_uint(o, "height", f->height);
+		dp_json_put_time(o, "time", f->time);
+		dp_json_put_uint(o, "outputs", f->outputs);
+		dp_json_put_uint(o, "confidence", f->confidence);
 		dp_json_object_end(o);
 	}
 	dp_json_array_end(o);
@@ -336,7 +317,7 @@ static void findings(dp_json_out *o, const dp_result *r)
 		text(o, "id", d->id);
 		text(o, "verdict", d->is_accepted ? "accepted" : "rejected");
 		text(o, "by", d->words);
-		when(o, "time", d->time);
+		dp_json_put_time(o, "time", d->time);
 		dp_json_object_end(o);
 	}
 	dp_json_array_end(o);
@@ -354,7 +335,7 @@ void dp_json_beyond(dp_json_out *o, const dp_result *r)
 		text(o, "symbol", dp_asset_symbol(p->asset));
 		amount(o, "units", p->units);
 		origins(o, r, p->origin);
-		number(o, "holders", p->holders);
+		dp_json_put_uint(o, "holders", p->holders);
 		dp_json_object_end(o);
 	}
 	dp_json_array_end(o);

@@ -5,25 +5,6 @@
 #include "report/likeness_private.h"
 #include "report/private.h"
 
-static void text(dp_json_out *o, const char *key, const char *value)
-{
-	dp_json_key(o, key);
-	dp_json_string(o, value);
-}
-
-static void number(dp_json_out *o, const char *key, uint64_t value)
-{
-	dp_json_key(o, key);
-	dp_json_uint(o, value);
-}
-
-static void when(dp_json_out *o, const char *key, int64_t time)
-{
-	char buffer[DP_TIME_TEXT_MAX];
-	dp_time_format(buffer, time);
-	text(o, key, buffer);
-}
-
 // One transfer. What the source has no row for (a theft that a list only implies) is left out.
 static void row_json(dp_json_out *o, const dp_likeness_report *r, uint64_t ref)
 {
@@ -32,12 +13,12 @@ static void row_json(dp_json_out *o, const dp_likeness_report *r, uint64_t ref)
 	o->code = r->row(r->row_context, &row, ref, o->fault);
 	if (o->code != DP_OK) return;
 	dp_json_object(o);
-	text(o, "chain", row.chain);
-	text(o, "tx", row.tx);
-	when(o, "time", row.time);
-	text(o, "from", row.from);
-	text(o, "to", row.to);
-	text(o, "amount", row.amount);
+	dp_json_put_string(o, "chain", row.chain);
+	dp_json_put_string(o, "tx", row.tx);
+	dp_json_put_time(o, "time", row.time);
+	dp_json_put_string(o, "from", row.from);
+	dp_json_put_string(o, "to", row.to);
+	dp_json_put_string(o, "amount", row.amount);
 	dp_json_object_end(o);
 }
 
@@ -48,16 +29,16 @@ static void finding_json(dp_json_out *o, const dp_likeness_report *r, const dp_m
 	uint32_t count;
 	const dp_typology *t = dp_mine_instance(mine, &count)[f->instance].typology;
 	dp_json_object(o);
-	text(o, "typology", t->name);
+	dp_json_put_string(o, "typology", t->name);
 	dp_json_key(o, "aadapt");
 	dp_json_array(o);
 	for (uint32_t i = 0; i < 4 && t->aadapt[i] != NULL; i++) dp_json_string(o, t->aadapt[i]);
 	dp_json_array_end(o);
-	number(o, "score_thousandths", f->score);
-	number(o, "loot_ppm", f->loot / (DP_LOOT_WHOLE / 1000000));
-	when(o, "first", f->time_first);
-	when(o, "last", f->time_last);
-	number(o, "transfers", f->edge_count);
+	dp_json_put_uint(o, "score_thousandths", f->score);
+	dp_json_put_uint(o, "loot_ppm", f->loot / (DP_LOOT_WHOLE / 1000000));
+	dp_json_put_time(o, "first", f->time_first);
+	dp_json_put_time(o, "last", f->time_last);
+	dp_json_put_uint(o, "transfers", f->edge_count);
 	dp_json_key(o, "facts");
 	dp_json_object(o);
 	for (uint32_t i = 0; i < DP_FACTS_MAX && t->fact[i].name != NULL; i++) {
@@ -98,17 +79,17 @@ static void overlap_json(dp_json_out *o, const dp_likeness_report *r, uint32_t n
 	uint32_t count;
 	const dp_use *mine = &r->my_uses[v->mine], *theirs = &r->their_uses[v->theirs];
 	dp_json_object(o);
-	text(o, "kind", dp_overlap_rows(&count)[v->kind].name);
+	dp_json_put_string(o, "kind", dp_overlap_rows(&count)[v->kind].name);
 	char line[512];
 	dp_overlap_format(line, sizeof line, &r->overlaps->item[no], r->my_uses, r->their_uses);
-	text(o, "sentence", line);
-	number(o, "weight_thousandths", v->weight);
-	text(o, "address", mine->address);
-	text(o, "with", theirs->whose);
-	text(o, "actor", theirs->actor);
-	text(o, "says", theirs->says);
-	text(o, "chain", mine->chain);
-	text(o, "their_chain", theirs->chain);
+	dp_json_put_string(o, "sentence", line);
+	dp_json_put_uint(o, "weight_thousandths", v->weight);
+	dp_json_put_string(o, "address", mine->address);
+	dp_json_put_string(o, "with", theirs->whose);
+	dp_json_put_string(o, "actor", theirs->actor);
+	dp_json_put_string(o, "says", theirs->says);
+	dp_json_put_string(o, "chain", mine->chain);
+	dp_json_put_string(o, "their_chain", theirs->chain);
 	uses_json(o, "use", mine->use);
 	uses_json(o, "their_use", theirs->use);
 	dp_json_key(o, "tx");
@@ -130,18 +111,18 @@ static void step_json(dp_json_out *o, const dp_likeness_report *r, const dp_like
 	const dp_tech_step *step = &item->likeness.technique->step[no];
 	const dp_step_judged *s = &item->likeness.step[no];
 	dp_json_object(o);
-	text(o, "id", step->id);
-	text(o, "title", step->title);
-	number(o, "weight", step->weight);
-	text(o, "state", dp_step_state_name(s->state));
-	number(o, "value", s->value);
-	number(o, "low", s->low);
-	number(o, "high", s->high);
-	text(o, "why", s->why);
-	number(o, "if_seen", s->if_seen);
-	number(o, "if_not", s->if_not);
-	if (s->state == DP_STEP_NOT_YET) when(o, "until", s->until);
-	number(o, "findings_count", s->finding_count);
+	dp_json_put_string(o, "id", step->id);
+	dp_json_put_string(o, "title", step->title);
+	dp_json_put_uint(o, "weight", step->weight);
+	dp_json_put_string(o, "state", dp_step_state_name(s->state));
+	dp_json_put_uint(o, "value", s->value);
+	dp_json_put_uint(o, "low", s->low);
+	dp_json_put_uint(o, "high", s->high);
+	dp_json_put_string(o, "why", s->why);
+	dp_json_put_uint(o, "if_seen", s->if_seen);
+	dp_json_put_uint(o, "if_not", s->if_not);
+	if (s->state == DP_STEP_NOT_YET) dp_json_put_time(o, "until", s->until);
+	dp_json_put_uint(o, "findings_count", s->finding_count);
 	dp_json_key(o, "findings");
 	dp_json_array(o);
 	for (uint32_t i = 0; i < s->finding_count && i < DP_JUDGE_EVIDENCE_MAX; i++)
@@ -161,14 +142,14 @@ static void technique_json(dp_json_out *o, const dp_likeness_report *r,
 	const dp_likeness *l = &item->likeness;
 	const dp_technique *t = l->technique;
 	dp_json_object(o);
-	text(o, "technique", t->id);
-	text(o, "title", t->title);
-	number(o, "likeness", l->value);
-	number(o, "low", l->low);
-	number(o, "high", l->high);
-	number(o, "known", l->known);
-	text(o, "says", dp_say_name(l->say));
-	text(o, "sentence", l->sentence);
+	dp_json_put_string(o, "technique", t->id);
+	dp_json_put_string(o, "title", t->title);
+	dp_json_put_uint(o, "likeness", l->value);
+	dp_json_put_uint(o, "low", l->low);
+	dp_json_put_uint(o, "high", l->high);
+	dp_json_put_uint(o, "known", l->known);
+	dp_json_put_string(o, "says", dp_say_name(l->say));
+	dp_json_put_string(o, "sentence", l->sentence);
 	dp_json_key(o, "exposed");
 	dp_json_boolean(o, l->is_exposed);
 	dp_json_key(o, "aadapt");
@@ -201,23 +182,23 @@ static void near_json(dp_json_out *o, const dp_likeness_near *n)
 	uint32_t count;
 	const dp_feature *feature = dp_features(&count);
 	dp_json_object(o);
-	text(o, "incident", n->print->incident);
-	text(o, "title", n->print->title);
-	text(o, "attributed", n->print->attributed);
-	number(o, "distance", n->distance.middle);
-	number(o, "low", n->distance.low);
-	number(o, "high", n->distance.high);
-	number(o, "known_ppm", n->distance.known_ppm);
+	dp_json_put_string(o, "incident", n->print->incident);
+	dp_json_put_string(o, "title", n->print->title);
+	dp_json_put_string(o, "attributed", n->print->attributed);
+	dp_json_put_uint(o, "distance", n->distance.middle);
+	dp_json_put_uint(o, "low", n->distance.low);
+	dp_json_put_uint(o, "high", n->distance.high);
+	dp_json_put_uint(o, "known_ppm", n->distance.known_ppm);
 	dp_json_key(o, "parts");
 	dp_json_array(o);
 	for (uint32_t i = 0; i < n->distance.part_count; i++) {
 		const dp_distance_part *p = &n->distance.part[i];
 		dp_json_object(o);
-		text(o, "feature", feature[p->feature].group);
-		text(o, "alike", dp_alike_name(p->alike));
-		number(o, "low", p->low);
-		number(o, "high", p->high);
-		number(o, "share", p->share);
+		dp_json_put_string(o, "feature", feature[p->feature].group);
+		dp_json_put_string(o, "alike", dp_alike_name(p->alike));
+		dp_json_put_uint(o, "low", p->low);
+		dp_json_put_uint(o, "high", p->high);
+		dp_json_put_uint(o, "share", p->share);
 		dp_json_object_end(o);
 	}
 	dp_json_array_end(o);
@@ -226,10 +207,10 @@ static void near_json(dp_json_out *o, const dp_likeness_near *n)
 
 static void head_json(dp_json_out *o, const dp_likeness_report *r)
 {
-	text(o, "case", r->subject);
-	text(o, "from", r->from);
-	if (r->theft_time != 0) when(o, "theft", r->theft_time);
-	when(o, "now", r->now);
+	dp_json_put_string(o, "case", r->subject);
+	dp_json_put_string(o, "from", r->from);
+	if (r->theft_time != 0) dp_json_put_time(o, "theft", r->theft_time);
+	dp_json_put_time(o, "now", r->now);
 	dp_json_key(o, "knows");
 	dp_json_array(o);
 	for (uint32_t i = 0; i < DP_KNOWS_COUNT; i++)
