@@ -5,13 +5,17 @@
 //   incident                    the case
 //   attack-pattern              each technique that the flow is at least consistent with, with the
 //                               MITRE AADAPT ids of the rule as external references
-//   relationship                incident -- related-to --> attack-pattern, confidence = likeness
+//   relationship                incident -- related-to --> attack-pattern, its likeness and the
+//                               interval in a property extension (section 7.3): `confidence` is
+//                               how sure one is that something is so, and a likeness is not that
 //   note                        each step that was seen, with its transactions in words; each
 //                               address that shares control with others (exposure is none)
 //
 // Techniques below "consistent with" are left out: a platform that stores them would show a thief's
 // name beside a case that does not resemble his. Ids are UUIDs of version 5 under a name space of
-// our own, so the same case gives the same bundle and an update replaces what was there.
+// our own, so the same case gives the same bundle and an update replaces what was there. An object
+// of one id has one `created` for ever (section 3.2): ourselves a constant, a technique the date of
+// its rule, the case that of its theft; `modified` goes with what is known of the case.
 #include <stdio.h>
 #include <string.h>
 
@@ -28,6 +32,9 @@ enum { ID_MAX = 80, NOTE_MAX = 4096, NAME_MAX = 1024, OVERLAPS_MAX = 256 };
 // 4f6b5c0e-6a3e-5d0b-9c57-64796570616b: a random name space, its end the word "dyepak".
 static const uint8_t name_space[16] = {0x4f, 0x6b, 0x5c, 0x0e, 0x6a, 0x3e, 0x5d, 0x0b,
                                        0x9c, 0x57, 0x64, 0x79, 0x65, 0x70, 0x61, 0x6b};
+
+// Since when we and our extension are what they are: change it with them.
+static const char OUR_DAY[] = "2026-01-01";
 
 static void make_id(char out[ID_MAX], const char *type, const char *name)
 {
@@ -63,18 +70,36 @@ static void when(dp_json_out *o, const char *key, int64_t time)
 typedef struct bundle {
 	dp_json_out *o;
 	const dp_likeness_report *r;
-	char maker[ID_MAX], incident[ID_MAX];
+	char maker[ID_MAX], extension[ID_MAX], incident[ID_MAX];
 } bundle;
 
-static void begin(bundle *b, const char *type, const char *id)
+static void begin_object(bundle *b, const char *type, const char *id)
 {
 	dp_json_object(b->o);
 	text(b->o, "type", type);
 	text(b->o, "spec_version", "2.1");
 	text(b->o, "id", id);
-	when(b->o, "created", b->r->now);
-	when(b->o, "modified", b->r->now);
 	if (strcmp(type, "identity") != 0) text(b->o, "created_by_ref", b->maker);
+}
+
+// What is the same in every bundle; `day` as YYYY-MM-DD.
+static void begin_fixed(bundle *b, const char *type, const char *id, const char *day)
+{
+	char time[40];
+	begin_object(b, type, id);
+	(void)snprintf(time, sizeof time, "%.10sT00:00:00.000Z", day);
+	text(b->o, "created", time);
+	text(b->o, "modified", time);
+}
+
+// What is of this case.
+static void begin(bundle *b, const char *type, const char *id)
+{
+	const dp_likeness_report *r = b->r;
+	begin_object(b, type, id);
+	when(b->o, "created",
+	     r->theft_time != 0 && r->theft_time < r->now ? r->theft_time : r->now);
+	when(b->o, "modified", r->now);
 }
 
 static void pattern_id(char out[ID_MAX], const dp_technique *t)
@@ -102,9 +127,11 @@ static void relation_id(char out[ID_MAX], const bundle *b, const dp_technique *t
 
 static bool is_told(const dp_likeness_item *item)
 {
-	// Shared infrastructure is said of every technique; it makes none of them more alike.
-	return item->likeness.say >= DP_SAY_CONSISTENT &&
-	       item->likeness.value >= DP_LIKENESS_CONSISTENT;
+	const dp_likeness *l = &item->likeness;
+	// Shared infrastructure is said of every technique; it makes none of them more alike, nor
+	// better known.
+	return l->say >= DP_SAY_CONSISTENT && l->value >= DP_LIKENESS_CONSISTENT &&
+	       l->known >= l->technique->enough;
 }
 
 static void references(bundle *b, const dp_technique *t)
@@ -136,11 +163,57 @@ static void put_pattern(bundle *b, const dp_likeness_item *item)
 	const dp_technique *t = item->likeness.technique;
 	char id[ID_MAX];
 	pattern_id(id, t);
-	begin(b, "attack-pattern", id);
+	begin_fixed(b, "attack-pattern", id, t->date);
 	text(b->o, "name", t->title);
 	text(b->o, "description", t->description);
 	references(b, t);
 	dp_json_object_end(b->o);
+}
+
+// What the extension adds, said in the bundle itself: `schema` may be words.
+static void put_extension(bundle *b)
+{
+	dp_json_out *o = b->o;
+	begin_fixed(b, "extension-definition", b->extension, OUR_DAY);
+	text(o, "name", "dyepack likeness");
+	text(
+	    o, "description",
+	    "How alike the flow of an incident and a laundering technique are. No probability, and "
+	    "no verdict on anybody.");
+	text(
+	    o, "schema",
+	    "Integers from 0 to 1000. likeness: the weight of the steps that were seen, of the "
+	    "weight of those that could be judged. likeness_low, likeness_high: what it would be "
+	    "if every unknown step were missing, or there in full. judged: the weight of the steps "
+	    "that could be judged, of all.");
+	text(o, "version", "1.0.0");
+	dp_json_key(o, "extension_types");
+	dp_json_array(o);
+	dp_json_string(o, "property-extension");
+	dp_json_array_end(o);
+	dp_json_object_end(o);
+}
+
+static void number(dp_json_out *o, const char *key, uint32_t value)
+{
+	dp_json_key(o, key);
+	dp_json_uint(o, value);
+}
+
+static void put_likeness(bundle *b, const dp_likeness *l)
+{
+	dp_json_out *o = b->o;
+	dp_json_key(o, "extensions");
+	dp_json_object(o);
+	dp_json_key(o, b->extension);
+	dp_json_object(o);
+	text(o, "extension_type", "property-extension");
+	number(o, "likeness", l->value);
+	number(o, "likeness_low", l->low);
+	number(o, "likeness_high", l->high);
+	number(o, "judged", l->known);
+	dp_json_object_end(o);
+	dp_json_object_end(o);
 }
 
 static void put_relation(bundle *b, const dp_likeness_item *item)
@@ -154,9 +227,33 @@ static void put_relation(bundle *b, const dp_likeness_item *item)
 	text(b->o, "source_ref", b->incident);
 	text(b->o, "target_ref", pattern);
 	text(b->o, "description", l->sentence);
-	dp_json_key(b->o, "confidence");
-	dp_json_uint(b->o, l->value / 10);
+	put_likeness(b, l);
 	dp_json_object_end(b->o);
+}
+
+// A note on the case.
+static void put_note_of(bundle *b, const char *id, const char *abstract, const char *content)
+{
+	begin(b, "note", id);
+	text(b->o, "abstract", abstract);
+	text(b->o, "content", content);
+	dp_json_key(b->o, "object_refs");
+	dp_json_array(b->o);
+	dp_json_string(b->o, b->incident);
+	dp_json_array_end(b->o);
+	dp_json_object_end(b->o);
+}
+
+// "ethereum 0xab..: 5 ETH to 0xcd..". A theft that the case file places by its time is in no
+// transaction, and a takeover pays nobody.
+static size_t put_row(char *out, size_t size, const dp_likeness_row *row)
+{
+	if (row->tx[0] == 0)
+		return (size_t)snprintf(out, size, "\n%.20s%sthe theft: %.100s", row->chain,
+		                        row->chain[0] != 0 ? ", " : "", row->amount);
+	return (size_t)snprintf(out, size, "\n%.20s%s%.100s: %.100s%s%.100s", row->chain,
+	                        row->chain[0] != 0 ? " " : "", row->tx, row->amount,
+	                        row->to[0] != 0 ? " to " : "", row->to);
 }
 
 // What was seen, and the transactions of it, as far as a note should be long.
@@ -175,19 +272,10 @@ static void put_note(bundle *b, const dp_likeness_item *item, uint32_t no)
 			if (e[k].ref == UINT64_MAX || b->o->code != DP_OK) continue;
 			b->o->code = b->r->row(b->r->row_context, &row, e[k].ref, b->o->fault);
 			if (b->o->code != DP_OK) return;
-			n += (size_t)snprintf(content + n, sizeof content - n,
-			                      "\n%.20s %.100s: %.100s to %.100s", row.chain, row.tx,
-			                      row.amount, row.to);
+			n += put_row(content + n, sizeof content - n, &row);
 		}
 	}
-	begin(b, "note", id);
-	text(b->o, "abstract", line);
-	text(b->o, "content", content);
-	dp_json_key(b->o, "object_refs");
-	dp_json_array(b->o);
-	dp_json_string(b->o, b->incident);
-	dp_json_array_end(b->o);
-	dp_json_object_end(b->o);
+	put_note_of(b, id, line, content);
 }
 
 // What shares control with others, the heaviest first.
@@ -234,14 +322,7 @@ static void put_overlap(bundle *b, uint32_t overlap)
 	                            v->weight, row->text);
 	n += put_txs(content + n, sizeof content - n, &b->r->my_uses[v->mine]);
 	(void)put_txs(content + n, sizeof content - n, &b->r->their_uses[v->theirs]);
-	begin(b, "note", id);
-	text(b->o, "abstract", line);
-	text(b->o, "content", content);
-	dp_json_key(b->o, "object_refs");
-	dp_json_array(b->o);
-	dp_json_string(b->o, b->incident);
-	dp_json_array_end(b->o);
-	dp_json_object_end(b->o);
+	put_note_of(b, id, line, content);
 }
 
 static void put_report(bundle *b)
@@ -292,6 +373,7 @@ dp_code dp_likeness_stix(const dp_likeness_report *r, const dp_sink *w, dp_fault
 	(void)snprintf(name, sizeof name, "bundle %.400s %lld", r->subject, (long long)r->now);
 	make_id(id, "bundle", name);
 	make_id(b.maker, "identity", "dyepack");
+	make_id(b.extension, "extension-definition", "likeness");
 	(void)snprintf(name, sizeof name, "incident %.400s", r->subject);
 	make_id(b.incident, "incident", name);
 	dp_json_object(&out);
@@ -299,10 +381,11 @@ dp_code dp_likeness_stix(const dp_likeness_report *r, const dp_sink *w, dp_fault
 	text(&out, "id", id);
 	dp_json_key(&out, "objects");
 	dp_json_array(&out);
-	begin(&b, "identity", b.maker);
+	begin_fixed(&b, "identity", b.maker, OUR_DAY);
 	text(&out, "name", "dyepack");
 	text(&out, "identity_class", "system");
 	dp_json_object_end(&out);
+	put_extension(&b);
 	begin(&b, "incident", b.incident);
 	text(&out, "name", r->subject);
 	dp_json_object_end(&out);
