@@ -46,6 +46,8 @@ DP_MUST dp_code dp_casebook_open(dp_casebook **ret_casebook, const char *path, b
 void dp_casebook_close(dp_casebook *cb);
 struct sqlite3;
 struct sqlite3 *dp_casebook_db(dp_casebook *cb); // for reading
+// For whoever found no case of this name: DP_NOT_FOUND, with those that there are.
+DP_MUST dp_code dp_casebook_unknown_case(struct sqlite3 *db, const char *incident, dp_fault *fault);
 
 // Another set of cases in the same file, over the same connection and in the same transactions.
 // Close it before the first one.

@@ -13,8 +13,13 @@
 
 enum { OPTIONS_MAX = 40 };
 
+// Whether somebody was told already that the result cannot be written: a full disk meets the
+// command that writes, and the end of the program again.
+static bool is_told;
+
 int dp_cli_fault(const dp_fault *fault)
 {
+	is_told |= fault->code == DP_IO && ferror(stdout) != 0;
 	char text[DP_FAULT_TEXT_MAX + DP_FAULT_FILE_MAX + 64];
 	dp_fault_format(fault, text, sizeof text);
 	(void)fprintf(stderr, "dyepack: %s\n", text);
@@ -184,6 +189,7 @@ dp_code dp_cli_write(void *context, const char *text, size_t n, dp_fault *fault)
 int dp_cli_finish(int exit_code)
 {
 	if (fflush(stdout) == 0 && ferror(stdout) == 0) return exit_code;
+	if (is_told) return DP_EXIT_FAILED;
 	(void)fprintf(stderr, "dyepack: cannot write the result: %s\n", strerror(errno));
 	return DP_EXIT_FAILED;
 }

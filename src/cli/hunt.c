@@ -79,6 +79,19 @@ static void amount_text(char out[128], dp_asset asset, uint64_t amount)
 	(void)snprintf(out, 128, "%s %s", number, dp_asset_info_of(asset)->symbol);
 }
 
+// The same with commas, as people read it: "98,055.362128491 ETH".
+static void grouped_text(char out[160], dp_asset asset, uint64_t amount)
+{
+	char plain[128];
+	amount_text(plain, asset, amount);
+	size_t whole = strspn(plain, "0123456789"), at = 0;
+	for (size_t i = 0; i < whole; i++) {
+		if (i > 0 && (whole - i) % 3 == 0) out[at++] = ',';
+		out[at++] = plain[i];
+	}
+	(void)snprintf(out + at, 160 - at, "%s", plain + whole);
+}
+
 static void address_text(char out[DP_ADDR_TEXT_MAX], const dp_addr *a, const dp_chain *chain)
 {
 	if (a->kind == DP_ADDR_NONE)
@@ -90,14 +103,18 @@ static void address_text(char out[DP_ADDR_TEXT_MAX], const dp_addr *a, const dp_
 static void print_row(const dp_hunt_hit *hit, const dp_hunt_row *r)
 {
 	char when[DP_TIME_TEXT_MAX], from[DP_ADDR_TEXT_MAX], to[DP_ADDR_TEXT_MAX];
-	char id[DP_TXID_TEXT_MAX], amount[128];
+	char id[DP_TXID_TEXT_MAX], amount[160];
 	dp_time_format(when, r->time);
 	address_text(from, &r->from, hit->chain);
 	address_text(to, &r->to, hit->chain);
 	dp_txid_format(id, r->tx, hit->chain);
-	amount_text(amount, r->asset, r->amount);
-	(void)printf("          %s  %s  %s\n            %s -> %s\n            %s\n", when, amount,
-	             dp_transfer_kind_name((dp_transfer_kind)r->kind), from, to, id);
+	grouped_text(amount, r->asset, r->amount);
+	// Two addresses of Taproot do not fit beside each other.
+	bool fits = 12 + strlen(from) + 4 + strlen(to) <= WIDTH + 2;
+	(void)printf("          %s  %s  %s\n", when, amount,
+	             dp_transfer_kind_name((dp_transfer_kind)r->kind));
+	(void)printf("            %s%s-> %s\n            %s\n", from, fits ? " " : "\n            ",
+	             to, id);
 }
 
 static const char *of_one(char out[16], uint32_t thousandths)
@@ -118,18 +135,18 @@ static void print_end(const char *word, const dp_hunt_hit *hit, const dp_hunt_ro
 static void print_text(const dp_hunt_hit *hit)
 {
 	const dp_likeness *l = &hit->likeness;
-	char value[16], low[16], high[16], root[DP_ADDR_TEXT_MAX], amount[128];
+	char value[16], low[16], high[16], root[DP_ADDR_TEXT_MAX], amount[160];
 	char when[DP_TIME_TEXT_MAX], line[DP_STEP_TEXT_MAX];
 	address_text(root, &hit->root, hit->chain);
-	amount_text(amount, hit->asset, hit->amount);
+	grouped_text(amount, hit->asset, hit->amount);
 	dp_time_format(when, hit->time);
 	(void)printf("%s (%s to %s)  %s  [%s]\n", of_one(value, l->value), of_one(low, l->low),
 	             of_one(high, l->high), root, l->technique->id);
 	print_wrapped(4, l->sentence);
 	(void)printf("    judged on %u%% of its weight, by what one pass over %s shows\n",
 	             l->known / 10, hit->chain->name);
-	(void)printf("    begins with %s there at %s; %u transfers, %u wallets%s\n", amount, when,
-	             hit->transfers, hit->wallets,
+	(void)printf("    begins with %s seen there at %s; %u transfers, %u wallets%s\n", amount,
+	             when, hit->transfers, hit->wallets,
 	             hit->is_cut ? ", and more that was not followed" : "");
 	print_end("first", hit, &hit->first);
 	print_end("last", hit, &hit->last);

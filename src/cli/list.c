@@ -32,20 +32,26 @@ static const char usage[] =
     "  features    numbers of a flow's fingerprint\n"
     "  techniques  how known thieves launder ('dyepack technique' says more)\n";
 
-enum { WIDTH = 92, INDENT = 13 };
+enum { WIDTH = 92, INDENT = 13, LINE_MAX = 400, NAME_WIDTH = 18, TECHNIQUE_WIDTH = 24 };
 
-// Prints words from column INDENT on, broken before WIDTH.
-static void print_wrapped(const char *head, const char *text)
+// Words behind what stands in `column` of the line, broken before WIDTH; the next lines begin at
+// `indent`.
+static void print_words(int column, int indent, const char *text)
 {
-	int column = printf("%-*s%s", INDENT, "", head);
 	while (*text != 0) {
 		int n = (int)strcspn(text, " ");
-		if (column + 1 + n > WIDTH) column = printf("\n%*s", INDENT + 1, "") - 1;
+		if (column + 1 + n > WIDTH) column = printf("\n%*s", indent - 1, "") - 1;
 		column += printf(" %.*s", n, text);
 		text += n;
 		text += strspn(text, " ");
 	}
 	(void)putchar('\n');
+}
+
+// Prints words from column INDENT on.
+static void print_wrapped(const char *head, const char *text)
+{
+	print_words(printf("%-*s%s", INDENT, "", head), INDENT + 2, text);
 }
 
 static void print_source(const dp_source_kind *k)
@@ -58,7 +64,7 @@ static void print_source(const dp_source_kind *k)
 		                     dp_source_can_text((uint32_t)1 << bit));
 		n += wrote > 0 ? (size_t)wrote : 0;
 	}
-	(void)printf("%-*s%s\n", INDENT, k->name, k->summary);
+	print_words(printf("%-*s", INDENT - 1, k->name), INDENT + 2, k->summary);
 	print_wrapped("recognised:", k->looks_like);
 	print_wrapped("gives:", k->gives);
 	print_wrapped("can:", n == 0 ? "nothing beyond its rows" : can);
@@ -162,27 +168,34 @@ static void list_swappers(void)
 	}
 }
 
+static void print_typology(const dp_typology *t)
+{
+	char line[LINE_MAX], normal[DP_NUMBER_SHOWN_MAX];
+	int n = snprintf(line, sizeof line, "%s", t->title);
+	for (uint32_t a = 0; a < 4 && t->aadapt[a] != NULL; a++)
+		n += snprintf(line + n, sizeof line - (size_t)n, "%s%s", a == 0 ? "; " : " ",
+		              t->aadapt[a]);
+	(void)snprintf(line + n, sizeof line - (size_t)n, "%s",
+	               t->case_only ? " (in cases only)" : "");
+	print_words(printf("%-*s", NAME_WIDTH, t->name), NAME_WIDTH + 1, line);
+	print_wrapped("is:", t->text);
+	for (uint32_t p = 0; p < DP_PARAMS_MAX && t->param[p].name != NULL; p++) {
+		dp_number_shown(normal, t->param[p].unit, t->param[p].normal);
+		(void)snprintf(line, sizeof line, "%s (%s): %s", t->param[p].name, normal,
+		               t->param[p].text);
+		print_wrapped("with", line);
+	}
+	for (uint32_t f = 0; f < DP_FACTS_MAX && t->fact[f].name != NULL; f++) {
+		(void)snprintf(line, sizeof line, "%s: %s", t->fact[f].name, t->fact[f].text);
+		print_wrapped("tells", line);
+	}
+}
+
 static void list_typologies(void)
 {
 	uint32_t count;
 	const dp_typology *const *row = dp_typologies(&count);
-	for (uint32_t i = 0; i < count; i++) {
-		const dp_typology *t = row[i];
-		(void)printf("%-18s %s", t->name, t->title);
-		for (uint32_t a = 0; a < 4 && t->aadapt[a] != NULL; a++)
-			(void)printf("%s%s", a == 0 ? "; " : " ", t->aadapt[a]);
-		(void)printf("%s\n", t->case_only ? " (in cases only)" : "");
-		print_wrapped("is:", t->text);
-		for (uint32_t p = 0; p < DP_PARAMS_MAX && t->param[p].name != NULL; p++) {
-			char normal[DP_NUMBER_TEXT_MAX];
-			dp_number_text(normal, t->param[p].unit, t->param[p].normal);
-			(void)printf("%*swith %s (%s): %s\n", INDENT + 1, "", t->param[p].name,
-			             normal, t->param[p].text);
-		}
-		for (uint32_t f = 0; f < DP_FACTS_MAX && t->fact[f].name != NULL; f++)
-			(void)printf("%*stells %s: %s\n", INDENT + 1, "", t->fact[f].name,
-			             t->fact[f].text);
-	}
+	for (uint32_t i = 0; i < count; i++) print_typology(row[i]);
 }
 
 static void list_features(void)
@@ -201,7 +214,8 @@ static void list_techniques(void)
 	dp_fault fault = {0};
 	if (dp_technique_add_builtin(&set, &fault) != DP_OK) (void)dp_cli_fault(&fault);
 	for (uint64_t i = 0; i < set.count; i++)
-		(void)printf("%-24s %s\n", set.technique[i].id, set.technique[i].title);
+		print_words(printf("%-*s", TECHNIQUE_WIDTH, set.technique[i].id),
+		            TECHNIQUE_WIDTH + 1, set.technique[i].title);
 	dp_technique_set_done(&set);
 }
 

@@ -64,7 +64,8 @@ static dp_code open_flow(match *m, dp_cli_flow *ret_flow, const dp_instance *ins
                          uint32_t count, dp_fault *fault)
 {
 	if (m->incident != NULL)
-		DP_TRY(dp_cli_flow_of_case(ret_flow, m->cb, m->incident, instance, count, fault));
+		DP_TRY(dp_cli_flow_of_case(ret_flow, m->cb, m->path, m->incident, instance, count,
+		                           fault));
 	else
 		DP_TRY(dp_cli_flow_of_files(ret_flow, m->path, m->sources, m->terminals, instance,
 		                            count, fault));
@@ -123,7 +124,8 @@ static dp_code compare_cases(match *m, dp_fault *fault)
 		                                 strlen(dp_sql_get_text(s, 0)));
 		dp_cli_flow other;
 		if (name == NULL) code = dp_fail(fault, DP_NO_MEMORY, "out of memory");
-		if (code == DP_OK) code = dp_cli_flow_of_case(&other, m->cb, name, NULL, 0, fault);
+		if (code == DP_OK)
+			code = dp_cli_flow_of_case(&other, m->cb, m->path, name, NULL, 0, fault);
 		if (code != DP_OK) break;
 		const dp_case_side theirs = {other.feed, other.mine, name};
 		code = m->funders == NULL
@@ -252,7 +254,7 @@ static dp_code print_report(match *m, dp_fault *fault)
 	}
 	if (m->findings && m->format == MATCH_JSON)
 		return dp_findings_json(&r, m->flow.mine, &w, fault);
-	if (m->findings) return dp_findings_text(&r, m->flow.mine, &w, fault);
+	if (m->findings) return dp_findings_text(&r, m->flow.mine, m->all, &w, fault);
 	if (m->format == MATCH_JSON) return dp_likeness_json(&r, &w, fault);
 	if (m->format == MATCH_STIX) return dp_likeness_stix(&r, &w, fault);
 	return dp_likeness_text(&r, m->all, &w, fault);
@@ -390,7 +392,7 @@ int dp_cmd_match(int argc, char **argv)
 	    {"terminals", "FILE", "FLOW: where it ends", NULL, &m.terminals},
 	    {"findings", NULL, "no techniques: every shape that is in the flow", &m.findings, NULL},
 	    {"fingerprint", NULL, "the flow's own fingerprint alone, as JSON", &m.print_only, NULL},
-	    {"all", NULL, "in full what it does not resemble, too", &m.all, NULL},
+	    {"all", NULL, "in full what it does not resemble, too; every finding", &m.all, NULL},
 	    {"format", "text|json|stix", "what to print (text)", NULL, &m.format_name},
 	    {NULL, NULL, NULL, NULL, NULL},
 	};

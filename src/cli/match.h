@@ -12,6 +12,12 @@
 // a folder every *.yaml and *.yml, in order of their names).
 DP_MUST dp_code dp_cli_techniques(dp_technique_set *ret_set, const char *const *path,
                                   bool no_builtin, dp_fault *fault);
+// One file more. On failure the set is as it was.
+DP_MUST dp_code dp_cli_technique_add(dp_technique_set *io_set, const char *path, dp_fault *fault);
+// Calls `visit` with a file, or with each rule of a folder, until one fails.
+typedef dp_code dp_cli_technique_visit(void *context, const char *file, dp_fault *fault);
+DP_MUST dp_code dp_cli_technique_files(const char *path, dp_cli_technique_visit *visit,
+                                       void *context, dp_fault *fault);
 
 // A flow, out of a casebook or of files, in a mine of its own.
 typedef struct dp_cli_flow {
@@ -27,8 +33,10 @@ typedef struct dp_cli_flow {
 	uint32_t knows;
 } dp_cli_flow;
 
-DP_MUST dp_code dp_cli_flow_of_case(dp_cli_flow *ret_flow, dp_casebook *cb, const char *incident,
-                                    const dp_instance *instance, uint32_t count, dp_fault *fault);
+// `path`: the casebook's, for faults.
+DP_MUST dp_code dp_cli_flow_of_case(dp_cli_flow *ret_flow, dp_casebook *cb, const char *path,
+                                    const char *incident, const dp_instance *instance,
+                                    uint32_t count, dp_fault *fault);
 // `sources`, `terminals`: files, or NULL. The flow's own folder has its own.
 DP_MUST dp_code dp_cli_flow_of_files(dp_cli_flow *ret_flow, const char *path, const char *sources,
                                      const char *terminals, const dp_instance *instance,

@@ -37,7 +37,7 @@ static dp_code open_flow(rank *k, dp_fault *fault)
 		return dp_cli_flow_of_files(&k->flow, k->path, k->sources, k->terminals, &split,
 		                            count, fault);
 	DP_TRY(dp_casebook_open(&k->cb, k->path, false, fault));
-	return dp_cli_flow_of_case(&k->flow, k->cb, k->incident, &split, count, fault);
+	return dp_cli_flow_of_case(&k->flow, k->cb, k->path, k->incident, &split, count, fault);
 }
 
 static dp_code run(rank *k, dp_fault *fault)

@@ -1,12 +1,13 @@
 // dyepack technique: rules that say how somebody launders. Which there are, whether one is right,
 // whether it finds what its own tests say, and what it says in plain words.
+#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/mem.h"
 #include "cli/match.h"
 
-enum { PATH_BYTES_MAX = 4096 };
+enum { PATH_BYTES_MAX = 4096, WIDTH = 98, WORD_MAX = 256, LIST_INDENT = 25 };
 
 //- list ------------------------------------------------------------------------------------------
 
@@ -14,16 +15,39 @@ static const char list_usage[] =
     "Usage: dyepack technique list [PATH...]\n\n"
     "Prints the techniques that ship with dyepack, and those of these files and folders.\n";
 
+// Words behind what stands in `column`, broken before the edge; the column that they end in.
+static int list_words(int column, const char *text)
+{
+	while (*text != 0) {
+		int n = (int)strcspn(text, " ");
+		if (column + 1 + n > WIDTH)
+			column = printf("\n%*s", LIST_INDENT + 1, "") - 1 + printf("%.*s", n, text);
+		else
+			column += printf(" %.*s", n, text);
+		text += n;
+		text += strspn(text, " ");
+	}
+	return column;
+}
+
 static void print_technique(const dp_technique *t)
 {
-	(void)printf("%-24s %s\n", t->id, t->title);
-	(void)printf("%-24s %u steps, by %s, %s", "", t->step_count, t->author, t->date);
-	for (uint32_t i = 0; i < t->aadapt_count; i++)
-		(void)printf("%s%s", i == 0 ? "; " : " ", t->aadapt[i]);
+	int column = printf("%-*s", LIST_INDENT - 1, t->id);
+	(void)list_words(column, t->title);
+	column = printf("\n%*s%u steps, by", LIST_INDENT, "", t->step_count) - 1;
+	column = list_words(column, t->author);
+	column = list_words(column + printf(","), t->date);
+	if (t->aadapt_count > 0) column += printf(";");
+	for (uint32_t i = 0; i < t->aadapt_count; i++) column = list_words(column, t->aadapt[i]);
 	(void)putchar('\n');
-	for (uint32_t i = 0; i < t->actor_count; i++)
-		(void)printf("%-24s attributed to %s by %s, %s\n", "", t->actor[i].name,
-		             t->actor[i].claimant, t->actor[i].date);
+	for (uint32_t i = 0; i < t->actor_count; i++) {
+		column = printf("%*sattributed to", LIST_INDENT, "");
+		column = list_words(column, t->actor[i].name);
+		column = list_words(column, "by");
+		column = list_words(column, t->actor[i].claimant);
+		(void)list_words(column + printf(","), t->actor[i].date);
+		(void)putchar('\n');
+	}
 }
 
 static int run_list(int argc, char **argv)
@@ -50,6 +74,29 @@ static const char lint_usage[] = "Usage: dyepack technique lint PATH...\n\n"
                                  "at; the first mistake of each is\n"
                                  "told with its line and column. Ids must differ.\n";
 
+typedef struct linter {
+	dp_technique_set set;
+	uint64_t bad;
+} linter;
+
+// A mistake in one file says nothing against the next, unless there is room for no more.
+static dp_code lint_file(void *context, const char *path, dp_fault *fault)
+{
+	linter *l = context;
+	dp_code code = dp_cli_technique_add(&l->set, path, fault);
+	if (code == DP_NO_MEMORY || l->set.count == DP_TECHNIQUES_MAX) return code;
+	if (code != DP_OK) {
+		(void)dp_cli_fault(fault);
+		l->bad++;
+		*fault = (dp_fault){0};
+		return DP_OK;
+	}
+	const dp_technique *t = &l->set.technique[l->set.count - 1];
+	(void)printf("%s: %s: %u step%s, %u test%s\n", t->file, t->id, t->step_count,
+	             t->step_count == 1 ? "" : "s", t->test_count, t->test_count == 1 ? "" : "s");
+	return DP_OK;
+}
+
 static int run_lint(int argc, char **argv)
 {
 	const dp_option options[] = {{NULL, NULL, NULL, NULL, NULL}};
@@ -58,26 +105,20 @@ static int run_lint(int argc, char **argv)
 	if (!dp_cli_options(argc, argv, options, lint_usage, &count, &help)) return DP_EXIT_MISUSE;
 	if (help) return DP_EXIT_DONE;
 	if (count == 0) return dp_cli_misuse("technique lint", "name a rule's file or folder");
-	uint64_t good = 0;
-	int bad = 0;
+	linter l = {0};
 	for (int i = 1; i <= count; i++) {
-		const char *const one[] = {argv[i], NULL};
-		dp_technique_set set;
 		dp_fault fault = {0};
-		if (dp_cli_techniques(&set, one, true, &fault) != DP_OK) {
-			(void)dp_cli_fault(&fault);
-			bad++;
-			continue;
-		}
-		for (uint64_t k = 0; k < set.count; k++)
-			(void)printf("%s: %s: %u steps, %u tests\n", set.technique[k].file,
-			             set.technique[k].id, set.technique[k].step_count,
-			             set.technique[k].test_count);
-		good += set.count;
-		dp_technique_set_done(&set);
+		if (dp_cli_technique_files(argv[i], lint_file, &l, &fault) == DP_OK) continue;
+		(void)dp_cli_fault(&fault);
+		l.bad++;
 	}
-	if (bad == 0) (void)printf("%llu right\n", (unsigned long long)good);
-	return bad == 0 ? DP_EXIT_DONE : DP_EXIT_FAILED;
+	if (l.set.count > 0) {
+		(void)printf("%llu right", (unsigned long long)l.set.count);
+		if (l.bad > 0) (void)printf(", %llu wrong", (unsigned long long)l.bad);
+		(void)putchar('\n');
+	}
+	dp_technique_set_done(&l.set);
+	return l.bad == 0 ? DP_EXIT_DONE : DP_EXIT_FAILED;
 }
 
 //- explain ---------------------------------------------------------------------------------------
@@ -85,6 +126,67 @@ static int run_lint(int argc, char **argv)
 static const char explain_usage[] =
     "Usage: dyepack technique explain ID|PATH...\n\n"
     "Says in words what a technique looks for: each step with all its numbers, defaults too.\n";
+
+// Descriptions and conditions are lines without end: they are broken where a terminal would break
+// them; those of a list two columns further in than they began.
+typedef struct wrapper {
+	int indent, column, word; // word: bytes in `text`
+	bool is_begun;            // there is a word in this line already
+	bool is_cut;              // of a word too long for `text`, the beginning is out
+	char text[WORD_MAX];
+} wrapper;
+
+static bool put_word(wrapper *w)
+{
+	if (w->word == 0) return true;
+	if (w->is_cut) {
+		w->is_cut = false;
+	} else if (w->is_begun && w->column + 1 + w->word > WIDTH) {
+		w->column = w->indent > 0 ? w->indent + 2 : 0;
+		if (printf("\n%*s", w->column, "") < 0) return false;
+	} else if (w->is_begun) {
+		if (putchar(' ') == EOF) return false;
+		w->column++;
+	}
+	bool is_out = fwrite(w->text, 1, (size_t)w->word, stdout) == (size_t)w->word;
+	w->column += w->word;
+	w->is_begun = true;
+	w->word = 0;
+	return is_out;
+}
+
+static bool put_letter(wrapper *w, char c)
+{
+	if (c == '\n') {
+		bool is_out = put_word(w) && putchar('\n') != EOF;
+		*w = (wrapper){0};
+		return is_out;
+	}
+	if (c == ' ' && w->word == 0 && !w->is_begun) {
+		w->indent++;
+		w->column++;
+		return putchar(' ') != EOF;
+	}
+	if (c == ' ') {
+		bool is_out = put_word(w);
+		w->is_cut = false;
+		return is_out;
+	}
+	w->text[w->word++] = c;
+	if (w->word < WORD_MAX) return true;
+	bool is_out = put_word(w);
+	w->is_cut = true;
+	return is_out;
+}
+
+static dp_code write_wrapped(void *context, const char *text, size_t n, dp_fault *fault)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!put_letter(context, text[i]))
+			return dp_fail(fault, DP_IO, "cannot write the result: %s",
+			               strerror(errno));
+	return DP_OK;
+}
 
 // A name of a shipped rule, or files.
 static dp_code find_rules(dp_technique_set *ret_set, char **name, int count, uint64_t *ret_first,
@@ -130,9 +232,10 @@ static int run_explain(int argc, char **argv)
 	if (find_rules(&set, argv + 1, count, &first, &fault) != DP_OK) return dp_cli_fault(&fault);
 	uint64_t end = count == 1 && stat(argv[1], &st) != 0 ? first + 1 : set.count;
 	dp_code code = DP_OK;
+	wrapper w = {0};
 	for (uint64_t i = first; i < end && code == DP_OK; i++) {
 		if (i > first) (void)putchar('\n');
-		code = dp_technique_explain(&set.technique[i], dp_cli_write, stdout, &fault);
+		code = dp_technique_explain(&set.technique[i], write_wrapped, &w, &fault);
 	}
 	dp_technique_set_done(&set);
 	return code == DP_OK ? DP_EXIT_DONE : dp_cli_fault(&fault);
@@ -154,13 +257,15 @@ typedef struct tester {
 	dp_cli_flow flow;
 } tester;
 
-// Whether a path could be made, and is there.
+// Whether a path could be made, and a file or folder is there: a stranger's rule is not to make
+// anybody wait for a pipe or a terminal.
 static bool is_there(char out[PATH_BYTES_MAX], const char *folder, size_t n, const char *name)
 {
 	struct stat st;
 	int size =
 	    snprintf(out, PATH_BYTES_MAX, "%.*s%s%s", (int)n, folder, n > 0 ? "/" : "", name);
-	return size > 0 && size < PATH_BYTES_MAX && stat(out, &st) == 0;
+	return size > 0 && size < PATH_BYTES_MAX && stat(out, &st) == 0 &&
+	       (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode));
 }
 
 static dp_code open_test(void *context, dp_judge_input *ret_input, const dp_tech_test *test,
@@ -178,7 +283,8 @@ static dp_code open_test(void *context, dp_judge_input *ret_input, const dp_tech
 	         is_there(path, s->flows, strlen(s->flows), test->incident))
 		code = dp_cli_flow_of_files(&s->flow, path, NULL, NULL, instance, count, fault);
 	else if (test->incident != NULL && s->cb != NULL)
-		code = dp_cli_flow_of_case(&s->flow, s->cb, test->incident, instance, count, fault);
+		code = dp_cli_flow_of_case(&s->flow, s->cb, s->casebook_path, test->incident,
+		                           instance, count, fault);
 	else
 		return dp_fail(fault, DP_NOT_FOUND, "the flow of '%.100s' is not here",
 		               test->incident != NULL ? test->incident : test->file);
@@ -267,7 +373,7 @@ static const char usage[] =
     "Techniques are rules that say how somebody launders ('dyepack match' compares a case with\n"
     "them). Commands:\n"
     "  list     those that are known\n"
-    "  lint     is a rule right? Mistakes with line and column\n"
+    "  lint     is a rule right? The first mistake of each, with line and column\n"
     "  test     run the tests that stand in the rules\n"
     "  explain  what a rule looks for, in words\n";
 

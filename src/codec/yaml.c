@@ -223,7 +223,8 @@ static dp_code on_event(builder *b, const yaml_event_t *event)
 static dp_code parser_fault(builder *b, const yaml_parser_t *parser, const char *text, size_t n)
 {
 	if (parser->error == YAML_MEMORY_ERROR) return no_memory(b);
-	const char *what = parser->problem == NULL ? "syntax error" : parser->problem;
+	const char *what =
+	    dp_yaml_problem(parser->problem, text, n, place(parser->problem_mark.line));
 	if (parser->error != YAML_READER_ERROR) return bad(b, parser->problem_mark, what);
 	size_t line = 0, column = 0;
 	for (size_t i = 0; i < parser->problem_offset && i < n; i++, column++) {

@@ -33,4 +33,7 @@ dp_code dp_yaml_bad_key(const dp_yaml *at, const char *const *known, const char 
 // "'fan-oot' is no typology: did you mean 'fan-out'?"
 dp_code dp_yaml_bad_word(const dp_yaml *at, const char *const *known, const char *what,
                          dp_fault *fault);
+// libyaml's word for what is wrong on `line` (from 1) of the text, as somebody who writes rules can
+// use it. `text` NULL: not at hand.
+const char *dp_yaml_problem(const char *problem, const char *text, size_t n, uint32_t line);
 #endif

@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "codec/yaml.h"
 #include "codec/yaml_fast.h"
 
 // libyaml reads pieces of 16 KiB; some of them may be read before what they belong to is asked for.
@@ -121,7 +122,7 @@ static dp_code parser_fault(dp_yaml_stream *s, dp_fault *fault)
 		                  "a value or a comment of more than 1 MiB begins here or below");
 	if (s->parser.error == YAML_MEMORY_ERROR)
 		return dp_fail(fault, DP_NO_MEMORY, "out of memory while reading YAML");
-	const char *what = s->parser.problem == NULL ? "syntax error" : s->parser.problem;
+	const char *what = dp_yaml_problem(s->parser.problem, NULL, 0, 0);
 	if (s->parser.error == YAML_READER_ERROR) return reader_fault(s, what, fault);
 	yaml_mark_t at = s->parser.problem_mark;
 	return dp_fail_at(fault, DP_BAD_BYTES, place(at.line), place(at.column), "%s", what);

@@ -5,6 +5,29 @@
 #include "base/nearest.h"
 #include "codec/yaml.h"
 
+// Spaces, then a tab: a line that somebody indented with the wrong key.
+static bool has_tab_before(const char *text, size_t n, uint32_t line)
+{
+	const char *end = text + n, *at = text;
+	for (uint32_t i = 1; i < line && at < end; i++) {
+		const char *newline = memchr(at, '\n', (size_t)(end - at));
+		at = newline == NULL ? end : newline + 1;
+	}
+	while (at < end && *at == ' ') at++;
+	return at < end && *at == '\t';
+}
+
+const char *dp_yaml_problem(const char *problem, const char *text, size_t n, uint32_t line)
+{
+	if (problem == NULL) return "syntax error";
+	static const char tab[] = "a tab cannot indent: write spaces";
+	if (strcmp(problem, "found a tab character that violates indentation") == 0) return tab;
+	if (strcmp(problem, "found character that cannot start any token") != 0) return problem;
+	if (text != NULL && has_tab_before(text, n, line)) return tab;
+	return "nothing begins with this character: write spaces instead of tabs, and quotes "
+	       "around a text that begins with @, ` or %";
+}
+
 dp_code dp_yaml_wrong(const dp_yaml *at, const char *text, dp_fault *fault)
 {
 	return dp_fail_at(fault, DP_BAD_CASE, at->line, at->column, "%s", text);

@@ -439,10 +439,12 @@ static dp_code manifest_changed(const dp_ledger *l, bool *ret_changed, dp_fault 
 static dp_code read_manifest(dp_ledger *l, dp_fault *fault)
 {
 	dp_code code = dp_manifest_read(&l->manifest, l->folder, fault);
-	if (code == DP_NOT_FOUND)
-		return dp_fail(fault, DP_NOT_FOUND,
-		               "%s holds no ledger of %s: import its blocks first (dyepack import)",
-		               l->folder, l->chain->name);
+	if (code == DP_NOT_FOUND) {
+		code = dp_fail(fault, DP_NOT_FOUND,
+		               "holds no ledger of %s: import its blocks first (dyepack import)",
+		               l->chain->name);
+		dp_fault_file(fault, l->folder);
+	}
 	if (code != DP_OK) return code;
 	DP_CHECK(l->manifest.chain != NULL);
 	if (l->manifest.chain == l->chain) return DP_OK;
@@ -500,14 +502,17 @@ static bool note_chain(void *context, const dp_chain *chain)
 static dp_code find_only_chain(const char *folder, const dp_chain **ret_chain, dp_fault *fault)
 {
 	only_chain o = {0};
-	DP_TRY(dp_ledger_chains(folder, note_chain, &o, fault));
-	if (o.count > 1)
-		return dp_fail(fault, DP_BAD_CASE,
-		               "%s has ledgers of several chains: say which of them, %s", folder,
-		               o.names);
-	if (o.count == 0)
-		return dp_fail(fault, DP_NOT_FOUND,
-		               "%s holds no ledger: import blocks first (dyepack import)", folder);
+	dp_code code = dp_ledger_chains(folder, note_chain, &o, fault);
+	if (code == DP_OK && o.count > 1)
+		code = dp_fail(fault, DP_BAD_CASE,
+		               "holds ledgers of several chains: say which of them, %s", o.names);
+	if (code == DP_OK && o.count == 0)
+		code = dp_fail(fault, DP_NOT_FOUND,
+		               "holds no ledger: import blocks first (dyepack import)");
+	if (code != DP_OK) {
+		dp_fault_file(fault, folder);
+		return code;
+	}
 	*ret_chain = o.chain;
 	return DP_OK;
 }

@@ -317,8 +317,8 @@ dp_code dp_feed_load_takeovers(dp_case_feed *f, dp_feed_run *r, dp_fault *fault)
 
 //- holders ---------------------------------------------------------------------------------------
 
-// Numbers run on without gaps: where there is one, rows are missing. A few are let pass, for perhaps
-// nobody asks for them; a table for the largest number that fits would not.
+// Numbers run on without gaps: where there is one, rows are missing. A few are let pass, for
+// perhaps nobody asks for them; a table for the largest number that fits would not.
 static dp_code check_gap(const dp_case_feed *f, const dp_feed_run *r, int64_t no, dp_fault *fault)
 {
 	if (no >= 1 && no <= HOLDERS_MAX && (uint64_t)no <= (uint64_t)r->holder_count + 1)

@@ -2,9 +2,11 @@
 #include "report/likeness.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
+#include "base/mem.h"
 #include "codec/time.h"
 #include "report/likeness_private.h"
 #include "report/private.h"
@@ -14,6 +16,7 @@ enum {
 	SHOWN_MIN = 300,
 	FINDINGS_SHOWN = 3,
 	NEAR_SHOWN = 3,
+	SHAPES_SHOWN = 10, // of a typology
 	PARTS_SHOWN = 4,
 	OVERLAPS_SHOWN = 8,
 	TXS_SHOWN = 2
@@ -74,6 +77,36 @@ static void show_finding(dp_out *o, const dp_likeness_report *r, const dp_mine *
 		dp_out_printf(o, "          and %u more\n", f->edge_count - shown);
 }
 
+// Two members of an `any` with other settings often find the same shape.
+static bool is_same_evidence(const dp_mine *mine, uint32_t a, uint32_t b)
+{
+	uint32_t n = dp_mine_finding(mine, a)->evidence_count;
+	if (n != dp_mine_finding(mine, b)->evidence_count) return false;
+	for (uint32_t i = 0; i < n; i++)
+		if (dp_mine_evidence(mine, a)[i].ref != dp_mine_evidence(mine, b)[i].ref)
+			return false;
+	return true;
+}
+
+// Each shape once, the heaviest first.
+static void show_findings(dp_out *o, const dp_likeness_report *r, const dp_mine *mine,
+                          const dp_step_judged *s)
+{
+	uint32_t shown = 0, more = 0;
+	for (uint32_t i = 0; i < s->finding_count && i < DP_JUDGE_EVIDENCE_MAX; i++) {
+		uint32_t k = 0;
+		while (k < i && !is_same_evidence(mine, s->finding[i], s->finding[k])) k++;
+		if (k < i) continue;
+		if (shown == FINDINGS_SHOWN) {
+			more++;
+			continue;
+		}
+		show_finding(o, r, mine, s->finding[i]);
+		shown++;
+	}
+	if (more > 0) dp_out_printf(o, "          (these are %u of them)\n", shown);
+}
+
 static void show_step(dp_out *o, const dp_likeness_report *r, const dp_likeness_item *item,
                       uint32_t step)
 {
@@ -82,8 +115,7 @@ static void show_step(dp_out *o, const dp_likeness_report *r, const dp_likeness_
 	dp_step_text(line, &item->likeness, step);
 	dp_out_wrapped(o, 6, line);
 	if (s->state != DP_STEP_SEEN && s->state != DP_STEP_CONTRADICTED) return;
-	for (uint32_t i = 0; i < s->finding_count && i < FINDINGS_SHOWN; i++)
-		show_finding(o, r, item->mine, s->finding[i]);
+	show_findings(o, r, item->mine, s);
 	for (uint32_t i = 0; r->overlaps != NULL && i < s->overlap_count && i < FINDINGS_SHOWN;
 	     i++) {
 		char text[512];
@@ -246,38 +278,85 @@ dp_code dp_likeness_text(const dp_likeness_report *r, bool all, const dp_sink *w
 
 //- findings --------------------------------------------------------------------------------------
 
-dp_code dp_findings_text(const dp_likeness_report *r, const dp_mine *mine, const dp_sink *w,
-                         dp_fault *fault)
+// A typology's findings, those of the clearest shape and the most loot first.
+typedef struct ranked {
+	uint64_t weight;
+	uint32_t score, no;
+} ranked;
+
+static int best_first(const void *a, const void *b)
+{
+	const ranked *x = a, *y = b;
+	if (x->weight != y->weight) return x->weight < y->weight ? 1 : -1;
+	if (x->score != y->score) return x->score < y->score ? 1 : -1;
+	return x->no < y->no ? -1 : x->no > y->no;
+}
+
+static uint32_t rank_findings(ranked *list, const dp_mine *mine, uint32_t instance)
+{
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < dp_mine_count(mine); i++) {
+		const dp_finding *f = dp_mine_finding(mine, i);
+		if (f->is_gone || f->instance != instance) continue;
+		list[n++] = (ranked){f->loot * f->score, f->score, i};
+	}
+	if (n > 1) qsort(list, n, sizeof *list, best_first);
+	return n;
+}
+
+static void show_facts(dp_out *o, const dp_typology *t, const dp_finding *f)
+{
+	enum { FACT_MAX = 64 + DP_NUMBER_SHOWN_MAX };
+	char text[DP_FACTS_MAX * FACT_MAX] = "";
+	size_t used = 0;
+	for (uint32_t i = 0; i < DP_FACTS_MAX && t->fact[i].name != NULL; i++) {
+		char number[DP_NUMBER_SHOWN_MAX];
+		dp_number_shown(number, t->fact[i].unit, f->fact[i]);
+		used += (size_t)snprintf(text + used, sizeof text - used, "%s%.60s %s",
+		                         i > 0 ? ", " : "", t->fact[i].name, number);
+		DP_CHECK(used < sizeof text);
+	}
+	if (used > 0) dp_out_wrapped(o, 6, text);
+}
+
+static void show_shape(dp_out *o, const dp_likeness_report *r, const dp_mine *mine,
+                       const dp_typology *t, uint32_t no)
+{
+	const dp_finding *f = dp_mine_finding(mine, no);
+	char score[16];
+	dp_out_printf(o, "\n%s  clarity %s", t->title, of_one(score, f->score));
+	if (f->loot > 0)
+		dp_out_printf(o, "  %llu.%llu%% of the loot",
+		              (unsigned long long)(f->loot / (DP_LOOT_WHOLE / 100)),
+		              (unsigned long long)(f->loot / (DP_LOOT_WHOLE / 1000) % 10));
+	for (uint32_t a = 0; a < 4 && t->aadapt[a] != NULL; a++)
+		dp_out_printf(o, "  %s", t->aadapt[a]);
+	dp_out_text(o, "\n");
+	show_facts(o, t, f);
+	show_finding(o, r, mine, no);
+}
+
+dp_code dp_findings_text(const dp_likeness_report *r, const dp_mine *mine, bool all,
+                         const dp_sink *w, dp_fault *fault)
 {
 	dp_out out = {w, fault, DP_OK}, *o = &out;
 	uint32_t count, found = 0;
 	const dp_instance *instance = dp_mine_instance(mine, &count);
+	ranked *list = dp_alloc(((size_t)dp_mine_count(mine) + 1) * sizeof *list);
+	if (list == NULL) return dp_fail(fault, DP_NO_MEMORY, "out of memory");
 	dp_out_printf(o, "%s: shapes in its flow\nfrom %s\n", r->subject, r->from);
-	for (uint32_t k = 0; k < count; k++) {
+	for (uint32_t k = 0; k < count && o->code == DP_OK; k++) {
 		const dp_typology *t = instance[k].typology;
-		for (uint32_t i = 0; i < dp_mine_count(mine); i++) {
-			const dp_finding *f = dp_mine_finding(mine, i);
-			if (f->is_gone || f->instance != k) continue;
-			char score[16];
-			dp_out_printf(o, "\n%s  clarity %s", t->title, of_one(score, f->score));
-			if (f->loot > 0)
-				dp_out_printf(
-				    o, "  %llu.%llu%% of the loot",
-				    (unsigned long long)(f->loot / (DP_LOOT_WHOLE / 100)),
-				    (unsigned long long)(f->loot / (DP_LOOT_WHOLE / 1000) % 10));
-			for (uint32_t a = 0; a < 4 && t->aadapt[a] != NULL; a++)
-				dp_out_printf(o, "  %s", t->aadapt[a]);
-			dp_out_text(o, "\n     ");
-			for (uint32_t n = 0; n < DP_FACTS_MAX && t->fact[n].name != NULL; n++) {
-				char number[DP_NUMBER_TEXT_MAX];
-				dp_number_text(number, t->fact[n].unit, f->fact[n]);
-				dp_out_printf(o, " %s %s", t->fact[n].name, number);
-			}
-			dp_out_text(o, "\n");
-			show_finding(o, r, mine, i);
-			found++;
-		}
+		uint32_t n = rank_findings(list, mine, k), shown = n;
+		if (!all && n > SHAPES_SHOWN) shown = SHAPES_SHOWN;
+		for (uint32_t i = 0; i < shown; i++) show_shape(o, r, mine, t, list[i].no);
+		if (n > shown)
+			dp_out_printf(
+			    o, "\n%s: and %u more (--all shows them; --format json has all)\n",
+			    t->title, n - shown);
+		found += n;
 	}
+	dp_free(list);
 	if (found == 0) dp_out_text(o, "\nnone\n");
 	return o->code;
 }

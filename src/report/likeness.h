@@ -65,9 +65,10 @@ DP_MUST dp_code dp_likeness_json(const dp_likeness_report *r, const dp_sink *w, 
 // content (UUID version 5), so equal cases give equal bundles.
 DP_MUST dp_code dp_likeness_stix(const dp_likeness_report *r, const dp_sink *w, dp_fault *fault);
 
-// All findings of a mine, not only those that techniques asked for: what `--findings` prints.
-DP_MUST dp_code dp_findings_text(const dp_likeness_report *r, const dp_mine *mine, const dp_sink *w,
-                                 dp_fault *fault);
+// The findings of a mine, not only those that techniques asked for: what `--findings` prints. In
+// text the ten best of each typology, unless `all`; a large case has thousands.
+DP_MUST dp_code dp_findings_text(const dp_likeness_report *r, const dp_mine *mine, bool all,
+                                 const dp_sink *w, dp_fault *fault);
 DP_MUST dp_code dp_findings_json(const dp_likeness_report *r, const dp_mine *mine, const dp_sink *w,
                                  dp_fault *fault);
 

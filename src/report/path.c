@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "base/nearest.h"
 #include "casebook/service.h"
 #include "casebook/sql.h"
 #include "report/path_share.h"
@@ -112,55 +111,6 @@ static dp_code asset_of(const struct finder *f, dp_asset *ret_asset, const char 
 
 //- the case --------------------------------------------------------------------------------------
 
-enum { NAMES_SHOWN_MAX = 12 };
-
-// Deciding about a link takes back what was followed, and leaves the decisions.
-static dp_code no_case(struct finder *f, dp_fault *fault)
-{
-	sqlite3_stmt *stmt;
-	DP_TRY(dp_sql_prepare(f->db, &stmt, "select 1 from decision limit 1", fault));
-	dp_code code = dp_sql_row(f->db, stmt, fault);
-	(void)sqlite3_finalize(stmt);
-	if (code == DP_OK)
-		return dp_fail(fault, DP_NOT_FOUND,
-		               "a link was decided on since this casebook's case was traced: trace "
-		               "it again into this casebook, then ask");
-	if (code != DP_END) return code;
-	return dp_fail(fault, DP_NOT_FOUND, "this casebook holds no case yet");
-}
-
-// No such case: say which there are.
-static dp_code unknown_case(struct finder *f, const char *incident, dp_fault *fault)
-{
-	sqlite3_stmt *stmt;
-	DP_TRY(dp_sql_prepare(f->db, &stmt, "select distinct incident from cases order by incident",
-	                      fault));
-	char list[200] = "", copy[NAMES_SHOWN_MAX][64];
-	const char *names[NAMES_SHOWN_MAX + 1] = {NULL};
-	size_t used = 0;
-	int count = 0;
-	dp_code code;
-	while ((code = dp_sql_row(f->db, stmt, fault)) == DP_OK && count < NAMES_SHOWN_MAX) {
-		const char *name = dp_sql_get_text(stmt, 0);
-		(void)snprintf(copy[count], sizeof copy[count], "%s", name);
-		names[count] = copy[count];
-		count++;
-		if (used + strlen(name) + 8 > sizeof list) break;
-		used += (size_t)snprintf(list + used, sizeof list - used, "%s%s",
-		                         used > 0 ? ", " : "", name);
-	}
-	bool more = code == DP_OK;
-	(void)sqlite3_finalize(stmt);
-	if (code != DP_OK && code != DP_END) return code;
-	if (count == 0) return no_case(f, fault);
-	const char *near = dp_nearest(incident, strlen(incident), names);
-	return dp_fail(fault, DP_NOT_FOUND,
-	               "there is no case '%.60s' in this casebook%s%s%s: it "
-	               "has %s%s",
-	               incident, near != NULL ? " (did you mean '" : "", near != NULL ? near : "",
-	               near != NULL ? "'?)" : "", list, more ? ", ..." : "");
-}
-
 static dp_code read_case(struct finder *f, sqlite3_stmt *stmt, dp_fault *fault)
 {
 	dp_path *p = f->path;
@@ -202,7 +152,7 @@ static dp_code find_case(struct finder *f, const char *incident, dp_fault *fault
 	}
 	(void)sqlite3_finalize(stmt);
 	if (code != DP_END) return code;
-	if (f->run_count == 0) return unknown_case(f, incident, fault);
+	if (f->run_count == 0) return dp_casebook_unknown_case(f->db, incident, fault);
 	f->path->chain = f->run[0].chain;
 	f->path->chain_count = f->run_count;
 	return DP_OK;

@@ -211,7 +211,8 @@ static void show_tried(dp_out *o, const dp_middle *m)
 		                  ? "none"
 		                  : score(text, m->tried_sum[l], m->tried_size[l]));
 	}
-	dp_out_printf(o, "; told: %u\n", m->layers);
+	if (m->block_count > 0) dp_out_printf(o, "; told: %u", m->layers);
+	dp_out_text(o, "\n");
 }
 
 static void show_middle(dp_out *o, const dp_middle *m)

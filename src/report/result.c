@@ -40,19 +40,6 @@ dp_code dp_result_asset(struct dp_loader *l, dp_asset *ret_asset, const char *te
 
 //- run and case ----------------------------------------------------------------------------------
 
-static dp_code unknown_case(sqlite3 *db, const char *incident, dp_fault *fault)
-{
-	sqlite3_stmt *stmt;
-	DP_TRY(dp_sql_prepare(db, &stmt, "select group_concat(incident, ', ') from cases", fault));
-	dp_code code = dp_sql_row(db, stmt, fault);
-	if (code == DP_OK)
-		code = dp_fail(fault, DP_NOT_FOUND,
-		               "no case '%.60s' in this casebook; it holds: %.200s", incident,
-		               dp_sql_get_text(stmt, 0));
-	(void)sqlite3_finalize(stmt);
-	return code;
-}
-
 // The chain of the case first, then by name: so that it does not matter when each was begun.
 static int by_chain(const void *a, const void *b, void *context)
 {
@@ -100,7 +87,7 @@ static dp_code load_run(struct dp_loader *l, const char *incident, dp_fault *fau
 	}
 	(void)sqlite3_finalize(s);
 	if (code != DP_END) return code;
-	if (l->run_count == 0) return unknown_case(l->db, incident, fault);
+	if (l->run_count == 0) return dp_casebook_unknown_case(l->db, incident, fault);
 	void *first = (void *)(uintptr_t)l->r->c.chain;
 	qsort_r(l->list, l->run_count, sizeof *l->list, by_chain, first);
 	l->run = l->list;

@@ -107,6 +107,7 @@ typedef struct walk {
 	void *context;
 	char root[PATH_SIZE]; // resolved; no link may lead out of it
 	size_t root_size;
+	uint64_t visited; // files
 } walk;
 
 typedef struct names {
@@ -153,9 +154,9 @@ static bool is_inside(const walk *w, const char *path)
 	       (real[w->root_size] == '/' || w->root_size == 1);
 }
 
-static dp_code walk_folder(const walk *w, const char *path, uint32_t depth, dp_fault *fault);
+static dp_code walk_folder(walk *w, const char *path, uint32_t depth, dp_fault *fault);
 
-static dp_code walk_one(const walk *w, const char *folder, const char *name, uint32_t depth,
+static dp_code walk_one(walk *w, const char *folder, const char *name, uint32_t depth,
                         dp_fault *fault)
 {
 	char path[PATH_SIZE];
@@ -169,13 +170,16 @@ static dp_code walk_one(const walk *w, const char *folder, const char *name, uin
 	if (S_ISLNK(st.st_mode)) {
 		if (!is_inside(w, path) || stat(path, &st) != 0 || !S_ISREG(st.st_mode))
 			return DP_OK;
+		w->visited++;
 		return w->visit(w->context, path, true, fault);
 	}
 	if (S_ISDIR(st.st_mode)) return walk_folder(w, path, depth + 1, fault);
-	return S_ISREG(st.st_mode) ? w->visit(w->context, path, true, fault) : DP_OK;
+	if (!S_ISREG(st.st_mode)) return DP_OK;
+	w->visited++;
+	return w->visit(w->context, path, true, fault);
 }
 
-static dp_code walk_folder(const walk *w, const char *path, uint32_t depth, dp_fault *fault)
+static dp_code walk_folder(walk *w, const char *path, uint32_t depth, dp_fault *fault)
 {
 	names found = {0};
 	if (depth > DEPTH_MAX)
@@ -201,7 +205,12 @@ dp_code dp_tag_walk(const char *path,
 		return visit(context, path, false, fault);
 	if (realpath(path, w.root) == NULL) return dp_fail(fault, DP_IO, "%s", strerror(errno));
 	w.root_size = strlen(w.root);
-	return walk_folder(&w, path, 0, fault);
+	DP_TRY(walk_folder(&w, path, 0, fault));
+	if (w.visited > 0) return DP_OK;
+	// A name with a slip in it, mostly: whoever asked would take it for tags that say nothing.
+	dp_code code = dp_fail(fault, DP_NOT_FOUND, "there is no file in this folder");
+	dp_fault_file(fault, path);
+	return code;
 }
 
 //- reading ---------------------------------------------------------------------------------------

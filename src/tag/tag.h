@@ -103,7 +103,8 @@ const dp_tag_reader *dp_tag_reader_find(const char *name); // NULL when there is
 DP_MUST dp_code dp_tag_recognise(const dp_tag_reader **ret_reader, const char *path,
                                  dp_fault *fault);
 // The files at a path: itself, or what is in the folder and its sub-folders, in order of name.
-// Hidden files, and links that lead out of the folder, are not among them.
+// Hidden files, and links that lead out of the folder, are not among them; a folder without any
+// is DP_NOT_FOUND.
 DP_MUST dp_code dp_tag_walk(const char *path,
                             dp_code (*visit)(void *context, const char *file, bool in_folder,
                                              dp_fault *fault),

@@ -270,6 +270,19 @@ uint64_t dp_flow_cut(const dp_flow *f)
 	return f->cut;
 }
 
+uint64_t dp_flow_sources_listed(const dp_flow *f)
+{
+	uint64_t count = 0;
+	for (uint64_t i = 0; i < f->named_count; i++) count += !f->named[i].is_terminal;
+	return count;
+}
+
+const char *dp_flow_asset(const dp_flow *f)
+{
+	if (!f->has_coins) return NULL;
+	return f->asset == NULL ? "" : f->asset;
+}
+
 uint64_t dp_flow_skipped(const dp_flow *f)
 {
 	return f->skipped;

@@ -164,10 +164,13 @@ static void count_in(const looker *k, const dp_condition *c, tally *a, const dp_
 static const char *lacking(uint32_t knows, char out[DP_WHY_TEXT_MAX])
 {
 	size_t n = (size_t)snprintf(out, DP_WHY_TEXT_MAX, "the flow does not tell of");
-	for (uint32_t i = 0; i < DP_KNOWS_COUNT && n < DP_WHY_TEXT_MAX - 20; i++)
-		if ((knows >> i & 1) != 0)
-			n += (size_t)snprintf(out + n, DP_WHY_TEXT_MAX - n, " %s",
-			                      dp_knows_name(1u << i));
+	const char *between = " ";
+	for (uint32_t i = 0; i < DP_KNOWS_COUNT && n < DP_WHY_TEXT_MAX - 20; i++) {
+		if ((knows >> i & 1) == 0) continue;
+		n += (size_t)snprintf(out + n, DP_WHY_TEXT_MAX - n, "%s%s", between,
+		                      dp_knows_name(1u << i));
+		between = ", ";
+	}
 	return out;
 }
 
@@ -246,7 +249,7 @@ static bool is_given(looker *k, const dp_condition *c)
 static measure on_feature(looker *k, const dp_condition *c)
 {
 	const dp_feature *f = dp_features(&(uint32_t){0}) + c->feature;
-	char text[DP_WHY_TEXT_MAX], low[DP_NUMBER_TEXT_MAX], high[DP_NUMBER_TEXT_MAX];
+	char text[DP_WHY_TEXT_MAX], low[DP_NUMBER_SHOWN_MAX], high[DP_NUMBER_SHOWN_MAX];
 	const dp_fingerprint *print = k->j->in.print;
 	if (print == NULL || !print->value[c->feature].known) {
 		(void)snprintf(text, sizeof text, "%s is not known of this flow", f->name);
@@ -255,8 +258,8 @@ static measure on_feature(looker *k, const dp_condition *c)
 	}
 	dp_feature_value v = print->value[c->feature];
 	DP_CHECK(v.low <= v.high);
-	(void)dp_number_text(low, f->unit, v.low);
-	(void)dp_number_text(high, f->unit, v.high);
+	(void)dp_number_shown(low, f->unit, (int64_t)v.low);
+	(void)dp_number_shown(high, f->unit, (int64_t)v.high);
 	bool is_exact = strcmp(low, high) == 0;
 	(void)snprintf(text, sizeof text, "%s %s%s%s", f->name, low, is_exact ? "" : " to ",
 	               is_exact ? "" : high);

@@ -238,5 +238,9 @@ size_t dp_condition_text(char out[DP_CONDITION_TEXT_MAX], const dp_condition *c)
 // A number with its unit as rules write it: "10m", "80%", "$500", "8", "yes".
 enum { DP_NUMBER_TEXT_MAX = 32 };
 size_t dp_number_text(char out[DP_NUMBER_TEXT_MAX], dp_unit unit, int64_t value);
+// The same as people read it: "1,234", "41d 4h" (cut behind the second part), "$12,345.67",
+// "10,000,000 base units".
+enum { DP_NUMBER_SHOWN_MAX = 64 };
+size_t dp_number_shown(char out[DP_NUMBER_SHOWN_MAX], dp_unit unit, int64_t value);
 
 #endif

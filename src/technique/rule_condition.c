@@ -83,7 +83,7 @@ dp_code dp_tech_read_knows(const dp_tech_reader *r, const dp_yaml *v, uint32_t *
 {
 	return read_bits(r, v, knows_names,
 	                 "kind of data (theft, swaps, bridges, mixers, services, prices, coins, "
-	                 "fresh, assets)",
+	                 "fresh, assets, calls)",
 	                 ret_knows);
 }
 

@@ -36,8 +36,12 @@ static void put(buffer *b, const char *format, ...)
 
 static void put_number(buffer *b, dp_unit unit, int64_t value)
 {
-	char text[DP_NUMBER_TEXT_MAX];
-	(void)dp_number_text(text, unit, value);
+	char text[DP_NUMBER_SHOWN_MAX];
+	// Times are told in full here, as a rule has them.
+	if (unit == DP_UNIT_SECONDS)
+		(void)dp_number_text(text, unit, value);
+	else
+		(void)dp_number_shown(text, unit, value);
 	put(b, "%s", text);
 }
 

@@ -46,6 +46,24 @@ static dp_code read_key(dp_tech_reader *r, dp_tech_test *t, const dp_yaml *m, ui
 	}
 }
 
+// Where money is followed from: without a theft there is no flow to judge.
+static bool has_theft(const dp_tech_test *t)
+{
+	for (uint32_t i = 0; i < t->move_count; i++)
+		if (t->move[i].kind == DP_TR_THEFT) return true;
+	return false;
+}
+
+static int64_t last_move(const dp_tech_test *t)
+{
+	int64_t last = 0;
+	for (uint32_t i = 0; i < t->move_count; i++) {
+		int64_t end = t->move[i].time + t->move[i].step * (int64_t)(t->move[i].count - 1);
+		last = end > last ? end : last;
+	}
+	return last;
+}
+
 static dp_code read_test(dp_tech_reader *r, dp_tech_test *t, const dp_yaml *v)
 {
 	static const char *const known[] = {"name",     "likeness", "seen",    "not-seen",
@@ -72,6 +90,11 @@ static dp_code read_test(dp_tech_reader *r, dp_tech_test *t, const dp_yaml *v)
 	int sources = (t->incident != NULL) + (t->file != NULL) + (t->move != NULL);
 	if (sources != 1)
 		return dp_tech_wrong(r, v, "a test has one of `moves`, `incident` and `file`");
+	if (t->move != NULL && !has_theft(t))
+		return dp_tech_wrong(r, v,
+		                     "the moves have no theft: \"0 victim -> thief 10 eth theft\"");
+	if (t->move != NULL && t->now != 0 && t->now < last_move(t))
+		return dp_tech_wrong(r, v, "`now` lies before the last of the moves");
 	if ((t->seen & t->not_seen) != 0)
 		return dp_tech_wrong(r, v, "a step is under `seen` and under `not-seen`");
 	return DP_OK;

@@ -203,18 +203,32 @@ bool dp_number_parse(int64_t *ret_value, dp_unit unit, const char *text, size_t 
 		*ret_value = is_yes;
 		return is_yes || is_no;
 	}
-	DP_CHECK(unit == DP_UNIT_COUNT);
+	DP_CHECK(unit == DP_UNIT_COUNT || unit == DP_UNIT_BASE);
 	return decimal(ret_value, text, n, 0) == n;
 }
 
 const char *dp_unit_written(dp_unit unit)
 {
 	static const char *const words[] = {
-	    "a number is written 8", "a time is written 90, 10m, 6h or 2d",
-	    "a share is written 80% or 0.8", "a sum is written $500, $1.5m or 500 usd",
-	    "yes or no is wanted here"};
-	DP_CHECK(unit <= DP_UNIT_FLAG);
+	    [DP_UNIT_COUNT] = "a whole number, such as 8",
+	    [DP_UNIT_SECONDS] = "a time, such as 90, 10m, 6h or 2d",
+	    [DP_UNIT_PPM] = "a share, such as 80% or 0.8",
+	    [DP_UNIT_CENTS] = "a sum, such as $500, $1.5m or 500 usd",
+	    [DP_UNIT_FLAG] = "yes or no",
+	    [DP_UNIT_BASE] = "a whole number of base units, such as 10000000"};
+	DP_CHECK(unit <= DP_UNIT_BASE);
 	return words[unit];
+}
+
+// Whether a text is a number but for its length: what is wrong with it is another thing then.
+static bool is_too_long(dp_unit unit, const char *text)
+{
+	size_t digits = strspn(text, "0123456789"), after = 0;
+	if (digits == 0) return false;
+	if (text[digits] == '.') after = strspn(text + digits + 1, "0123456789");
+	bool is_percent = text[digits + (after > 0) + after] == '%';
+	if (unit == DP_UNIT_PPM && after > (is_percent ? 4 : 6)) return true;
+	return digits + after >= 18;
 }
 
 static size_t decimal_text(char out[DP_NUMBER_TEXT_MAX], const char *before, int64_t whole,
@@ -262,8 +276,10 @@ size_t dp_number_text(char out[DP_NUMBER_TEXT_MAX], dp_unit unit, int64_t value)
 
 static dp_code bad_number(const dp_tech_reader *r, const dp_yaml *v, dp_unit unit)
 {
-	return dp_fail_at(r->fault, DP_BAD_CASE, v->line, v->column, "'%.40s' is none: %s",
-	                  v->kind == DP_YAML_SCALAR ? v->text : "", dp_unit_written(unit));
+	bool is_long = is_too_long(unit, v->text + (v->text[0] == '$'));
+	return dp_fail_at(r->fault, DP_BAD_CASE, v->line, v->column, "expected %s, not '%.40s%s'%s",
+	                  dp_unit_written(unit), v->text, v->size > 40 ? "..." : "",
+	                  is_long ? ": it has too many digits" : "");
 }
 
 dp_code dp_tech_number(const dp_tech_reader *r, const dp_yaml *v, dp_unit unit, int64_t min,
@@ -315,7 +331,7 @@ dp_code dp_tech_ramp(const dp_tech_reader *r, const dp_yaml *v, dp_unit unit, dp
 	if (!is_good)
 		return dp_fail_at(r->fault, DP_BAD_CASE, v->line, v->column,
 		                  "'%.40s' is no ramp: from where it counts to where it counts in "
-		                  "full, as in 10%%..80%% (%s)",
+		                  "full, as in 10%%..80%% (each %s)",
 		                  v->text, dp_unit_written(unit));
 	*ret_ramp = ramp;
 	return DP_OK;
@@ -347,6 +363,8 @@ static bool range_of(dp_range *ret_range, dp_unit unit, const char *text, size_t
 		if (behind == NULL && unit != DP_UNIT_FLAG) return false;
 		const char *from = behind != NULL ? behind : text;
 		if (!dp_number_parse(&value, unit, from, n - (size_t)(from - text))) return false;
+		// Nothing is more than the largest number.
+		if (behind != NULL && sign == '>' && !or_equal && value == INT64_MAX) return false;
 		if (behind == NULL || sign == '=') range = (dp_range){value, value};
 		if (behind != NULL && sign == '>') range.min = or_equal ? value : value + 1;
 		if (behind != NULL && sign == '<') range.max = or_equal ? value : value - 1;
@@ -362,7 +380,7 @@ dp_code dp_tech_range(const dp_tech_reader *r, const dp_yaml *v, dp_unit unit, d
 	return dp_fail_at(
 	    r->fault, DP_BAD_CASE, v->line, v->column,
 	    "'%.40s' is no comparison: \">= A\", \"<= A\", \"> A\", \"< A\", \"= A\" or "
-	    "\"A..B\" (%s)",
+	    "\"A..B\", with %s",
 	    v->text, dp_unit_written(unit));
 }
 
@@ -372,7 +390,7 @@ dp_code dp_tech_range_score(const dp_tech_reader *r, const dp_yaml *v, dp_range 
 	DP_TRY(dp_tech_range(r, v, DP_UNIT_PPM, &range));
 	// From millionths to thousandths: a bound that no thousandth meets goes to the next one
 	// that lies inside.
-	ret_range->min = range.min <= 0 ? 0 : (range.min + 999) / 1000;
+	ret_range->min = range.min <= 0 ? 0 : (range.min - 1) / 1000 + 1;
 	ret_range->max = range.max >= 1000000 ? 1000 : range.max < 0 ? -1 : range.max / 1000;
 	if (ret_range->min <= ret_range->max && ret_range->min <= 1000) return DP_OK;
 	return dp_tech_wrong(r, v, "no number from 0 to 1 fits this");

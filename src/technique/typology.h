@@ -35,7 +35,8 @@ typedef enum dp_unit {
 	DP_UNIT_SECONDS, // written 90, 10m, 6h, 2d
 	DP_UNIT_PPM,     // a ratio in millionths, written 0.8 or 80%
 	DP_UNIT_CENTS,   // of a dollar, written $500 or 500 usd
-	DP_UNIT_FLAG     // 0 or 1, written no or yes
+	DP_UNIT_FLAG,    // 0 or 1, written no or yes
+	DP_UNIT_BASE     // an amount in base units of its asset, written like a count
 } dp_unit;
 
 typedef struct dp_param {

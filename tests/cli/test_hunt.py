@@ -145,6 +145,10 @@ class Hunt(dye.Case):
         self.assertEqual((hit["amount"], hit["transfers"]), ("400000 ETH", 40))
         self.assertEqual([s["transfers"] for s in hit["steps"] if s["id"] == "split"], [40])
         self.assertGreater(hit["high_thousandths"] - hit["low_thousandths"], 500)
+        text = self.done("hunt", "--technique", "split-and-hop", "--min", "0.4", "--quiet", path)
+        self.assertIn("begins with 400,000 ETH seen there at 2025-02-21T14:56:11Z; 40 transfers",
+                      text)
+        self.assertLessEqual(max(map(len, text.splitlines())), 100)
 
     def test_what_was_given_up_is_told(self):
         path = self.write("all.csv", table(self.noise[:20000] + thief()))

@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import sqlite3
 import tempfile
 import unittest
@@ -56,16 +57,24 @@ class Match(dye.Case):
         step = next(s for s in found["steps"] if s["id"] == "overlap")
         self.assertEqual(step["state"], "not seen")
 
-    def test_a_holder_that_is_missing_is_named(self):
+    def test_a_casebook_with_damaged_rows_is_named(self):
+        """Never a failed check, a wrong answer, or gigabytes for a number."""
         damaged = self.path("damaged")
-        with open(self.book, "rb") as book, open(damaged, "wb") as copy:
-            copy.write(book.read())
-        with contextlib.closing(sqlite3.connect(damaged)) as db:
-            db.execute("delete from holder where no=51")
-            db.commit()
-        for command in ("match", "rank"):
-            self.refused(command, damaged, "bybit-2025-02",
-                         says=("the casebook is damaged: holder 51 is missing",))
+        for change, says in (
+                ("delete from holder where no=51", "holder 51 is missing"),
+                ("update holder set no=268435455 where no=145", "holder 268435455, of 145"),
+                ("update flow set time=9223372036854775807 where seq=90",
+                 "time 9223372036854775807"),
+                ("update flow set time=-9223372036854775808 where src=-1",
+                 "time -92233720368547758")):
+            with open(self.book, "rb") as book, open(damaged, "wb") as copy:
+                copy.write(book.read())
+            with contextlib.closing(sqlite3.connect(damaged)) as db:
+                self.assertGreater(db.execute(change).rowcount, 0, change)
+                db.commit()
+            for command in ("match", "rank"):
+                self.refused(command, damaged, "bybit-2025-02",
+                             says=("the casebook is damaged", says))
 
     def test_every_transaction_of_the_evidence_is_in_the_casebook(self):
         answer = self.match(self.book, "bybit-2025-02")
@@ -115,6 +124,102 @@ class Match(dye.Case):
         self.assertTrue(aadapt)
         self.assertTrue(all(re.fullmatch(r"ADT\d{4}(\.\d{3})?", r["external_id"])
                             for r in aadapt))
+
+    def test_stix_calls_a_likeness_no_confidence_and_no_id_changes_its_date(self):
+        objects = json.loads(self.done("match", self.book, "bybit-2025-02", "--format",
+                                       "stix"))["objects"]
+        first = {}
+        for o in objects:
+            first.setdefault(o["type"], o)
+            self.assertNotIn("confidence", o)
+            self.assertLessEqual(o["created"], o["modified"])
+        # What other cases' bundles have too is of one date in all of them.
+        rule = os.path.join(dye.ROOT, "techniques", DPRK + ".yaml")
+        with open(rule, encoding="utf-8") as f:
+            date = re.search(r"^date: (\S+)$", f.read(), re.M).group(1)
+        self.assertEqual(first["attack-pattern"]["created"], date + "T00:00:00.000Z")
+        self.assertEqual(first["attack-pattern"]["modified"], date + "T00:00:00.000Z")
+        self.assertEqual(first["identity"]["created"], "2026-01-01T00:00:00.000Z")
+        self.assertEqual(first["incident"]["created"], "2025-02-21T14:29:47.000Z")
+        extension = first["extension-definition"]
+        self.assertEqual(extension["extension_types"], ["property-extension"])
+        self.assertTrue(extension["schema"] and extension["version"])
+        found = self.likeness(self.match(self.book, "bybit-2025-02"))
+        self.assertEqual(first["relationship"]["extensions"], {extension["id"]: {
+            "extension_type": "property-extension", "likeness": found["likeness"],
+            "likeness_low": found["low"], "likeness_high": found["high"],
+            "judged": found["known"]}})
+        notes = "\n".join(o["content"] for o in objects if o["type"] == "note")
+        self.assertIn("\nethereum, the theft: 401,346.7", notes)
+        for line in notes.splitlines():
+            self.assertNotRegex(line, " : | to $")
+
+    def test_findings_are_told_ten_a_kind_and_in_words(self):
+        args = ("match", self.book, "bybit-2025-02", "--findings")
+        text = self.done(*args)
+        self.assertLess(len(text.splitlines()), 250)
+        self.assertLessEqual(max(map(len, text.splitlines())), 98)
+        sleeping = len(re.findall("^Dormancy  ", text, re.M))
+        more = int(re.search(r"^Dormancy: and (\d+) more \(--all shows them; --format json has "
+                             r"all\)$", text, re.M).group(1))
+        everything = self.done(*args, "--all")
+        answer = json.loads(self.done(*args, "--format", "json"))["findings"]
+        for whole in (len(re.findall("^Dormancy  ", everything, re.M)),
+                      sum(f["typology"] == "dormancy" for f in answer)):
+            self.assertEqual((sleeping, sleeping + more), (10, whole))
+        self.assertIn("asleep 41d 4h", text)
+        self.assertIn("amount 10,000,000,000,000,", text)
+        self.assertNotRegex(text, r"\d{4}s\b")
+        # The largest first.
+        loot = [float(x) for x in re.findall(r"^Dormancy  clarity 0.43  (\S+)% ", text, re.M)]
+        self.assertEqual(loot, sorted(loot, reverse=True))
+
+    def test_a_damaged_case_in_a_casebook_is_named(self):
+        book = self.path("damaged.casebook")
+        shutil.copyfile(self.book, book)
+        with contextlib.closing(sqlite3.connect(book)) as db:
+            db.execute("update cases set yaml=cast('incident: x\nno key\n' as blob)")
+            db.commit()
+        for command in ("match", "rank"):
+            self.refused(command, book, "bybit-2025-02",
+                         says=["%s, case 'bybit-2025-02':3:1: " % book])
+
+    def test_a_full_disk_is_told_once(self):
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            for args in (("--all",), ("--format", "json"), ("--format", "stix"), ("--findings",)):
+                done = dye.run("match", self.book, "bybit-2025-02", *args, stdout=full)
+                self.assertEqual((done.returncode, done.stderr.count("\n")), (1, 1), done.stderr)
+                self.assertIn("No space left on device", done.stderr)
+
+    def flow(self, sources, terminals=None):
+        rows = ["Timestamp,Block,Tx_hash,From,To,To_label,Value_in_USD"]
+        rows += ["2024-01-01 00:00:0%d,%d,t%d,thief,w%d,,1000" % (i, i, i, i) for i in range(9)]
+        rows += ["2024-01-01 01:00:00,9,t9,w0,end,Tornado Cash,1000"]
+        os.makedirs(self.path("flow"), exist_ok=True)
+        self.write("flow/edges.csv", "\n".join(rows) + "\n")
+        self.write("flow/sources.csv", sources)
+        if terminals is not None:
+            self.write("flow/terminals.csv", terminals)
+        return self.path("flow")
+
+    def test_a_flow_without_ends_does_not_tell_of_services(self):
+        for terminals in (None, "", "nobody\n"):
+            flow = self.flow("thief\n", terminals)
+            self.assertNotIn("services", self.match(flow)["knows"])
+            text = " ".join(self.done("match", flow).split())
+            self.assertRegex(text, "the flow does not tell of: [^(]*services")
+        flow = self.flow("thief\n", "end\n")
+        self.assertIn("services", self.match(flow)["knows"])
+
+    def test_sources_of_another_flow_are_named(self):
+        for command in ("match", "rank"):
+            self.refused(command, self.flow("a\nb\nc\n"),
+                         says=[self.path("flow/sources.csv"),
+                               "of the 3 addresses that it lists as sources none is in the edges"])
+            other = self.write("other.csv", "d\n")
+            self.refused(command, self.path("flow/edges.csv"), "--sources", other,
+                         says=[other + ": of the 1 address "])
+            self.refused(command, self.flow(""), says=[self.path("flow"), "has no source"])
 
     def test_findings_are_all_shapes(self):
         answer = json.loads(self.done("match", self.book, "bybit-2025-02", "--findings",
@@ -174,7 +279,12 @@ class Match(dye.Case):
                      says=["did you mean '%s'" % DPRK])
 
     def test_what_is_not_there_is_named(self):
-        self.refused("match", self.book, "bybit", says=["holds no case"])
+        self.refused("match", self.book, "bybit", says=[self.book, "it has bybit-2025-02"])
+        self.refused("match", self.book, "bybit-2025-03",
+                     says=["did you mean 'bybit-2025-02'?"])
+        os.mkdir(self.path("empty"))
+        self.refused("match", self.book, "bybit-2025-02", "--tags", self.path("empty"),
+                     says=[self.path("empty") + ": there is no file in this folder"])
         self.refused("match", self.path("none"), "bybit-2025-02")
         self.refused("match", self.path("none"))
         self.refused("match", code=2)
@@ -296,6 +406,10 @@ class Technique(dye.Case):
 
     def test_explain_and_list(self):
         self.assertIn(DPRK, self.done("technique", "list"))
+        for args in (("technique", "list"), ("list", "typologies"), ("list", "techniques")):
+            self.assertLessEqual(max(map(len, self.done(*args).splitlines())), 98)
+        self.assertIn("with low (10,000,000 base units): base units (satoshi)",
+                      self.done("list", "typologies"))
         self.assertIn("Steps", self.done("technique", "explain", DPRK))
         self.refused("technique", "explain", "split-and-hip", says=["did you mean"])
         self.assertIn("equal-split", self.done("list", "typologies"))

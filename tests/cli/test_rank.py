@@ -184,6 +184,10 @@ class Rank(dye.Case):
         layers = [sorted(m["address"].lower() for m in layer)
                   for layer in middle["blocks"][0]["layers"]]
         self.assertEqual(layers, [[wallet(0)], first, second, [SERVICE]])
+        # Where none is found, none is told.
+        alone = self.done("rank", self.planted([(wallet(0), SERVICE, 900)], name="alone"), "alone",
+                          "--middle")
+        self.assertIn("by number of middle layers: 1 none, 2 none, 3 none\n", alone)
         one = self.rank(book, "planted", "--middle", "--layers", "1")["middle"]
         self.assertEqual((one["middle_layers"], one["blocks"]), (1, []))
         self.assertIn("None was found", self.done("rank", book, "planted", "--middle",
@@ -268,7 +272,8 @@ class Rank(dye.Case):
         self.refused("rank", book, case, "--format", "jsn", code=2,
                      says=["did you mean 'json'"])
         self.refused("rank", book, case, "--sources", "x", code=2, says=["for a FLOW"])
-        self.refused("rank", book, "bybit", says=["holds no case 'bybit'"])
+        self.refused("rank", book, "bybit", says=["no case 'bybit'", "it has " + case])
+        self.refused("rank", book, "bybit-2025-03", says=[book, "did you mean '%s'?" % case])
         self.refused("rank", self.path("none"), case)
         self.refused("rank", self.path("none"))
         edges, _, _ = self.flow()

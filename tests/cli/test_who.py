@@ -122,7 +122,16 @@ class Glance(Who):
                          ("bsc", "account", 1))
         self.assertIn("on bsc: an account of the same key",
                       self.done("who", "--ledger", ledger, USER, "--chain", "ethereum"))
-        self.refused("who", "--ledger", ledger, USER, says=["bsc", "ethereum"])
+        self.refused("who", "--ledger", ledger, USER,
+                     says=["dyepack: %s: holds ledgers of several chains" % ledger, "bsc",
+                           "ethereum"])
+
+    def test_a_folder_without_a_ledger_is_named_once(self):
+        os.mkdir(self.path("none"))
+        for more in ([], ["--chain", "ethereum"]):
+            line = self.refused("who", "--ledger", self.path("none"), USER, *more,
+                                says=[": holds no ledger"])
+            self.assertEqual(line.count(self.path("none")), 1)
 
     def test_misuse_is_told(self):
         ledger = self.made(self.ROWS)

@@ -2,6 +2,7 @@
 // row that was tampered with shows; equal splits and decoys are counted; hostile names cannot break
 // a format. Covers: report/result.c report/notes.c report/out.c report/text.c report/json.c
 // report/csv.c Covers: report/dot.c report/graphml.c
+// Covers: casebook/unknown.c
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -211,7 +212,7 @@ static void unknown_case_names_those_there_are(void **state)
 	dp_result *r;
 	dp_fault fault = {0};
 	assert_int_equal(dp_result_load(&r, f->book, "tset", &fault), DP_NOT_FOUND);
-	assert_non_null(strstr(fault.text, "it holds: test"));
+	assert_non_null(strstr(fault.text, "(did you mean 'test'?): it has test"));
 }
 
 //- formats ---------------------------------------------------------------------------------------

@@ -120,6 +120,25 @@ static void a_folder_is_walked_in_order_and_not_left(void **state)
 	assert_string_equal(text, "a.txt b/z.txt c.txt d.txt ");
 }
 
+// A slip of the hand, and no list that says nothing.
+static void a_folder_without_a_file_is_not_there(void **state)
+{
+	(void)state;
+	char text[400] = "";
+	dp_fault fault = {0};
+	assert_int_equal(mkdir(at("empty"), 0700), 0);
+	assert_int_equal(mkdir(at("empty/inner"), 0700), 0);
+	put("empty/.hidden", A1 "\n");
+	assert_int_equal(symlink("nowhere", at("empty/link")), 0);
+	assert_int_equal(dp_tag_walk(at("empty"), note, text, &fault), DP_NOT_FOUND);
+	assert_string_equal(fault.file, at("empty"));
+	assert_string_equal(text, "");
+	put("empty/inner/a.txt", A1 "\n");
+	assert_int_equal(dp_tag_walk(at("empty"), note, text, &fault), DP_OK);
+	assert_string_equal(text, "empty/inner/a.txt ");
+	(void)unlink(at("empty/inner/a.txt"));
+}
+
 static void what_no_reader_knows_in_a_folder_is_a_warning(void **state)
 {
 	(void)state;
@@ -154,6 +173,7 @@ int main(void)
 	    cmocka_unit_test(a_file_is_known_by_what_it_begins_with),
 	    cmocka_unit_test(each_reader_has_a_name_of_its_own),
 	    cmocka_unit_test(a_folder_is_walked_in_order_and_not_left),
+	    cmocka_unit_test(a_folder_without_a_file_is_not_there),
 	    cmocka_unit_test(what_no_reader_knows_in_a_folder_is_a_warning),
 	    cmocka_unit_test(a_store_is_no_list),
 	};

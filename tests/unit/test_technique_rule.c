@@ -134,8 +134,21 @@ static void mistakes_are_named_with_their_place(void **state)
 	        "every step is optional");
 	refuses(HEAD "steps:\n  - {id: a, typology: fan-out, weight: 1, after: c}\n", 10, 50,
 	        "no step of this rule");
+	// Nothing is more than the largest number there is: not everything, as by overflow.
+	refuses(HEAD "steps:\n  - {id: a, typology: fan-out, weight: 1,\n"
+	             "     where: {transfers: \"> 9223372036854775807\"}}\n",
+	        11, 25, "is no comparison");
+	refuses(HEAD "steps:\n  - {id: a, typology: fan-out, weight: 1,\n"
+	             "     where: {score: \">= 922337203685477.5807%\"}}\n",
+	        11, 21, "no number from 0 to 1");
 	refuses(HEAD "enough: 120%\n" STEPS, 9, 9, "out of range");
-	refuses(HEAD "enough: \"(a+)+$\"\n" STEPS, 9, 9, "a share is written");
+	refuses(HEAD "enough: \"(a+)+$\"\n" STEPS, 9, 9,
+	        "expected a share, such as 80% or 0.8, not '(a+)+$'");
+	refuses(HEAD "steps:\n  - {id: a, typology: fan-out, weight: 0.5}\n", 10, 40,
+	        "expected a whole number, such as 8, not '0.5'");
+	refuses(HEAD "steps:\n  - {id: a, typology: fan-out, weight: 123456789012345678901}\n", 10,
+	        40, "such as 8, not '123456789012345678901': it has too many digits");
+	refuses(HEAD "enough: 50.123456%\n" STEPS, 9, 9, "'50.123456%': it has too many digits");
 }
 
 static void a_circle_of_steps_is_named_whole(void **state)
@@ -165,6 +178,11 @@ static void tests_are_checked_like_rules(void **state)
 	refuses(HEAD STEPS
 	        "tests:\n  - {name: t, likeness: \">= 2\", moves: [\"0 a -> b 1 eth\"]}\n",
 	        12, 25, "is no comparison");
+	refuses(TEST("0 v -> t 5 eth"), 12, 5, "have no theft");
+	refuses(HEAD STEPS
+	        "tests:\n  - {name: t, likeness: \">= 0.6\", now: 1h,\n"
+	        "     moves: [\"0 v -> t 5 eth theft\", \"1h+1s t -> w{1..2} 1 eth\"]}\n",
+	        12, 5, "before the last of the moves");
 	refuses(HEAD STEPS "tests:\n  - {name: t, likeness: \">= 0.6\"}\n", 12, 5,
 	        "one of `moves`, `incident` and `file`");
 	refuses(HEAD STEPS "tests:\n  - {name: t, moves: [\"0 a -> b 1 eth\"]}\n", 12, 5,

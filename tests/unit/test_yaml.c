@@ -83,6 +83,32 @@ static void an_empty_document_is_an_empty_map(void **state)
 	assert_int_equal(parse("word")->kind, DP_YAML_SCALAR);
 }
 
+// libyaml's own words, "found character that cannot start any token", help nobody.
+static void a_tab_is_called_a_tab(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text, *says;
+	} wrong[] = {
+	    {"a:\n\t- x\n", "a tab cannot indent: write spaces"},
+	    {"a:\n  b: 1\n  \tc: 2\n", "a tab cannot indent: write spaces"},
+	    {"\ta: 1\n", "a tab cannot indent: write spaces"},
+	    {"a: @b\n", "and quotes around a text that begins with @, ` or %"},
+	    {"a:\n  b: `c`\n", "and quotes around a text that begins with @, ` or %"},
+	};
+	for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+		const dp_yaml *root;
+		dp_fault fault = {.code = DP_OK};
+		const char *text = wrong[i].text;
+		dp_arena_reset(&arena);
+		assert_int_equal(dp_yaml_parse(&root, &arena, text, strlen(text), &fault),
+		                 DP_BAD_BYTES);
+		if (strstr(fault.text, wrong[i].says) == NULL) fail_msg("%s: %s", text, fault.text);
+	}
+	assert_string_equal(dp_yaml_problem(NULL, NULL, 0, 0), "syntax error");
+	assert_string_equal(dp_yaml_problem("another", "a", 1, 9), "another");
+}
+
 static void faults_stand_where_the_mistake_stands(void **state)
 {
 	(void)state;
@@ -184,6 +210,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(reads_a_case_file_with_its_places),
 	    cmocka_unit_test(an_empty_document_is_an_empty_map),
+	    cmocka_unit_test(a_tab_is_called_a_tab),
 	    cmocka_unit_test(faults_stand_where_the_mistake_stands),
 	    cmocka_unit_test(thirty_two_levels_are_read_and_no_more),
 	    cmocka_unit_test(memory_that_runs_out_is_reported),
