@@ -43,7 +43,6 @@ struct dp_mine {
 	// has its bytes. So what all of them ask about an older edge lies together.
 	uint8_t *state;
 	uint32_t record_bytes, ring; // of a record; slots that `state` has
-	dp_edge used;                // the newest edge ever that was given one
 	dp_finding *finding;
 	list *evidence;
 	uint64_t finding_cap, evidence_cap;
@@ -575,10 +574,7 @@ static dp_code ask_matchers(dp_mine *m, dp_edge e, dp_fault *fault)
 	uint32_t kind = dp_graph_edge(m->graph, e)->kind;
 	DP_CHECK(kind < DP_TR_KIND_COUNT);
 	uint8_t *record = m->state + (size_t)(e & (m->ring - 1)) * m->record_bytes;
-	if (e <= m->used || e > m->ring)
-		memset(record, 0, m->record_bytes);
-	else
-		m->used = e; // nobody ever wrote there
+	memset(record, 0, m->record_bytes);
 	for (uint32_t w = 0; w < m->wants_count[kind]; w++) {
 		const dp_look *look = &m->look[m->wants[kind][w]];
 		const dp_typology *t = m->instance[look->instance].typology;
