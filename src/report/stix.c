@@ -52,19 +52,13 @@ static void make_id(char out[ID_MAX], const char *type, const char *name)
 		               i == 3 || i == 5 || i == 7 || i == 9 ? "-" : "");
 }
 
-static void text(dp_json_out *o, const char *key, const char *value)
-{
-	dp_json_key(o, key);
-	dp_json_string(o, value);
-}
-
 // With the milliseconds that STIX wants.
 static void when(dp_json_out *o, const char *key, int64_t time)
 {
 	char buffer[DP_TIME_TEXT_MAX], long_form[DP_TIME_TEXT_MAX + 8];
 	size_t n = dp_time_format(buffer, time);
 	(void)snprintf(long_form, sizeof long_form, "%.*s.000Z", (int)(n - 1), buffer);
-	text(o, key, long_form);
+	dp_json_put_string(o, key, long_form);
 }
 
 typedef struct bundle {
@@ -76,10 +70,10 @@ typedef struct bundle {
 static void begin_object(bundle *b, const char *type, const char *id)
 {
 	dp_json_object(b->o);
-	text(b->o, "type", type);
-	text(b->o, "spec_version", "2.1");
-	text(b->o, "id", id);
-	if (strcmp(type, "identity") != 0) text(b->o, "created_by_ref", b->maker);
+	dp_json_put_string(b->o, "type", type);
+	dp_json_put_string(b->o, "spec_version", "2.1");
+	dp_json_put_string(b->o, "id", id);
+	if (strcmp(type, "identity") != 0) dp_json_put_string(b->o, "created_by_ref", b->maker);
 }
 
 // What is the same in every bundle; `day` as YYYY-MM-DD.
@@ -88,8 +82,8 @@ static void begin_fixed(bundle *b, const char *type, const char *id, const char 
 	char time[40];
 	begin_object(b, type, id);
 	(void)snprintf(time, sizeof time, "%.10sT00:00:00.000Z", day);
-	text(b->o, "created", time);
-	text(b->o, "modified", time);
+	dp_json_put_string(b->o, "created", time);
+	dp_json_put_string(b->o, "modified", time);
 }
 
 // What is of this case.
@@ -142,17 +136,17 @@ static void references(bundle *b, const dp_technique *t)
 	for (uint32_t i = 0; i < t->aadapt_count; i++) {
 		char url[128];
 		dp_json_object(o);
-		text(o, "source_name", "mitre-aadapt");
-		text(o, "external_id", t->aadapt[i]);
+		dp_json_put_string(o, "source_name", "mitre-aadapt");
+		dp_json_put_string(o, "external_id", t->aadapt[i]);
 		(void)snprintf(url, sizeof url, "https://aadapt.mitre.org/techniques/%.20s/",
 		               t->aadapt[i]);
-		text(o, "url", url);
+		dp_json_put_string(o, "url", url);
 		dp_json_object_end(o);
 	}
 	for (uint32_t i = 0; i < t->reference_count; i++) {
 		dp_json_object(o);
-		text(o, "source_name", "dyepack-technique");
-		text(o, "description", t->reference[i]);
+		dp_json_put_string(o, "source_name", "dyepack-technique");
+		dp_json_put_string(o, "description", t->reference[i]);
 		dp_json_object_end(o);
 	}
 	dp_json_array_end(o);
@@ -164,8 +158,8 @@ static void put_pattern(bundle *b, const dp_likeness_item *item)
 	char id[ID_MAX];
 	pattern_id(id, t);
 	begin_fixed(b, "attack-pattern", id, t->date);
-	text(b->o, "name", t->title);
-	text(b->o, "description", t->description);
+	dp_json_put_string(b->o, "name", t->title);
+	dp_json_put_string(b->o, "description", t->description);
 	references(b, t);
 	dp_json_object_end(b->o);
 }
@@ -175,29 +169,23 @@ static void put_extension(bundle *b)
 {
 	dp_json_out *o = b->o;
 	begin_fixed(b, "extension-definition", b->extension, OUR_DAY);
-	text(o, "name", "dyepack likeness");
-	text(
+	dp_json_put_string(o, "name", "dyepack likeness");
+	dp_json_put_string(
 	    o, "description",
 	    "How alike the flow of an incident and a laundering technique are. No probability, and "
 	    "no verdict on anybody.");
-	text(
+	dp_json_put_string(
 	    o, "schema",
 	    "Integers from 0 to 1000. likeness: the weight of the steps that were seen, of the "
 	    "weight of those that could be judged. likeness_low, likeness_high: what it would be "
 	    "if every unknown step were missing, or there in full. judged: the weight of the steps "
 	    "that could be judged, of all.");
-	text(o, "version", "1.0.0");
+	dp_json_put_string(o, "version", "1.0.0");
 	dp_json_key(o, "extension_types");
 	dp_json_array(o);
 	dp_json_string(o, "property-extension");
 	dp_json_array_end(o);
 	dp_json_object_end(o);
-}
-
-static void number(dp_json_out *o, const char *key, uint32_t value)
-{
-	dp_json_key(o, key);
-	dp_json_uint(o, value);
 }
 
 static void put_likeness(bundle *b, const dp_likeness *l)
@@ -207,11 +195,11 @@ static void put_likeness(bundle *b, const dp_likeness *l)
 	dp_json_object(o);
 	dp_json_key(o, b->extension);
 	dp_json_object(o);
-	text(o, "extension_type", "property-extension");
-	number(o, "likeness", l->value);
-	number(o, "likeness_low", l->low);
-	number(o, "likeness_high", l->high);
-	number(o, "judged", l->known);
+	dp_json_put_string(o, "extension_type", "property-extension");
+	dp_json_put_uint(o, "likeness", l->value);
+	dp_json_put_uint(o, "likeness_low", l->low);
+	dp_json_put_uint(o, "likeness_high", l->high);
+	dp_json_put_uint(o, "judged", l->known);
 	dp_json_object_end(o);
 	dp_json_object_end(o);
 }
@@ -223,10 +211,10 @@ static void put_relation(bundle *b, const dp_likeness_item *item)
 	relation_id(id, b, l->technique);
 	pattern_id(pattern, l->technique);
 	begin(b, "relationship", id);
-	text(b->o, "relationship_type", "related-to");
-	text(b->o, "source_ref", b->incident);
-	text(b->o, "target_ref", pattern);
-	text(b->o, "description", l->sentence);
+	dp_json_put_string(b->o, "relationship_type", "related-to");
+	dp_json_put_string(b->o, "source_ref", b->incident);
+	dp_json_put_string(b->o, "target_ref", pattern);
+	dp_json_put_string(b->o, "description", l->sentence);
 	put_likeness(b, l);
 	dp_json_object_end(b->o);
 }
@@ -235,8 +223,8 @@ static void put_relation(bundle *b, const dp_likeness_item *item)
 static void put_note_of(bundle *b, const char *id, const char *abstract, const char *content)
 {
 	begin(b, "note", id);
-	text(b->o, "abstract", abstract);
-	text(b->o, "content", content);
+	dp_json_put_string(b->o, "abstract", abstract);
+	dp_json_put_string(b->o, "content", content);
 	dp_json_key(b->o, "object_refs");
 	dp_json_array(b->o);
 	dp_json_string(b->o, b->incident);
@@ -334,7 +322,7 @@ static void put_report(bundle *b)
 	begin(b, "report", id);
 	(void)snprintf(name, sizeof name, "%.400s: techniques that its flow is consistent with",
 	               b->r->subject);
-	text(o, "name", name);
+	dp_json_put_string(o, "name", name);
 	dp_json_key(o, "report_types");
 	dp_json_array(o);
 	dp_json_string(o, "attack-pattern");
@@ -377,17 +365,17 @@ dp_code dp_likeness_stix(const dp_likeness_report *r, const dp_sink *w, dp_fault
 	(void)snprintf(name, sizeof name, "incident %.400s", r->subject);
 	make_id(b.incident, "incident", name);
 	dp_json_object(&out);
-	text(&out, "type", "bundle");
-	text(&out, "id", id);
+	dp_json_put_string(&out, "type", "bundle");
+	dp_json_put_string(&out, "id", id);
 	dp_json_key(&out, "objects");
 	dp_json_array(&out);
 	begin_fixed(&b, "identity", b.maker, OUR_DAY);
-	text(&out, "name", "dyepack");
-	text(&out, "identity_class", "system");
+	dp_json_put_string(&out, "name", "dyepack");
+	dp_json_put_string(&out, "identity_class", "system");
 	dp_json_object_end(&out);
 	put_extension(&b);
 	begin(&b, "incident", b.incident);
-	text(&out, "name", r->subject);
+	dp_json_put_string(&out, "name", r->subject);
 	dp_json_object_end(&out);
 	for (uint32_t i = 0; i < r->item_count; i++) {
 		const dp_likeness_item *item = &r->item[i];
