@@ -124,7 +124,7 @@ static int run_lint(int argc, char **argv)
 //- explain ---------------------------------------------------------------------------------------
 
 static const char explain_usage[] =
-    "Usage: dyepack technique explain ID|PATH...\n\n"
+    "Usage: dyepack technique explain (ID|PATH)...\n\n"
     "Says in words what a technique looks for: each step with all its numbers, defaults too.\n";
 
 // Descriptions and conditions are lines without end: they are broken where a terminal would break
@@ -216,6 +216,25 @@ static dp_code find_rules(dp_technique_set *ret_set, char **name, int count, uin
 	return DP_OK;
 }
 
+// All rules of a file or folder, or a shipped one.
+static dp_code explain(char *one, dp_fault *fault)
+{
+	char *name[2] = {one, NULL};
+	dp_technique_set set;
+	uint64_t first;
+	struct stat st;
+	DP_TRY(find_rules(&set, name, 1, &first, fault));
+	uint64_t end = stat(one, &st) != 0 ? first + 1 : set.count;
+	dp_code code = DP_OK;
+	wrapper w = {0};
+	for (uint64_t i = first; i < end && code == DP_OK; i++) {
+		if (i > first) (void)putchar('\n');
+		code = dp_technique_explain(&set.technique[i], write_wrapped, &w, fault);
+	}
+	dp_technique_set_done(&set);
+	return code;
+}
+
 static int run_explain(int argc, char **argv)
 {
 	const dp_option options[] = {{NULL, NULL, NULL, NULL, NULL}};
@@ -226,18 +245,11 @@ static int run_explain(int argc, char **argv)
 	if (help) return DP_EXIT_DONE;
 	if (count == 0) return dp_cli_misuse("technique explain", "name a technique or its file");
 	dp_fault fault = {0};
-	dp_technique_set set;
-	uint64_t first;
-	struct stat st;
-	if (find_rules(&set, argv + 1, count, &first, &fault) != DP_OK) return dp_cli_fault(&fault);
-	uint64_t end = count == 1 && stat(argv[1], &st) != 0 ? first + 1 : set.count;
 	dp_code code = DP_OK;
-	wrapper w = {0};
-	for (uint64_t i = first; i < end && code == DP_OK; i++) {
-		if (i > first) (void)putchar('\n');
-		code = dp_technique_explain(&set.technique[i], write_wrapped, &w, &fault);
+	for (int i = 1; i <= count && code == DP_OK; i++) {
+		if (i > 1) (void)putchar('\n');
+		code = explain(argv[i], &fault);
 	}
-	dp_technique_set_done(&set);
 	return code == DP_OK ? DP_EXIT_DONE : dp_cli_fault(&fault);
 }
 

@@ -410,7 +410,11 @@ class Technique(dye.Case):
             self.assertLessEqual(max(map(len, self.done(*args).splitlines())), 98)
         self.assertIn("with low (10,000,000 base units): base units (satoshi)",
                       self.done("list", "typologies"))
-        self.assertIn("Steps", self.done("technique", "explain", DPRK))
+        one = self.done("technique", "explain", DPRK)
+        self.assertIn("Steps", one)
+        other = os.path.join(dye.ROOT, "techniques", "drainer-payout.yaml")
+        both = self.done("technique", "explain", DPRK, other)
+        self.assertEqual(both, one + "\n" + self.done("technique", "explain", other))
         self.refused("technique", "explain", "split-and-hip", says=["did you mean"])
         self.assertIn("equal-split", self.done("list", "typologies"))
         self.assertIn("retention-p50", self.done("list", "features"))
