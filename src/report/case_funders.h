@@ -42,8 +42,8 @@ enum {
 typedef struct dp_gas_of_case {
 	const char *incident;
 	uint64_t wallets, asked;
-	uint64_t paid; // by somebody outside the case
-	uint64_t own;  // by the case's own money
+	uint64_t paid;                              // by somebody outside the case
+	uint64_t own;                               // by the case's own money
 	uint64_t nobody, too_late, unknown, absent; // as dp_gas_answer
 	uint64_t payers;                            // different ones outside the case
 	uint64_t light;                             // of them, those who count too little

@@ -36,8 +36,7 @@ DP_MUST dp_code dp_case_uses_tagged(dp_case_uses *io_uses, const dp_case_side *m
                                     const dp_tags *tags, dp_fault *fault);
 // The same for a flow out of files: what `uses` (dp_overlap_uses_of_flow) has of them.
 DP_MUST dp_code dp_case_uses_tagged_flow(dp_case_uses *io_uses, const dp_use *uses, uint32_t count,
-                                         const dp_tags *tags, int64_t theft_time,
-                                         dp_fault *fault);
+                                         const dp_tags *tags, int64_t theft_time, dp_fault *fault);
 void dp_case_uses_done(dp_case_uses *uses);
 
 #endif

@@ -227,8 +227,7 @@ static void sort_nodes(walk *w)
 // Dollars where every transfer has them, else the loot, else amounts where all are of one asset.
 static void choose_weight(walk *w)
 {
-	for (dp_edge e = 1; e <= w->last; e++)
-		w->part[e] = (uint8_t)find_part(w, edge_at(w, e));
+	for (dp_edge e = 1; e <= w->last; e++) w->part[e] = (uint8_t)find_part(w, edge_at(w, e));
 
 	bool worth = true, loot = true, amount = true, any = false;
 	uint32_t asset = 0;

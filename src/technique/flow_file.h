@@ -112,11 +112,11 @@ const char *dp_flow_tx_text(const dp_flow *f, uint32_t edge); // the transaction
 uint32_t dp_flow_party_count(const dp_flow *f);
 const dp_flow_party *dp_flow_party_at(const dp_flow *f, uint32_t party);
 uint32_t dp_flow_party_find(const dp_flow *f, const char *address); // UINT32_MAX: none
-uint32_t dp_flow_edges_needed(const dp_flow *f); // of a mine or graph that holds it whole
-uint64_t dp_flow_cut(const dp_flow *f);          // rows that lost digits
+uint32_t dp_flow_edges_needed(const dp_flow *f);   // of a mine or graph that holds it whole
+uint64_t dp_flow_cut(const dp_flow *f);            // rows that lost digits
 uint64_t dp_flow_sources_listed(const dp_flow *f); // by lists, whether a row has them or not
 // The asset whose coins the amounts are ("": not told); NULL: they are dollars.
 const char *dp_flow_asset(const dp_flow *f);
-uint64_t dp_flow_skipped(const dp_flow *f);      // rows of movements that were not taken
+uint64_t dp_flow_skipped(const dp_flow *f); // rows of movements that were not taken
 
 #endif

@@ -52,7 +52,7 @@ typedef struct dp_graph_place {
 	dp_edge out, in, pair; // the next older ones, which may have expired
 	dp_edge skip;          // further back in the same pair
 	dp_transfer transfer;
-	uint32_t depth; // of the pair, up to this one
+	uint32_t depth;                       // of the pair, up to this one
 	dp_edge next_out, next_in, next_pair; // the next newer ones; 0: none yet
 } __attribute__((aligned(64))) dp_graph_place;
 _Static_assert(offsetof(dp_graph_place, transfer.worth_low) == 64, "what walks ask is one line");
@@ -60,8 +60,8 @@ _Static_assert(offsetof(dp_graph_place, transfer.worth_low) == 64, "what walks a
 // The members are graph.c's; they stand here so that what is asked for each edge of a whole ledger
 // costs no call.
 typedef struct dp_graph {
-	dp_graph_place *place; // ring: number e lies at e & mask
-	void *place_memory;    // which begins somewhat before
+	dp_graph_place *place;   // ring: number e lies at e & mask
+	void *place_memory;      // which begins somewhat before
 	uint32_t mask, ring_max; // slots - 1, and the most that there may be
 	dp_edge first, last;     // kept: first to last; none when last < first
 	dp_edge lost;            // up to here they are gone for good; what lies between this and

@@ -73,7 +73,7 @@ typedef struct dp_use {
 	// CLAIMED: said after the other side's theft, or nobody knows when: it may be about that
 	// very theft, which is then no likeness to anything.
 	bool said_after;
-	const char *said; // CLAIMED: the day, "2025-02-26"; NULL or "": not known
+	const char *said;                  // CLAIMED: the day, "2025-02-26"; NULL or "": not known
 	const char *tx[DP_OVERLAP_TX_MAX]; // hashes that show it; NULL ends
 } dp_use;
 
