@@ -128,6 +128,7 @@ static dp_code load_chains(struct dp_loader *l, dp_fault *fault)
 
 static dp_code load_stolen(struct dp_loader *l, dp_fault *fault)
 {
+	DP_CHECK(l->run != NULL); // a case without a run is unknown, and was refused
 	sqlite3_stmt *s;
 	uint64_t cap = 0;
 	DP_TRY(dp_sql_prepare(l->db, &s,
