@@ -6,24 +6,6 @@
 #include "cli/who.h"
 #include "codec/time.h"
 
-static void put_text(dp_json_out *o, const char *key, const char *text)
-{
-	dp_json_key(o, key);
-	dp_json_string(o, text);
-}
-
-static void put_flag(dp_json_out *o, const char *key, bool value)
-{
-	dp_json_key(o, key);
-	dp_json_boolean(o, value);
-}
-
-static void put_count(dp_json_out *o, const char *key, uint64_t value)
-{
-	dp_json_key(o, key);
-	dp_json_uint(o, value);
-}
-
 static void put_addr(dp_who *w, const char *key, const dp_addr *a)
 {
 	char text[DP_ADDR_TEXT_MAX];
@@ -38,7 +20,7 @@ static void put_txid(dp_who *w, const char *key, const uint8_t id[32])
 {
 	char text[DP_TXID_TEXT_MAX];
 	dp_txid_format(text, id, w->chain);
-	put_text(&w->json, key, text);
+	dp_json_put_string(&w->json, key, text);
 }
 
 // `kind` as in dp_cli_json_asset; asset 0 has none.
@@ -47,8 +29,8 @@ static void put_asset(dp_who *w, dp_asset asset)
 	char text[DP_ASSET_TEXT_MAX];
 	if (asset.v == 0) return;
 	dp_asset_caip19(text, asset);
-	put_text(&w->json, "asset", text);
-	put_text(&w->json, "symbol", dp_asset_info_of(asset)->symbol);
+	dp_json_put_string(&w->json, "asset", text);
+	dp_json_put_string(&w->json, "symbol", dp_asset_info_of(asset)->symbol);
 }
 
 void dp_who_json_evidence(dp_who *w, const char *key, const dp_evidence *e)
@@ -58,7 +40,7 @@ void dp_who_json_evidence(dp_who *w, const char *key, const dp_evidence *e)
 	if (key != NULL) dp_json_key(o, key);
 	dp_json_object(o);
 	put_txid(w, "tx", e->txid);
-	put_count(o, "height", e->height);
+	dp_json_put_uint(o, "height", e->height);
 	dp_cli_json_time(o, "time", e->time);
 	put_addr(w, "from", &e->from);
 	put_addr(w, "to", &e->to);
@@ -79,16 +61,16 @@ static void put_tags(dp_who *w, const dp_addr *addr)
 		dp_tag_match match = dp_tags_match(&tag[i], dp_network_of(w->chain));
 		if (match == DP_MATCH_NONE) continue;
 		dp_json_object(o);
-		put_text(o, "label", dp_tags_text(w->tags, tag[i].label));
-		put_text(o, "category", dp_tags_text(w->tags, tag[i].category));
-		put_text(o, "abuse", dp_tags_text(w->tags, tag[i].abuse));
-		put_text(o, "actor", dp_tags_text(w->tags, tag[i].actor));
-		put_text(o, "source", dp_tags_text(w->tags, tag[i].source));
-		put_text(o, "list", dp_tags_text(w->tags, tag[i].list));
-		put_count(o, "confidence", tag[i].confidence);
-		put_text(o, "match", matches[match]);
-		put_flag(o, "inferred", (tag[i].flags & DP_TAGF_INFERRED) != 0);
-		put_flag(o, "gone", tag[i].gone != 0);
+		dp_json_put_string(o, "label", dp_tags_text(w->tags, tag[i].label));
+		dp_json_put_string(o, "category", dp_tags_text(w->tags, tag[i].category));
+		dp_json_put_string(o, "abuse", dp_tags_text(w->tags, tag[i].abuse));
+		dp_json_put_string(o, "actor", dp_tags_text(w->tags, tag[i].actor));
+		dp_json_put_string(o, "source", dp_tags_text(w->tags, tag[i].source));
+		dp_json_put_string(o, "list", dp_tags_text(w->tags, tag[i].list));
+		dp_json_put_uint(o, "confidence", tag[i].confidence);
+		dp_json_put_string(o, "match", matches[match]);
+		dp_json_put_boolean(o, "inferred", (tag[i].flags & DP_TAGF_INFERRED) != 0);
+		dp_json_put_boolean(o, "gone", tag[i].gone != 0);
 		dp_json_object_end(o);
 	}
 	dp_json_array_end(o);
@@ -97,17 +79,17 @@ static void put_tags(dp_who *w, const dp_addr *addr)
 static void put_activity(dp_who *w, const dp_activity *a, const dp_chain *chain)
 {
 	dp_json_out *o = &w->json;
-	put_count(o, "transactions", a->txs);
+	dp_json_put_uint(o, "transactions", a->txs);
 	if (a->txs == 0) return;
-	put_count(o, "height_first", a->height_first);
-	put_count(o, "height_last", a->height_last);
+	dp_json_put_uint(o, "height_first", a->height_first);
+	dp_json_put_uint(o, "height_last", a->height_last);
 	dp_cli_json_time(o, "time_first", a->time_first);
 	dp_cli_json_time(o, "time_last", a->time_last);
 	put_txid(w, "tx_first", a->txid_first);
 	put_txid(w, "tx_last", a->txid_last);
 	if (chain->kind != DP_CHAIN_ACCOUNT) return;
 	// Not "false": that it signed nothing here does not make it a contract.
-	put_text(o, "kind", a->is_account ? "account" : "not known");
+	dp_json_put_string(o, "kind", a->is_account ? "account" : "not known");
 	if (a->is_account) put_txid(w, "signed", a->txid_account);
 }
 
@@ -126,9 +108,9 @@ static void put_funders(dp_who *w, const dp_finding *f)
 		dp_json_object_end(o);
 	}
 	dp_json_array_end(o);
-	put_flag(o, "had_before", f->had_before);
-	put_flag(o, "is_cut", f->funder_cut);
-	put_flag(o, "went_round", f->went_round);
+	dp_json_put_boolean(o, "had_before", f->had_before);
+	dp_json_put_boolean(o, "is_cut", f->funder_cut);
+	dp_json_put_boolean(o, "went_round", f->went_round);
 	dp_json_object_end(o);
 }
 
@@ -142,15 +124,15 @@ static void put_deposit(dp_who *w, const dp_finding *f)
 		return;
 	}
 	dp_json_object(o);
-	put_flag(o, "inferred", true);
+	dp_json_put_boolean(o, "inferred", true);
 	put_addr(w, "exchange", &d->exchange);
-	put_text(o, "label", dp_who_label(w, &d->exchange));
-	put_count(o, "pairs", d->pairs);
-	put_count(o, "in", d->ins);
-	put_count(o, "out", d->outs);
-	put_count(o, "senders", d->senders);
-	put_flag(o, "exclusive", d->is_exclusive);
-	put_flag(o, "cut", d->is_cut);
+	dp_json_put_string(o, "label", dp_who_label(w, &d->exchange));
+	dp_json_put_uint(o, "pairs", d->pairs);
+	dp_json_put_uint(o, "in", d->ins);
+	dp_json_put_uint(o, "out", d->outs);
+	dp_json_put_uint(o, "senders", d->senders);
+	dp_json_put_boolean(o, "exclusive", d->is_exclusive);
+	dp_json_put_boolean(o, "cut", d->is_cut);
 	dp_json_key(o, "evidence");
 	dp_json_array(o);
 	for (uint32_t i = 0; i < d->evidence_count; i++) {
@@ -180,14 +162,14 @@ static void put_offramps(dp_who *w, const dp_finding *f)
 		const dp_offramp *p = &f->offramp[i];
 		dp_json_object(o);
 		put_addr(w, "service", &p->service);
-		put_text(o, "label", dp_who_label(w, &p->service));
+		dp_json_put_string(o, "label", dp_who_label(w, &p->service));
 		put_addr(w, "deposit_address", &p->deposit);
-		put_flag(o, "inferred",
-		         p->deposit.kind != DP_ADDR_NONE || is_inferred(w, &p->service));
+		dp_json_put_boolean(o, "inferred",
+		                    p->deposit.kind != DP_ADDR_NONE || is_inferred(w, &p->service));
 		put_asset(w, p->asset);
 		dp_cli_json_u256(o, "amount", p->amount);
 		dp_cli_json_u256(o, "of", p->sent);
-		put_count(o, "transfers", p->transfers);
+		dp_json_put_uint(o, "transfers", p->transfers);
 		dp_who_json_evidence(w, "first", &p->first);
 		dp_who_json_evidence(w, "largest", &p->largest);
 		dp_json_object_end(o);
@@ -196,23 +178,23 @@ static void put_offramps(dp_who *w, const dp_finding *f)
 		const dp_who_payment *p = &f->payment[i];
 		dp_json_object(o);
 		put_addr(w, "service", &p->service);
-		put_text(o, "label", dp_who_label(w, &p->service));
-		put_flag(o, "inferred", is_inferred(w, &p->service));
+		dp_json_put_string(o, "label", dp_who_label(w, &p->service));
+		dp_json_put_boolean(o, "inferred", is_inferred(w, &p->service));
 		put_asset(w, dp_asset_native(w->chain));
 		dp_cli_json_u256(o, "amount", p->amount);
 		dp_cli_json_u256(o, "of", f->paid_all);
-		put_count(o, "transfers", p->transfers);
+		dp_json_put_uint(o, "transfers", p->transfers);
 		dp_who_json_evidence(w, "first", &p->first);
 		dp_json_object_end(o);
 	}
 	dp_json_array_end(o);
-	put_flag(o, "off_ramps_cut", f->offramps_cut || f->payments_cut);
+	dp_json_put_boolean(o, "off_ramps_cut", f->offramps_cut || f->payments_cut);
 }
 
 static void put_imitations(dp_who *w, const dp_finding *f)
 {
 	dp_json_out *o = &w->json;
-	put_count(o, "look_alike_count", f->imitation_count);
+	dp_json_put_uint(o, "look_alike_count", f->imitation_count);
 	dp_json_key(o, "look_alikes");
 	dp_json_array(o);
 	for (uint64_t i = 0; i < f->imitation_count && i < DP_WHO_SHOWN_MAX; i++) {
@@ -220,9 +202,9 @@ static void put_imitations(dp_who *w, const dp_finding *f)
 		dp_json_object(o);
 		put_addr(w, "address", &im->addr);
 		put_addr(w, "imitates", &im->original);
-		put_count(o, "first_digits", im->leading);
-		put_count(o, "last_digits", im->trailing);
-		put_flag(o, "worthless", im->is_worthless);
+		dp_json_put_uint(o, "first_digits", im->leading);
+		dp_json_put_uint(o, "last_digits", im->trailing);
+		dp_json_put_boolean(o, "worthless", im->is_worthless);
 		dp_who_json_evidence(w, "evidence", &im->first);
 		dp_json_object_end(o);
 	}
@@ -237,7 +219,7 @@ static void put_account(dp_who *w, const dp_finding *f)
 	for (uint32_t i = 0; i < f->other_count; i++) {
 		if (f->other[i].activity.txs == 0) continue;
 		dp_json_object(o);
-		put_text(o, "chain", f->other[i].chain->name);
+		dp_json_put_string(o, "chain", f->other[i].chain->name);
 		put_activity(w, &f->other[i].activity, f->other[i].chain);
 		dp_json_object_end(o);
 	}
@@ -257,7 +239,7 @@ static void put_utxo(dp_who *w, const dp_finding *f)
 	if (f->has_cluster) {
 		dp_json_object(o);
 		put_addr(w, "name", &f->cluster);
-		put_count(o, "addresses", f->cluster_size);
+		dp_json_put_uint(o, "addresses", f->cluster_size);
 		put_tags(w, &f->cluster);
 		dp_json_object_end(o);
 	} else {
@@ -266,7 +248,8 @@ static void put_utxo(dp_who *w, const dp_finding *f)
 	dp_json_key(o, "first_funder");
 	if (f->is_funded) {
 		dp_json_object(o);
-		put_text(o, "coinjoin", dp_coinjoin_name((dp_coinjoin_kind)f->funded_shape.kind));
+		dp_json_put_string(o, "coinjoin",
+		                   dp_coinjoin_name((dp_coinjoin_kind)f->funded_shape.kind));
 		dp_json_key(o, "inputs");
 		dp_json_array(o);
 		for (uint32_t i = 0; i < f->funder_count; i++) {
@@ -276,14 +259,14 @@ static void put_utxo(dp_who *w, const dp_finding *f)
 			dp_json_object_end(o);
 		}
 		dp_json_array_end(o);
-		put_count(o, "more_inputs", f->funder_more);
+		dp_json_put_uint(o, "more_inputs", f->funder_more);
 		dp_who_json_evidence(w, "evidence", &f->funded);
 		dp_json_object_end(o);
 	} else {
 		dp_json_null(o);
 	}
 	put_offramps(w, f);
-	put_count(o, "coinjoins_left_out", f->coinjoins);
+	dp_json_put_uint(o, "coinjoins_left_out", f->coinjoins);
 }
 
 void dp_who_json(dp_who *w, const dp_finding *f)
@@ -292,7 +275,7 @@ void dp_who_json(dp_who *w, const dp_finding *f)
 	DP_CHECK(w != NULL && f != NULL);
 	dp_json_object(o);
 	put_addr(w, "address", &f->addr);
-	put_text(o, "chain", w->chain->name);
+	dp_json_put_string(o, "chain", w->chain->name);
 	put_tags(w, &f->addr);
 	dp_json_key(o, "activity");
 	dp_json_object(o);

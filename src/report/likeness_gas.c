@@ -117,50 +117,36 @@ void dp_likeness_gas_text(dp_out *o, const dp_gas_report *gas)
 
 //- for programs ----------------------------------------------------------------------------------
 
-static void text_json(dp_json_out *o, const char *key, const char *value)
-{
-	dp_json_key(o, key);
-	dp_json_string(o, value);
-}
-
-static void count_json(dp_json_out *o, const char *key, uint64_t value)
-{
-	dp_json_key(o, key);
-	dp_json_uint(o, value);
-}
-
 static void ledger_json(dp_json_out *o, const dp_gas_report *gas, uint32_t no)
 {
 	const dp_witness_ledger *l = dp_witness_at(gas->witness, no);
-	char caveat[DP_GAS_CAVEAT_MAX], when[DP_TIME_TEXT_MAX];
-	dp_time_format(when, l->time_first);
+	char caveat[DP_GAS_CAVEAT_MAX];
 	dp_json_object(o);
-	text_json(o, "folder", l->folder);
-	text_json(o, "chain", l->chain->name);
-	count_json(o, "height_first", l->height_first);
-	text_json(o, "time_first", when);
-	dp_json_key(o, "from_beginning");
-	dp_json_boolean(o, l->from_beginning);
-	count_json(o, "wallets", gas->present[no]);
-	text_json(o, "caveat", dp_gas_caveat(caveat, gas, no));
+	dp_json_put_string(o, "folder", l->folder);
+	dp_json_put_string(o, "chain", l->chain->name);
+	dp_json_put_uint(o, "height_first", l->height_first);
+	dp_json_put_time(o, "time_first", l->time_first);
+	dp_json_put_boolean(o, "from_beginning", l->from_beginning);
+	dp_json_put_uint(o, "wallets", gas->present[no]);
+	dp_json_put_string(o, "caveat", dp_gas_caveat(caveat, gas, no));
 	dp_json_object_end(o);
 }
 
 static void case_json(dp_json_out *o, const dp_gas_of_case *c)
 {
 	dp_json_object(o);
-	text_json(o, "case", c->incident);
-	count_json(o, "wallets", c->wallets);
-	count_json(o, "asked", c->asked);
-	count_json(o, "left_out", c->wallets - c->asked);
-	count_json(o, "paid_from_outside", c->paid);
-	count_json(o, "paid_by_own_money", c->own);
-	count_json(o, "paid_by_nobody", c->nobody);
-	count_json(o, "ledger_too_late", c->too_late);
-	count_json(o, "unknown", c->unknown);
-	count_json(o, "not_in_ledgers", c->absent);
-	count_json(o, "payers", c->payers);
-	count_json(o, "payers_too_light", c->light);
+	dp_json_put_string(o, "case", c->incident);
+	dp_json_put_uint(o, "wallets", c->wallets);
+	dp_json_put_uint(o, "asked", c->asked);
+	dp_json_put_uint(o, "left_out", c->wallets - c->asked);
+	dp_json_put_uint(o, "paid_from_outside", c->paid);
+	dp_json_put_uint(o, "paid_by_own_money", c->own);
+	dp_json_put_uint(o, "paid_by_nobody", c->nobody);
+	dp_json_put_uint(o, "ledger_too_late", c->too_late);
+	dp_json_put_uint(o, "unknown", c->unknown);
+	dp_json_put_uint(o, "not_in_ledgers", c->absent);
+	dp_json_put_uint(o, "payers", c->payers);
+	dp_json_put_uint(o, "payers_too_light", c->light);
 	dp_json_object_end(o);
 }
 
@@ -184,13 +170,13 @@ void dp_likeness_gas_json(dp_json_out *o, const dp_gas_report *gas)
 	dp_json_array(o);
 	for (uint32_t i = 0; i < gas->dropped_shown; i++) {
 		dp_json_object(o);
-		text_json(o, "address", gas->dropped[i].address);
-		text_json(o, "with", gas->dropped[i].with);
-		text_json(o, "is", dp_payer_kind_text(gas->dropped[i].kind));
+		dp_json_put_string(o, "address", gas->dropped[i].address);
+		dp_json_put_string(o, "with", gas->dropped[i].with);
+		dp_json_put_string(o, "is", dp_payer_kind_text(gas->dropped[i].kind));
 		dp_json_object_end(o);
 	}
 	dp_json_array_end(o);
-	count_json(o, "not_counted_count", gas->dropped_count);
-	count_json(o, "deposits_left_out", gas->deposits_left_out);
+	dp_json_put_uint(o, "not_counted_count", gas->dropped_count);
+	dp_json_put_uint(o, "deposits_left_out", gas->deposits_left_out);
 	dp_json_object_end(o);
 }
